@@ -1,0 +1,96 @@
+
+/*
+ * Death at a chosen point, for tests.
+ */
+
+#include "trove_fault.h"
+
+
+#ifdef TROVE_FAULT_POINTS
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+
+static void trove_fault_read(void);
+
+
+static int       trove_fault_known;
+static char      trove_fault_name[64];
+static uint64_t  trove_fault_left;
+
+
+void
+trove_fault(const char *name)
+{
+    if (!trove_fault_known) {
+        trove_fault_read();
+    }
+
+    if (trove_fault_left == 0) {
+        return;
+    }
+
+    if (trove_fault_name[0] != '\0' && strcmp(trove_fault_name, name) != 0) {
+        return;
+    }
+
+    trove_fault_left--;
+
+    if (trove_fault_left == 0) {
+        (void) kill(getpid(), SIGKILL);
+    }
+}
+
+
+void
+trove_fault_arm(const char *name, uint64_t nth)
+{
+    trove_fault_known = 1;
+    trove_fault_left = nth;
+
+    (void) snprintf(trove_fault_name, sizeof(trove_fault_name), "%s",
+                    (name != NULL) ? name : "");
+}
+
+
+void
+trove_fault_disarm(void)
+{
+    trove_fault_arm(NULL, 0);
+}
+
+
+static void
+trove_fault_read(void)
+{
+    char        name[64];
+    size_t      len;
+    const char  *value, *colon;
+
+    trove_fault_disarm();
+
+    value = getenv("TROVE_FAULT");
+
+    if (value == NULL) {
+        return;
+    }
+
+    colon = strchr(value, ':');
+    len = (colon != NULL) ? (size_t) (colon - value) : 0;
+
+    if (len >= sizeof(name)) {
+        return;
+    }
+
+    memcpy(name, value, len);
+    name[len] = '\0';
+
+    trove_fault_arm(name, strtoull((colon != NULL) ? colon + 1 : value, NULL,
+                                   10));
+}
+
+#endif
