@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,9 +21,6 @@
 #define TROVE_PROCESS_THREADS  20
 #define TROVE_PROCESS_START    22
 
-#define trove_process_make(pid, stamp)                                        \
-    ((trove_process_t) (uint32_t) (pid) << 32 | (stamp))
-
 
 typedef struct {
     uint64_t  threads;
@@ -31,40 +29,77 @@ typedef struct {
 } trove_process_stat_t;
 
 
+static trove_process_t trove_process_identify(void);
+static void trove_process_watch_forks(void);
+static void trove_process_forget(void);
 static int trove_process_read(pid_t pid, trove_process_stat_t *st);
 static int trove_process_parse(const char *p, const char *end,
     trove_process_stat_t *st);
 static int trove_process_exists(pid_t pid);
 
 
+static int                      trove_process_watched;
+static _Atomic trove_process_t  trove_process_cached;
+
+
+/*
+ * Asked for with every write: a system call that tells the pid would take
+ * longer than the write.
+ */
+
 trove_process_t
 trove_process_self(void)
 {
-    static _Atomic trove_process_t  cached;
+    trove_process_t  self;
 
+    self = atomic_load_explicit(&trove_process_cached, memory_order_relaxed);
+
+    return trove_likely(self != 0) ? self : trove_process_identify();
+}
+
+
+static trove_process_t
+trove_process_identify(void)
+{
     pid_t                 pid;
     trove_process_t       self;
     trove_process_stat_t  st;
 
-    pid = getpid();
-    self = atomic_load_explicit(&cached, memory_order_relaxed);
+    static pthread_once_t  once = PTHREAD_ONCE_INIT;
 
-    if (trove_likely((pid_t) (self >> 32) == pid)) {
-        return self;
-    }
+    pid = getpid();
 
     /* stamp 0, where there is no /proc: the pid alone has to tell */
-
-    st.stamp = 0;
 
     if (trove_process_read(pid, &st) != 0) {
         st.stamp = 0;
     }
 
-    self = trove_process_make(pid, st.stamp);
-    atomic_store_explicit(&cached, self, memory_order_relaxed);
+    self = (uint64_t) pid << 32 | st.stamp;
+
+    (void) pthread_once(&once, trove_process_watch_forks);
+
+    if (trove_process_watched) {
+        atomic_store_explicit(&trove_process_cached, self,
+                              memory_order_relaxed);
+    }
 
     return self;
+}
+
+
+static void
+trove_process_watch_forks(void)
+{
+    trove_process_watched = pthread_atfork(NULL, NULL, trove_process_forget)
+                            == 0;
+}
+
+
+static void
+trove_process_forget(void)
+{
+    atomic_store_explicit(&trove_process_cached, 0, memory_order_relaxed);
 }
 
 
