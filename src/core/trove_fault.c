@@ -1,6 +1,6 @@
 
 /*
- * Death at a chosen point, for tests.
+ * Death and want at a chosen point, for tests.
  */
 
 #include "trove_fault.h"
@@ -21,6 +21,7 @@ static void trove_fault_read(void);
 static int       trove_fault_known;
 static char      trove_fault_name[64];
 static uint64_t  trove_fault_left;
+static uint64_t  trove_fault_memory_left;
 
 
 void
@@ -61,6 +62,26 @@ void
 trove_fault_disarm(void)
 {
     trove_fault_arm(NULL, 0);
+}
+
+
+int
+trove_fault_memory(void)
+{
+    if (trove_fault_memory_left == 0) {
+        return 0;
+    }
+
+    trove_fault_memory_left--;
+
+    return trove_fault_memory_left == 0;
+}
+
+
+void
+trove_fault_memory_arm(uint64_t nth)
+{
+    trove_fault_memory_left = nth;
 }
 
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "trove_fault.h"
 #include "trove_memory.h"
 
 
@@ -43,6 +44,7 @@ static trove_rc_t trove_memory_map_pages(trove_mapping_t *m, size_t size,
     size_t align, int advice);
 static trove_rc_t trove_memory_touch(char *p, const char *end, size_t page);
 static size_t trove_memory_page(void);
+static size_t trove_memory_membership(const char *groups, char *line);
 static size_t trove_memory_bound(const trove_memory_group_t *g,
     const char *root, char *path);
 static size_t trove_memory_group(const trove_memory_group_t *g,
@@ -76,7 +78,7 @@ trove_memory_map(trove_mapping_t *m, size_t size, size_t populate,
         return TROVE_OK;
     }
 
-    if (size > SIZE_MAX / 4) {
+    if (size > SIZE_MAX / 4 || TROVE_FAULT_MEMORY()) {
         return TROVE_NOMEM;
     }
 
@@ -349,18 +351,16 @@ trove_memory_available(void)
 size_t
 trove_memory_available_at(const char *proc, const char *groups)
 {
-    int      v1;
     FILE    *f;
-    char     line[4096], root[4096], *path, *names;
+    char     line[4096];
     size_t   least, n;
 
     (void) snprintf(line, sizeof(line), "%s/meminfo", proc);
 
+    least = SIZE_MAX;
+
     if (trove_memory_field(line, "MemAvailable:", &n) == 0) {
         least = n * 1024;
-
-    } else {
-        least = SIZE_MAX;
     }
 
     (void) snprintf(line, sizeof(line), "%s/self/cgroup", proc);
@@ -371,32 +371,9 @@ trove_memory_available_at(const char *proc, const char *groups)
         return least;
     }
 
-    /* a line is "number:controllers:path", version 2 has no controllers */
-
     while (fgets(line, sizeof(line), f) != NULL) {
-
-        names = strchr(line, ':');
-        path = (names != NULL) ? strchr(names + 1, ':') : NULL;
-
-        if (path == NULL) {
-            continue;
-        }
-
         line[strcspn(line, "\n")] = '\0';
-        *path++ = '\0';
-        names++;
-
-        v1 = strcmp(names, "memory") == 0;
-
-        if (!v1 && *names != '\0') {
-            continue;
-        }
-
-        (void) snprintf(root, sizeof(root), "%s%s", groups,
-                        v1 ? trove_memory_v1.mount : trove_memory_v2.mount);
-
-        n = trove_memory_bound(v1 ? &trove_memory_v1 : &trove_memory_v2, root,
-                               path);
+        n = trove_memory_membership(groups, line);
 
         if (n < least) {
             least = n;
@@ -406,6 +383,40 @@ trove_memory_available_at(const char *proc, const char *groups)
     (void) fclose(f);
 
     return least;
+}
+
+
+/* A line is "number:controllers:path"; version 2 names no controllers. */
+
+static size_t
+trove_memory_membership(const char *groups, char *line)
+{
+    char                        *names, *path, root[4096];
+    const trove_memory_group_t  *g;
+
+    names = strchr(line, ':');
+    path = (names != NULL) ? strchr(names + 1, ':') : NULL;
+
+    if (path == NULL) {
+        return SIZE_MAX;
+    }
+
+    names++;
+    *path++ = '\0';
+
+    if (*names == '\0') {
+        g = &trove_memory_v2;
+
+    } else if (strcmp(names, "memory") == 0) {
+        g = &trove_memory_v1;
+
+    } else {
+        return SIZE_MAX;
+    }
+
+    (void) snprintf(root, sizeof(root), "%s%s", groups, g->mount);
+
+    return trove_memory_bound(g, root, path);
 }
 
 
