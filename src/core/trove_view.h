@@ -1,0 +1,116 @@
+/*
+ * A view: one worker's own read copy of a ledger's rewards, sorted in space
+ * and scanned with SIMD.  A query touches nothing that is shared.
+ */
+
+#ifndef TROVE_VIEW_H_INCLUDED
+#define TROVE_VIEW_H_INCLUDED
+
+
+#include <signal.h>
+
+#include "trove.h"
+#include "trove_ledger.h"
+#include "trove_memory.h"
+#include "trove_simd.h"
+#include "trove_space.h"
+
+
+#define TROVE_LIMIT_MAX      1024   /* most rewards in one answer            */
+
+
+typedef struct trove_view_s  trove_view_t;
+
+
+typedef enum {
+    TROVE_CIRCLE,
+    TROVE_BOX
+} trove_shape_t;
+
+
+typedef struct {
+    double         x;
+    double         y;
+    double         r;               /* of a circle                           */
+    double         w;               /* of a box, full width and height       */
+    double         h;
+    double         level;           /* rewards above it are not seen         */
+    uint32_t       now;             /* unix seconds                          */
+    uint32_t       limit;           /* 0 .. TROVE_LIMIT_MAX                  */
+    trove_shape_t  shape;
+    unsigned       detail:1;        /* all of a hit is wanted, not only "id" */
+} trove_query_t;
+
+
+typedef struct {
+    double         x;
+    double         y;
+    double         distance;        /* exact, from trove_space_distance()    */
+    uint32_t       id;              /* without "detail" the others are 0     */
+    int32_t        value;
+} trove_hit_t;
+
+
+typedef struct {
+    uint64_t       found;           /* all live matches                      */
+    uint64_t       scanned;         /* rows that the kernels looked at       */
+    uint32_t       n;               /* of hits, at most the limit            */
+    trove_hit_t   *hits;            /* the caller's, room for the limit      */
+} trove_answer_t;
+
+
+/*
+ * Builds a view of all that the ledger holds; sorts, therefore takes as long
+ * as some 100 ns a reward, and may run in any thread.  "cancel" may be NULL;
+ * once it is non-zero the build ends soon with TROVE_CANCELED.  Returns
+ * TROVE_OK, TROVE_NOMEM, TROVE_NOPAGES, TROVE_BUSY or TROVE_CANCELED.
+ */
+trove_rc_t trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
+    const trove_simd_t *simd, trove_pages_t pages,
+    const volatile sig_atomic_t *cancel);
+
+void trove_view_destroy(trove_view_t *view);
+
+/*
+ * Applies at most "max" of the ledger's later changes.  TROVE_OK: the view
+ * is up to date; TROVE_AGAIN: there are more; TROVE_FULL or TROVE_BEHIND: a
+ * new view must be built, this one stays as it is and goes on answering;
+ * TROVE_BUSY: a row's writer is dead and is not finished yet.
+ */
+trove_rc_t trove_view_sync(trove_view_t *view, uint32_t max);
+
+/* So much was changed since it was built that a new one would be faster. */
+int trove_view_worn(const trove_view_t *view);
+
+/* The version of the ledger that its answers reflect. */
+uint64_t trove_view_version(const trove_view_t *view);
+
+size_t trove_view_memory(const trove_view_t *view);
+size_t trove_view_large(const trove_view_t *view);
+
+/*
+ * Estimate for the notice at start: bytes of a view just built of so many
+ * rewards.  Changes can add half as much before a new one must be built, and
+ * the old one lives until that is done.
+ */
+size_t trove_view_size(uint32_t rewards);
+
+/*
+ * Looks through the whole view.  NULL, or what is wrong with it: for tests.
+ */
+const char *trove_view_sane(const trove_view_t *view);
+
+
+/*
+ * Answers the query: the nearest first, ties by id, the same on every SIMD
+ * path.  No allocation, no lock.
+ */
+void trove_view_query(const trove_view_t *view, const trove_query_t *q,
+    trove_answer_t *a);
+
+/* The same by scanning every row, without the levels above: for comparison. */
+void trove_view_scan(const trove_view_t *view, const trove_query_t *q,
+    trove_answer_t *a);
+
+
+#endif /* TROVE_VIEW_H_INCLUDED */

@@ -1,0 +1,283 @@
+/*
+ * What the files of the nginx side share.  The way of a request: an endpoint
+ * (poll, rewards, stats) checks it and, for a POST, has its body read as one
+ * object or a batch of lines (body); decodes with the core into the worker's
+ * arena (worker); decides; answers (answer).
+ */
+
+#ifndef NGX_HTTP_TROVE_H_INCLUDED
+#define NGX_HTTP_TROVE_H_INCLUDED
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+
+#include "trove.h"
+#include "trove_alloc.h"
+#include "trove_arena.h"
+#include "trove_clock.h"
+#include "trove_json.h"
+#include "trove_ledger.h"
+#include "trove_lines.h"
+#include "trove_memory.h"
+#include "trove_simd.h"
+#include "trove_space.h"
+#include "trove_stats.h"
+#include "trove_view.h"
+#include "trove_writer.h"
+
+
+#if !(NGX_THREADS)
+#error "trove builds its views in nginx's thread pool: configure --with-threads"
+#endif
+
+
+#define NGX_HTTP_TROVE_CONF          0x00800000
+
+#define NGX_HTTP_TROVE_OBJECT_MAX    65536    /* bytes of one object or line */
+
+
+/* A "trove NAME { }" block; read-only once the configuration is merged. */
+
+typedef struct {
+    ngx_str_t               name;
+    ngx_uint_t              index;          /* among the configuration's     */
+
+    u_char                 *file;           /* where it was first named      */
+    ngx_uint_t              line;
+    ngx_uint_t              defined;
+
+    ngx_uint_t              rewards;        /* capacity                      */
+    size_t                  arena;
+    ngx_msec_t              epoch;
+    ngx_uint_t              space;          /* trove_space_kind_t            */
+    ngx_uint_t              simd;           /* trove_simd_kind_t             */
+    ngx_uint_t              large_pages;    /* trove_pages_t                 */
+    double                  radius;
+    double                  radius_max;
+    ngx_uint_t              limit;
+    ngx_uint_t              limit_max;
+
+    const trove_simd_t     *kernels;
+    trove_field_t          *poll_fields;    /* with this trove's bounds      */
+    trove_field_t          *reward_fields;
+    size_t                  poll_text;      /* longest answer to a poll      */
+
+    ngx_shm_zone_t         *zone;
+    trove_ledger_t         *ledger;
+    void                   *stats;          /* region of all workers' slots  */
+    int                     eventfd;        /* written when the ledger moved */
+    ngx_cycle_t            *cycle;
+} ngx_http_trove_t;
+
+
+typedef struct {
+    ngx_array_t             troves;         /* ngx_http_trove_t *            */
+    ngx_thread_pool_t      *threads;
+} ngx_http_trove_main_conf_t;
+
+
+typedef struct {
+    ngx_http_trove_t       *trove;          /* NULL: of trove_stats          */
+    ngx_flag_t              stats_write;
+    ngx_flag_t              enabled;
+} ngx_http_trove_loc_conf_t;
+
+
+/* One worker's part of a trove. */
+
+typedef struct {
+    ngx_http_trove_t       *trove;
+    trove_stats_t          *stats;
+    trove_view_t           *view;
+    trove_arena_t           arena;
+    trove_mapping_t         arena_pages;
+
+    ngx_event_t             epoch;
+    uint64_t                due;            /* when it should turn, in ns    */
+    uint64_t                allocator_read; /* its usage, in ns              */
+    ngx_connection_t       *wake;           /* of the trove's eventfd        */
+
+    ngx_thread_task_t      *build;
+    trove_view_t           *built;
+    trove_view_t           *worn;           /* waits to be destroyed         */
+    trove_rc_t              build_rc;
+    uint64_t                build_ns;
+
+    unsigned                active:1;       /* a request came in this epoch  */
+    unsigned                wrote:1;        /* and changed the ledger        */
+    unsigned                behind:1;       /* only a new view catches up    */
+    unsigned                building:1;
+    unsigned                warned:1;
+} ngx_http_trove_worker_t;
+
+
+typedef enum {
+    NGX_HTTP_TROVE_NONE = 0,
+    NGX_HTTP_TROVE_HIT,
+    NGX_HTTP_TROVE_MISS,
+    NGX_HTTP_TROVE_BATCH,
+    NGX_HTTP_TROVE_STORED,
+    NGX_HTTP_TROVE_REMOVED,
+    NGX_HTTP_TROVE_UNKNOWN,
+    NGX_HTTP_TROVE_EXPORT,
+    NGX_HTTP_TROVE_FULL,
+    NGX_HTTP_TROVE_INVALID,
+    NGX_HTTP_TROVE_EXHAUSTED,
+    NGX_HTTP_TROVE_BUSY,
+    NGX_HTTP_TROVE_FAILED
+} ngx_http_trove_status_t;
+
+
+typedef struct ngx_http_trove_batch_s  ngx_http_trove_batch_t;
+
+
+typedef struct {
+    ngx_http_trove_worker_t  *worker;       /* NULL: of trove_stats          */
+    trove_endpoint_t          endpoint;
+    ngx_http_trove_status_t   status;
+    uint64_t                  started;      /* in ns                         */
+    uint64_t                  spent;        /* by all turns so far           */
+    uint64_t                  found;
+    uint64_t                  version;
+    ngx_http_trove_batch_t   *batch;
+    void                     *data;         /* the endpoint's own            */
+    unsigned                  recorded:1;
+} ngx_http_trove_ctx_t;
+
+
+extern ngx_module_t  ngx_http_trove_module;
+
+
+/* ngx_http_trove_conf.c */
+
+void *ngx_http_trove_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_trove_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_trove_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+ngx_int_t ngx_http_trove_postconfiguration(ngx_conf_t *cf);
+char *ngx_http_trove_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_capacity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_radius(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_stats(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_http_trove_zone.c */
+
+ngx_int_t ngx_http_trove_zone_add(ngx_conf_t *cf, ngx_http_trove_t *trove);
+
+
+/* ngx_http_trove_worker.c */
+
+ngx_int_t ngx_http_trove_init_process(ngx_cycle_t *cycle);
+void ngx_http_trove_exit_process(ngx_cycle_t *cycle);
+
+/* This worker's part; wakes its epoch, thus the view is at most one old. */
+ngx_http_trove_worker_t *ngx_http_trove_worker(ngx_http_trove_t *trove);
+
+/* The ledger was changed: seen here at once, by the others when it turns. */
+void ngx_http_trove_changed(ngx_http_trove_worker_t *w);
+
+/* Turns the epoch now. */
+void ngx_http_trove_turn(ngx_http_trove_worker_t *w);
+
+
+/* ngx_http_trove_answer.c */
+
+/* Opens the record of a request; its worker's epoch is awake from here. */
+ngx_http_trove_ctx_t *ngx_http_trove_begin(ngx_http_request_t *r,
+    ngx_http_trove_t *trove, trove_endpoint_t endpoint);
+
+/* NGX_OK, or what the handler returns: 405 and 415 are answered. */
+ngx_int_t ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods);
+
+/* Answers with the writer's text; returns what a handler returns. */
+ngx_int_t ngx_http_trove_answer(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, const trove_writer_t *w);
+
+/* Answers with application/problem+json. */
+ngx_int_t ngx_http_trove_problem(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail);
+
+/* Sends the header of an answer of unknown length. */
+ngx_int_t ngx_http_trove_header(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, off_t length);
+
+/* A writer into a new buffer of the request's pool; NGX_ERROR if none. */
+ngx_int_t ngx_http_trove_writer(ngx_http_request_t *r, trove_writer_t *w,
+    size_t size);
+
+/* Parses the query string: NGX_OK, or an answer already given in *rc. */
+ngx_int_t ngx_http_trove_args(ngx_http_request_t *r,
+    const trove_field_t *fields, ngx_uint_t n, void *out, trove_fields_t *f,
+    ngx_int_t *rc);
+
+/* Puts the request's time and code on record, once. */
+void ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status);
+
+
+/* ngx_http_trove_body.c */
+
+typedef ngx_int_t (*ngx_http_trove_object_pt)(ngx_http_request_t *r,
+    trove_slice_t *object);
+
+typedef struct {
+    trove_endpoint_t   endpoint;
+
+    /* One line; answers at most answer_max bytes into "out". */
+    void             (*line)(ngx_http_request_t *r, trove_json_t *json,
+                             trove_slice_t *line, uint64_t number,
+                             trove_writer_t *out);
+
+    /* A line that cannot even be parsed. */
+    void             (*refuse)(ngx_http_request_t *r, uint64_t number,
+                               const char *detail, trove_writer_t *out);
+
+    /* The end of a turn of the event loop in which lines came. */
+    void             (*turned)(ngx_http_request_t *r);
+
+    /* The end of the batch, if lines are not answered: answers it all. */
+    ngx_int_t        (*done)(ngx_http_request_t *r);
+} ngx_http_trove_batch_ops_t;
+
+
+/* application/x-ndjson and its other names. */
+ngx_int_t ngx_http_trove_is_batch(ngx_http_request_t *r);
+
+/* Reads the body as one object; "handler" gives the answer. */
+ngx_int_t ngx_http_trove_read_object(ngx_http_request_t *r,
+    ngx_http_trove_object_pt handler);
+
+/*
+ * Reads the body as lines of objects while answers flow; no line's answer is
+ * longer than "answer_max", 0 if lines are not answered.
+ */
+ngx_int_t ngx_http_trove_read_batch(ngx_http_request_t *r,
+    const ngx_http_trove_batch_ops_t *ops, size_t answer_max,
+    const trove_field_t *fields, ngx_uint_t nfields);
+
+
+/* the endpoints */
+
+ngx_int_t ngx_http_trove_poll_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_trove_rewards_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_trove_export(ngx_http_request_t *r);
+ngx_int_t ngx_http_trove_stats_handler(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_trove_poll_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
+ngx_int_t ngx_http_trove_rewards_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
+
+#define NGX_HTTP_TROVE_REWARD_TEXT   256   /* longest reward as JSON */
+
+void ngx_http_trove_reward_write(trove_writer_t *w, const trove_reward_t *r);
+
+
+/* ngx_http_trove_variables.c */
+
+ngx_int_t ngx_http_trove_add_variables(ngx_conf_t *cf);
+
+
+#endif /* NGX_HTTP_TROVE_H_INCLUDED */

@@ -1,0 +1,355 @@
+
+#include "ngx_http_trove.h"
+
+
+#define NGX_HTTP_TROVE_RETRY_AFTER  "1"     /* seconds, after a 503 */
+
+
+static ngx_int_t ngx_http_trove_add_header(ngx_http_request_t *r,
+    const char *name, const char *value);
+static const char *ngx_http_trove_title(ngx_uint_t status);
+static const char *ngx_http_trove_methods(ngx_uint_t methods);
+
+
+ngx_http_trove_ctx_t *
+ngx_http_trove_begin(ngx_http_request_t *r, ngx_http_trove_t *trove,
+    trove_endpoint_t endpoint)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->endpoint = endpoint;
+    ctx->started = trove_clock_ns();
+
+    if (trove) {
+        ctx->worker = ngx_http_trove_worker(trove);
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_trove_module);
+
+    return ctx;
+}
+
+
+ngx_int_t
+ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (methods & NGX_HTTP_GET) {
+        methods |= NGX_HTTP_HEAD;
+    }
+
+    if (!(r->method & methods)) {
+
+        if (ngx_http_trove_add_header(r, "Allow",
+                                      ngx_http_trove_methods(methods))
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_trove_problem(r, NGX_HTTP_NOT_ALLOWED,
+                                      "the method is not allowed here");
+    }
+
+    if (r->method != NGX_HTTP_POST) {
+        return NGX_OK;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+
+            if (part->nelts == 0) {
+                break;
+            }
+        }
+
+        if (h[i].key.len == sizeof("Content-Encoding") - 1
+            && ngx_strcasecmp(h[i].lowcase_key, (u_char *) "content-encoding")
+               == 0
+            && !(h[i].value.len == sizeof("identity") - 1
+                 && ngx_strcasecmp(h[i].value.data, (u_char *) "identity")
+                    == 0))
+        {
+            return ngx_http_trove_problem(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                          "Content-Encoding: only identity is "
+                                          "read");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_trove_args(ngx_http_request_t *r, const trove_field_t *fields,
+    ngx_uint_t n, void *out, trove_fields_t *f, ngx_int_t *rc)
+{
+    trove_rc_t             trc;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    trc = trove_args_parse(&ctx->worker->arena, r->args.data, r->args.len,
+                           fields, n, out, f);
+
+    if (trc == TROVE_OK) {
+        return NGX_OK;
+    }
+
+    if (trc == TROVE_NOMEM) {
+        *rc = ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                     "the arena of this epoch is used up");
+        return NGX_DONE;
+    }
+
+    *rc = ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST, f->detail);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_trove_writer(ngx_http_request_t *r, trove_writer_t *w, size_t size)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    trove_writer_init(w, p, size);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_trove_header(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, off_t length)
+{
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = length;
+    r->headers_out.content_type.data = (u_char *) type;
+    r->headers_out.content_type.len = ngx_strlen(type);
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    if (ngx_http_trove_add_header(r, "Cache-Control", "no-store") != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_http_trove_add_header(r, "Retry-After",
+                                     NGX_HTTP_TROVE_RETRY_AFTER)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_send_header(r);
+}
+
+
+ngx_int_t
+ngx_http_trove_answer(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, const trove_writer_t *w)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = w->start;
+    b->last = w->pos;
+    b->memory = 1;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    rc = ngx_http_trove_header(r, status, type, w->pos - w->start);
+
+    if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
+        rc = ngx_http_output_filter(r, &out);
+    }
+
+    ngx_http_trove_record(r, status);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_trove_problem(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail)
+{
+    ngx_int_t              rc;
+    trove_writer_t         w;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ctx && ctx->status == NGX_HTTP_TROVE_NONE) {
+
+        switch (status) {
+
+        case NGX_HTTP_NOT_FOUND:
+            ctx->status = NGX_HTTP_TROVE_UNKNOWN;
+            break;
+
+        case NGX_HTTP_SERVICE_UNAVAILABLE:
+            ctx->status = NGX_HTTP_TROVE_EXHAUSTED;
+            break;
+
+        case NGX_HTTP_INSUFFICIENT_STORAGE:
+            ctx->status = NGX_HTTP_TROVE_FULL;
+            break;
+
+        default:
+            ctx->status = NGX_HTTP_TROVE_INVALID;
+        }
+    }
+
+    /* what was not read of a body must not be taken for the next request */
+
+    if (!r->request_body) {
+        rc = ngx_http_discard_request_body(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ngx_http_trove_writer(r, &w, 128 + TROVE_JSON_DETAIL * 6) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    trove_write_lit(&w, "{\"title\":\"");
+    trove_write_text(&w, ngx_http_trove_title(status));
+    trove_write_lit(&w, "\",\"status\":");
+    trove_write_uint(&w, status);
+    trove_write_lit(&w, ",\"detail\":");
+    trove_write_string(&w, (u_char *) detail, ngx_strlen(detail));
+    trove_write_lit(&w, "}");
+
+    return ngx_http_trove_answer(r, status, "application/problem+json", &w);
+}
+
+
+void
+ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ctx == NULL || ctx->recorded) {
+        return;
+    }
+
+    ctx->recorded = 1;
+    ctx->spent += trove_clock_ns() - ctx->started;
+
+    if (ctx->worker) {
+        trove_stats_request(ctx->worker->stats, ctx->endpoint, status,
+                            ctx->spent);
+    }
+}
+
+
+/* Both texts are constants. */
+
+static ngx_int_t
+ngx_http_trove_add_header(ngx_http_request_t *r, const char *name,
+    const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = (u_char *) value;
+    h->value.len = ngx_strlen(value);
+    h->lowcase_key = NULL;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return NGX_OK;
+}
+
+
+static const char *
+ngx_http_trove_title(ngx_uint_t status)
+{
+    switch (status) {
+
+    case NGX_HTTP_BAD_REQUEST:
+        return "Bad Request";
+
+    case NGX_HTTP_FORBIDDEN:
+        return "Forbidden";
+
+    case NGX_HTTP_NOT_FOUND:
+        return "Not Found";
+
+    case NGX_HTTP_NOT_ALLOWED:
+        return "Method Not Allowed";
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "Content Too Large";
+
+    case NGX_HTTP_UNSUPPORTED_MEDIA_TYPE:
+        return "Unsupported Media Type";
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return "Service Unavailable";
+
+    case NGX_HTTP_INSUFFICIENT_STORAGE:
+        return "Insufficient Storage";
+
+    default:
+        return "Internal Server Error";
+    }
+}
+
+
+static const char *
+ngx_http_trove_methods(ngx_uint_t methods)
+{
+    if (methods & NGX_HTTP_DELETE) {
+        return "GET, HEAD, POST, DELETE";
+    }
+
+    return (methods & NGX_HTTP_POST) ? "GET, HEAD, POST" : "GET, HEAD";
+}

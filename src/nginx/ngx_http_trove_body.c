@@ -1,0 +1,814 @@
+
+#include "ngx_http_trove.h"
+
+
+#define NGX_HTTP_TROVE_OUT_SIZE    16384     /* of a buffer of answers       */
+#define NGX_HTTP_TROVE_OUT_MAX     4         /* of them on their way         */
+#define NGX_HTTP_TROVE_TURN_SIZE   131072    /* input read in one turn       */
+#define NGX_HTTP_TROVE_FILE_SIZE   65536     /* read of a temp file at once  */
+
+
+struct ngx_http_trove_batch_s {
+    const ngx_http_trove_batch_ops_t  *ops;
+    const trove_field_t               *fields;
+    ngx_uint_t                         nfields;
+
+    trove_lines_t                      lines;
+
+    ngx_chain_t                       *in;       /* not yet cut into lines   */
+    ngx_buf_t                         *file_buf; /* a piece of a temp file   */
+
+    trove_writer_t                     writer;   /* into the last of "out"   */
+    ngx_buf_t                         *buf;
+    ngx_chain_t                       *out;
+    ngx_chain_t                       *free;
+    ngx_chain_t                       *busy;
+    ngx_uint_t                         nbufs;
+    size_t                             out_size;
+    size_t                             answer_max;
+};
+
+
+static ngx_int_t ngx_http_trove_await(ngx_http_request_t *r,
+    ngx_http_client_body_handler_pt handler);
+static void ngx_http_trove_cleanup(void *data);
+
+static void ngx_http_trove_object_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_gather(ngx_http_request_t *r,
+    trove_slice_t *object);
+static ngx_int_t ngx_http_trove_read_file(ngx_http_request_t *r, ngx_buf_t *b,
+    u_char *p, size_t size);
+
+static void ngx_http_trove_batch_body(ngx_http_request_t *r);
+static void ngx_http_trove_batch_event(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_batch_run(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_batch_turn(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch);
+static ngx_int_t ngx_http_trove_batch_more(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch);
+static ngx_int_t ngx_http_trove_batch_lines(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch, trove_json_t *json, ngx_buf_t *b,
+    ngx_uint_t final);
+static ngx_int_t ngx_http_trove_batch_fill(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch, ngx_buf_t *b);
+static ngx_int_t ngx_http_trove_batch_room(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch);
+static void ngx_http_trove_batch_close_buf(ngx_http_trove_batch_t *batch);
+static ngx_int_t ngx_http_trove_batch_send(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch, ngx_uint_t last);
+static ngx_int_t ngx_http_trove_batch_finish(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch);
+static ngx_int_t ngx_http_trove_batch_wait(ngx_http_request_t *r);
+static void ngx_http_trove_batch_finalize(ngx_http_request_t *r, ngx_int_t rc);
+
+
+ngx_int_t
+ngx_http_trove_is_batch(ngx_http_request_t *r)
+{
+    size_t                       len;
+    ngx_str_t                   *type;
+    ngx_uint_t                   i;
+
+    static ngx_str_t  types[] = {
+        ngx_string("application/x-ndjson"),
+        ngx_string("application/ndjson"),
+        ngx_string("application/jsonl")
+    };
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+
+    type = &r->headers_in.content_type->value;
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        len = types[i].len;
+
+        if (type->len >= len
+            && ngx_strncasecmp(type->data, types[i].data, len) == 0
+            && (type->len == len || type->data[len] == ';'
+                || type->data[len] == ' '))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_trove_read_object(ngx_http_request_t *r,
+    ngx_http_trove_object_pt handler)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    if (r->headers_in.content_length_n > NGX_HTTP_TROVE_OBJECT_MAX) {
+        return ngx_http_trove_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                      "one object is at most 65536 bytes long,"
+                                      " send more as application/x-ndjson");
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    ctx->data = (void *) (uintptr_t) handler;
+
+    return ngx_http_trove_await(r, ngx_http_trove_object_body);
+}
+
+
+/* Has the body read; the time until it comes is not the module's. */
+
+static ngx_int_t
+ngx_http_trove_await(ngx_http_request_t *r,
+    ngx_http_client_body_handler_pt handler)
+{
+    ngx_int_t              rc;
+    ngx_http_cleanup_t    *cln;
+    ngx_http_trove_ctx_t  *ctx;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_trove_cleanup;
+    cln->data = r;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->spent = trove_clock_ns() - ctx->started;
+    ctx->started += ctx->spent;
+
+    rc = ngx_http_read_client_request_body(r, handler);
+
+    return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+}
+
+
+/* The request ends without an answer of ours. */
+
+static void
+ngx_http_trove_cleanup(void *data)
+{
+    ngx_http_request_t    *r = data;
+
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ctx && !ctx->recorded) {
+        ctx->started = trove_clock_ns();
+
+        ngx_http_trove_record(r, r->connection->timedout
+                                 ? NGX_HTTP_REQUEST_TIME_OUT
+                                 : NGX_HTTP_CLIENT_CLOSED_REQUEST);
+    }
+}
+
+
+static void
+ngx_http_trove_object_body(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    trove_slice_t              object;
+    ngx_http_trove_ctx_t      *ctx;
+    ngx_http_trove_object_pt   handler;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->started = trove_clock_ns();
+
+    handler = (ngx_http_trove_object_pt) (uintptr_t) ctx->data;
+    ctx->data = NULL;
+
+    /* while the body came the epoch may have gone to sleep */
+
+    (void) ngx_http_trove_worker(ctx->worker->trove);
+
+    rc = ngx_http_trove_gather(r, &object);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_trove_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                    "one object is at most 65536 bytes long, "
+                                    "send more as application/x-ndjson");
+
+    } else if (rc != NGX_OK) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else {
+        rc = handler(r, &object);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* The body as one piece; NGX_DECLINED if it is too long. */
+
+static ngx_int_t
+ngx_http_trove_gather(ngx_http_request_t *r, trove_slice_t *object)
+{
+    off_t         size;
+    u_char       *p;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *bufs;
+
+    object->data = (u_char *) "";
+    object->len = 0;
+
+    bufs = r->request_body ? r->request_body->bufs : NULL;
+
+    if (bufs == NULL) {
+        return NGX_OK;
+    }
+
+    if (bufs->next == NULL && ngx_buf_in_memory(bufs->buf)) {
+        object->data = bufs->buf->pos;
+        object->len = bufs->buf->last - bufs->buf->pos;
+
+        return object->len > NGX_HTTP_TROVE_OBJECT_MAX ? NGX_DECLINED : NGX_OK;
+    }
+
+    size = 0;
+
+    for (cl = bufs; cl; cl = cl->next) {
+        size += ngx_buf_size(cl->buf);
+    }
+
+    if (size > NGX_HTTP_TROVE_OBJECT_MAX) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(r->pool, size + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    object->data = p;
+    object->len = size;
+
+    for (cl = bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        size = ngx_buf_size(b);
+
+        if (ngx_http_trove_read_file(r, b, p, size) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        p += size;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Takes "size" bytes from the front of a buffer that lies in a file. */
+
+static ngx_int_t
+ngx_http_trove_read_file(ngx_http_request_t *r, ngx_buf_t *b, u_char *p,
+    size_t size)
+{
+    ssize_t  n;
+
+    while (size) {
+        n = ngx_read_file(b->file, p, size, b->file_pos);
+
+        if (n == NGX_ERROR || n == 0) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "the body's temporary file \"%V\" ends early",
+                          &b->file->name);
+            return NGX_ERROR;
+        }
+
+        p += n;
+        size -= n;
+        b->file_pos += n;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_trove_read_batch(ngx_http_request_t *r,
+    const ngx_http_trove_batch_ops_t *ops, size_t answer_max,
+    const trove_field_t *fields, ngx_uint_t nfields)
+{
+    u_char                  *carry;
+    ngx_http_trove_ctx_t    *ctx;
+    ngx_http_trove_batch_t  *batch;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    batch = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_batch_t));
+    carry = ngx_pnalloc(r->pool, NGX_HTTP_TROVE_OBJECT_MAX);
+
+    if (batch == NULL || carry == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    batch->ops = ops;
+    batch->fields = fields;
+    batch->nfields = nfields;
+    batch->answer_max = answer_max;
+    batch->out_size = ngx_max(NGX_HTTP_TROVE_OUT_SIZE, answer_max);
+
+    trove_lines_init(&batch->lines, carry, NGX_HTTP_TROVE_OBJECT_MAX);
+
+    ctx->batch = batch;
+
+    r->request_body_no_buffering = 1;
+
+    return ngx_http_trove_await(r, ngx_http_trove_batch_body);
+}
+
+
+static void
+ngx_http_trove_batch_body(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (r->request_body) {
+        ctx->batch->in = r->request_body->bufs;
+        r->request_body->bufs = NULL;
+    }
+
+    r->read_event_handler = ngx_http_trove_batch_event;
+    r->write_event_handler = ngx_http_trove_batch_event;
+
+    ngx_http_trove_batch_finalize(r, ngx_http_trove_batch_run(r));
+}
+
+
+static void
+ngx_http_trove_batch_event(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (c->write->timedout || c->read->timedout) {
+        c->timedout = 1;
+        ngx_http_trove_batch_finalize(r, NGX_HTTP_REQUEST_TIME_OUT);
+        return;
+    }
+
+    ngx_http_trove_batch_finalize(r, ngx_http_trove_batch_run(r));
+}
+
+
+static void
+ngx_http_trove_batch_finalize(ngx_http_request_t *r, ngx_int_t rc)
+{
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    if (r->header_sent && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        rc = NGX_ERROR;                /* too late for another answer */
+    }
+
+    ngx_http_finalize_request(r, rc == NGX_DONE ? NGX_OK : rc);
+}
+
+
+/*
+ * One turn of the event loop for a batch.  Everything in the arena is this
+ * turn's: the parser is made at its begin.
+ */
+
+static ngx_int_t
+ngx_http_trove_batch_run(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_http_trove_ctx_t    *ctx;
+    ngx_http_trove_batch_t  *batch;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    batch = ctx->batch;
+
+    ctx->started = trove_clock_ns();
+
+    if (batch->busy
+        && ngx_http_trove_batch_send(r, batch, 0) == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_http_trove_worker(ctx->worker->trove);
+
+    rc = ngx_http_trove_batch_turn(r, batch);
+
+    if (batch->ops->turned) {
+        batch->ops->turned(r);
+    }
+
+    if (rc == NGX_OK) {
+        return ngx_http_trove_batch_finish(r, batch);
+    }
+
+    if (rc == NGX_AGAIN && batch->out) {
+        rc = ngx_http_trove_batch_send(r, batch, 0);
+
+        if (rc == NGX_OK) {
+            rc = NGX_AGAIN;
+        }
+    }
+
+    ctx->spent += trove_clock_ns() - ctx->started;
+    ctx->started = trove_clock_ns();
+
+    return rc;
+}
+
+
+/* NGX_OK: all lines were carried out; NGX_AGAIN: more to come. */
+
+static ngx_int_t
+ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
+{
+    off_t                  before;
+    ngx_int_t              rc;
+    ngx_buf_t             *b;
+    ngx_chain_t           *cl;
+    trove_json_t          *json;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    json = trove_json_open(&ctx->worker->arena, batch->fields, batch->nfields);
+
+    before = r->request_length;
+
+    for ( ;; ) {
+
+        while (batch->in) {
+            cl = batch->in;
+            b = cl->buf;
+
+            rc = ngx_http_trove_batch_fill(r, batch, b);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            rc = ngx_http_trove_batch_lines(r, batch, json,
+                                            batch->file_buf ? batch->file_buf
+                                                            : b, 0);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            if (batch->file_buf && b->file_pos != b->file_last) {
+                continue;
+            }
+
+            batch->file_buf = NULL;
+            batch->in = cl->next;
+            ngx_free_chain(r->pool, cl);
+        }
+
+        if (!r->reading_body) {
+            return ngx_http_trove_batch_lines(r, batch, json, NULL, 1);
+        }
+
+        if (r->request_length - before > NGX_HTTP_TROVE_TURN_SIZE) {
+
+            /* let the others in, the next turn comes at once */
+
+            ngx_post_event(r->connection->read, &ngx_posted_next_events);
+
+            return NGX_AGAIN;
+        }
+
+        rc = ngx_http_trove_batch_more(r, batch);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+}
+
+
+/* NGX_OK: something new stands in "in", or the body has ended. */
+
+static ngx_int_t
+ngx_http_trove_batch_more(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_read_unbuffered_request_body(r);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE || rc == NGX_ERROR) {
+        return rc;
+    }
+
+    batch->in = r->request_body->bufs;
+    r->request_body->bufs = NULL;
+
+    return (batch->in || !r->reading_body) ? NGX_OK : NGX_AGAIN;
+}
+
+
+/* Makes the next piece of a buffer that lies in a file readable. */
+
+static ngx_int_t
+ngx_http_trove_batch_fill(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
+    ngx_buf_t *b)
+{
+    size_t      size;
+    ngx_buf_t  *piece;
+
+    if (ngx_buf_in_memory(b) || ngx_buf_special(b)) {
+        return NGX_OK;
+    }
+
+    piece = batch->file_buf;
+
+    if (piece && piece->pos != piece->last) {
+        return NGX_OK;
+    }
+
+    if (piece == NULL) {
+        piece = ngx_create_temp_buf(r->pool, NGX_HTTP_TROVE_FILE_SIZE);
+        if (piece == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        batch->file_buf = piece;
+    }
+
+    size = ngx_min(b->file_last - b->file_pos, NGX_HTTP_TROVE_FILE_SIZE);
+
+    if (ngx_http_trove_read_file(r, b, piece->start, size) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    piece->pos = piece->start;
+    piece->last = piece->start + size;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: the buffer is used up; NGX_AGAIN: there is no room for answers. */
+
+static ngx_int_t
+ngx_http_trove_batch_lines(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch, trove_json_t *json, ngx_buf_t *b,
+    ngx_uint_t final)
+{
+    ngx_int_t             rc;
+    trove_rc_t            trc;
+    trove_slice_t         line;
+    const unsigned char  *pos, *last;
+
+    pos = b ? b->pos : NULL;
+    last = b ? b->last : NULL;
+
+    for ( ;; ) {
+        rc = ngx_http_trove_batch_room(r, batch);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        trc = trove_lines_next(&batch->lines, &pos, last, final, &line);
+
+        if (b) {
+            b->pos = (u_char *) pos;
+        }
+
+        if (trc == TROVE_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (trc == TROVE_INVALID) {
+            batch->ops->refuse(r, batch->lines.line,
+                               "the line is longer than 65536 bytes",
+                               &batch->writer);
+
+        } else if (json == NULL) {
+            batch->ops->refuse(r, batch->lines.line,
+                               "the arena of this epoch is used up",
+                               &batch->writer);
+
+        } else {
+            batch->ops->line(r, json, &line, batch->lines.line,
+                             &batch->writer);
+        }
+    }
+}
+
+
+/* Sees to it that one answer more has room. */
+
+static ngx_int_t
+ngx_http_trove_batch_room(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *cl, **ll;
+
+    if (batch->answer_max == 0) {
+        return NGX_OK;
+    }
+
+    if (batch->buf
+        && (size_t) (batch->writer.end - batch->writer.pos)
+           >= batch->answer_max)
+    {
+        return NGX_OK;
+    }
+
+    if (batch->buf) {
+        rc = ngx_http_trove_batch_send(r, batch, 0);
+
+        if (rc == NGX_ERROR || rc > NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (batch->free == NULL && batch->nbufs == NGX_HTTP_TROVE_OUT_MAX) {
+
+        /* it is not the client's sending that is waited for now */
+
+        if (r->connection->read->timer_set) {
+            ngx_del_timer(r->connection->read);
+        }
+
+        return NGX_AGAIN;
+    }
+
+    cl = ngx_chain_get_free_buf(r->pool, &batch->free);
+    if (cl == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (cl->buf->start == NULL) {
+        cl->buf->start = ngx_palloc(r->pool, batch->out_size);
+        if (cl->buf->start == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        cl->buf->end = cl->buf->start + batch->out_size;
+        cl->buf->temporary = 1;
+        cl->buf->tag = (ngx_buf_tag_t) &ngx_http_trove_module;
+        batch->nbufs++;
+    }
+
+    cl->buf->pos = cl->buf->start;
+    cl->buf->last = cl->buf->start;
+    cl->buf->flush = 1;
+    cl->next = NULL;
+
+    batch->buf = cl->buf;
+
+    trove_writer_init(&batch->writer, cl->buf->start, batch->out_size);
+
+    for (ll = &batch->out; *ll; ll = &(*ll)->next) { /* void */ }
+
+    *ll = cl;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_batch_close_buf(ngx_http_trove_batch_t *batch)
+{
+    ngx_chain_t  **ll, *cl;
+
+    if (batch->buf == NULL) {
+        return;
+    }
+
+    batch->buf->last = batch->writer.pos;
+
+    if (batch->buf->last == batch->buf->pos) {
+
+        /* nothing was written to it: it is the last of "out" */
+
+        for (ll = &batch->out; (*ll)->next; ll = &(*ll)->next) { /* void */ }
+
+        cl = *ll;
+        *ll = NULL;
+        cl->next = batch->free;
+        batch->free = cl;
+    }
+
+    batch->buf = NULL;
+}
+
+
+/*
+ * Hands the answers so far to nginx's filters.  NGX_OK: all were sent;
+ * NGX_AGAIN: the client is slow, the write event comes.
+ */
+
+static ngx_int_t
+ngx_http_trove_batch_send(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
+    ngx_uint_t last)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, **ll;
+
+    ngx_http_trove_batch_close_buf(batch);
+
+    if (!r->header_sent) {
+        rc = ngx_http_trove_header(r, NGX_HTTP_OK, "application/x-ndjson", -1);
+
+        if (rc == NGX_ERROR || rc > NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (last) {
+        b = ngx_calloc_buf(r->pool);
+        cl = ngx_alloc_chain_link(r->pool);
+
+        if (b == NULL || cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->last_buf = (r == r->main) ? 1 : 0;
+        b->last_in_chain = 1;
+        cl->buf = b;
+        cl->next = NULL;
+
+        for (ll = &batch->out; *ll; ll = &(*ll)->next) { /* void */ }
+
+        *ll = cl;
+    }
+
+    rc = ngx_http_output_filter(r, batch->out);
+
+    ngx_chain_update_chains(r->pool, &batch->free, &batch->busy, &batch->out,
+                            (ngx_buf_tag_t) &ngx_http_trove_module);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (batch->busy) {
+        return ngx_http_trove_batch_wait(r);
+    }
+
+    if (r->connection->write->timer_set) {
+        ngx_del_timer(r->connection->write);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_batch_finish(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch)
+{
+    ngx_int_t  rc;
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    if (batch->ops->done) {
+        rc = batch->ops->done(r);
+
+    } else {
+        rc = ngx_http_trove_batch_send(r, batch, 1);
+
+        ngx_http_trove_record(r, NGX_HTTP_OK);
+    }
+
+    /* what is still on its way is nginx's to write, as of any answer */
+
+    return (rc == NGX_AGAIN) ? NGX_DONE : rc;
+}
+
+
+static ngx_int_t
+ngx_http_trove_batch_wait(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!wev->delayed) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_AGAIN;
+}

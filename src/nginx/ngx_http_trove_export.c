@@ -1,0 +1,265 @@
+
+#include "ngx_http_trove.h"
+
+
+#define NGX_HTTP_TROVE_EXPORT_SIZE   65536   /* of one buffer of rewards     */
+#define NGX_HTTP_TROVE_EXPORT_SLOTS  16384   /* looked at in one turn        */
+
+
+/* An export on its way: one buffer, filled again when nginx has sent it. */
+
+typedef struct {
+    uint32_t      slot;                      /* the next one                 */
+    ngx_buf_t    *buf;
+    ngx_chain_t  *free;
+    ngx_chain_t  *busy;
+} ngx_http_trove_export_t;
+
+
+static void ngx_http_trove_export_event(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_export_send(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_export_fill(ngx_http_request_t *r,
+    ngx_http_trove_export_t *ex);
+static ngx_int_t ngx_http_trove_export_wait(ngx_http_request_t *r);
+
+
+/*
+ * Each reward as it is when its turn comes; those that are there all along
+ * are all in it, once.
+ */
+
+ngx_int_t
+ngx_http_trove_export(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_trove_ctx_t     *ctx;
+    ngx_http_trove_export_t  *ex;
+
+    rc = ngx_http_trove_header(r, NGX_HTTP_OK, "application/x-ndjson", -1);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        ngx_http_trove_record(r, NGX_HTTP_OK);
+        return rc;
+    }
+
+    ex = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_export_t));
+    if (ex == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->data = ex;
+
+    ex->buf = ngx_create_temp_buf(r->pool, NGX_HTTP_TROVE_EXPORT_SIZE);
+    if (ex->buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    ex->buf->tag = (ngx_buf_tag_t) &ngx_http_trove_module;
+
+    r->main->count++;
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_trove_export_event;
+
+    ngx_http_trove_export_event(r);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_trove_export_event(ngx_http_request_t *r)
+{
+    ngx_int_t              rc;
+    ngx_http_trove_ctx_t  *ctx;
+
+    if (r->connection->write->timedout) {
+        r->connection->timedout = 1;
+        ngx_http_finalize_request(r, NGX_HTTP_REQUEST_TIME_OUT);
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->started = ctx->recorded ? ctx->started : trove_clock_ns();
+
+    rc = ngx_http_trove_export_send(r);
+
+    if (rc == NGX_AGAIN) {
+        ctx->spent += trove_clock_ns() - ctx->started;
+        return;
+    }
+
+    ngx_http_trove_record(r, NGX_HTTP_OK);
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* NGX_OK: all is handed over; NGX_AGAIN: an event goes on with it. */
+
+static ngx_int_t
+ngx_http_trove_export_send(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc, last;
+    ngx_chain_t               out, *cl;
+    ngx_http_trove_ctx_t     *ctx;
+    ngx_http_trove_export_t  *ex;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ex = ctx->data;
+
+    if (ex->busy) {
+        rc = ngx_http_output_filter(r, NULL);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        cl = NULL;
+        ngx_chain_update_chains(r->pool, &ex->free, &ex->busy, &cl,
+                                (ngx_buf_tag_t) &ngx_http_trove_module);
+
+        if (ex->busy) {
+            return ngx_http_trove_export_wait(r);
+        }
+    }
+
+    last = ngx_http_trove_export_fill(r, ex);
+
+    if (ex->buf->pos == ex->buf->last && !last) {
+        ngx_post_event(r->connection->write, &ngx_posted_next_events);
+        return NGX_AGAIN;
+    }
+
+    out.buf = ex->buf;
+    out.next = NULL;
+
+    if (last) {
+        ex->buf->last_buf = (r == r->main) ? 1 : 0;
+        ex->buf->last_in_chain = 1;
+        ex->buf->temporary = (ex->buf->pos != ex->buf->last);
+
+        rc = ngx_http_output_filter(r, &out);
+
+        return (rc == NGX_AGAIN) ? NGX_OK : rc;
+    }
+
+    rc = ngx_http_output_filter(r, &out);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf = ex->buf;
+    cl->next = NULL;
+
+    ngx_chain_update_chains(r->pool, &ex->free, &ex->busy, &cl,
+                            (ngx_buf_tag_t) &ngx_http_trove_module);
+
+    if (ex->busy) {
+        return ngx_http_trove_export_wait(r);
+    }
+
+    /* a fast client must not keep the others waiting */
+
+    ngx_post_event(r->connection->write, &ngx_posted_next_events);
+
+    return NGX_AGAIN;
+}
+
+
+/* Returns whether these were the last. */
+
+static ngx_int_t
+ngx_http_trove_export_fill(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
+{
+    uint32_t               slots, end;
+    ngx_buf_t             *b;
+    trove_ledger_t        *ledger;
+    trove_writer_t         w;
+    trove_reward_t         reward;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ledger = ctx->worker->trove->ledger;
+
+    b = ex->buf;
+    b->pos = b->start;
+
+    trove_writer_init(&w, b->start, b->end - b->start);
+
+    slots = trove_ledger_slots(ledger);
+    end = ngx_min((uint64_t) slots,
+                  (uint64_t) ex->slot + NGX_HTTP_TROVE_EXPORT_SLOTS);
+
+    while (ex->slot < end && w.end - w.pos >= NGX_HTTP_TROVE_REWARD_TEXT) {
+
+        if (trove_ledger_row(ledger, ex->slot++, &reward) == TROVE_OK) {
+            ngx_http_trove_reward_write(&w, &reward);
+            trove_write_lit(&w, "\n");
+            ctx->found++;
+        }
+    }
+
+    b->last = w.pos;
+
+    return ex->slot >= slots;
+}
+
+
+static ngx_int_t
+ngx_http_trove_export_wait(ngx_http_request_t *r)
+{
+    ngx_event_t               *wev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    wev = r->connection->write;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (!wev->delayed) {
+        ngx_add_timer(wev, clcf->send_timeout);
+    }
+
+    if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* What it writes can be posted back. */
+
+void
+ngx_http_trove_reward_write(trove_writer_t *w, const trove_reward_t *r)
+{
+    trove_write_lit(w, "{\"id\":");
+    trove_write_uint(w, r->id);
+    trove_write_lit(w, ",\"x\":");
+    trove_write_double(w, r->x);
+    trove_write_lit(w, ",\"y\":");
+    trove_write_double(w, r->y);
+    trove_write_lit(w, ",\"value\":");
+    trove_write_int(w, r->value);
+    trove_write_lit(w, ",\"level\":");
+    trove_write_double(w, r->level);
+    trove_write_lit(w, ",\"stock\":");
+    trove_write_uint(w, r->stock);
+
+    if (r->starts) {
+        trove_write_lit(w, ",\"starts\":");
+        trove_write_uint(w, r->starts);
+    }
+
+    if (r->expires) {
+        trove_write_lit(w, ",\"expires\":");
+        trove_write_uint(w, r->expires);
+    }
+
+    trove_write_lit(w, "}");
+}

@@ -1,0 +1,607 @@
+
+#include "ngx_http_trove.h"
+
+#include <float.h>
+
+
+#define NGX_HTTP_TROVE_ERRORS_MAX   20      /* told in the answer to a batch */
+#define NGX_HTTP_TROVE_BUSY_TEXT    "the ledger is held by another process"
+#define NGX_HTTP_TROVE_ARENA_TEXT   "the arena of this epoch is used up"
+
+
+/* the order of ngx_http_trove_reward_fields */
+
+#define NGX_HTTP_TROVE_REWARD_ID    0x01
+#define NGX_HTTP_TROVE_REWARD_X     0x02
+#define NGX_HTTP_TROVE_REWARD_Y     0x04
+
+
+/* A batch of rewards so far. */
+
+typedef struct {
+    uint64_t    accepted;
+    uint64_t    rejected;
+    uint64_t    full;
+    uint64_t    busy;
+    uint64_t    version;
+    ngx_uint_t  nerrors;
+
+    struct {
+        uint64_t  line;
+        u_char   *detail;
+    } errors[NGX_HTTP_TROVE_ERRORS_MAX];
+} ngx_http_trove_load_t;
+
+
+static ngx_int_t ngx_http_trove_rewards_get(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_rewards_delete(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_rewards_id(ngx_http_request_t *r, uint32_t *id,
+    ngx_int_t *rc);
+static ngx_int_t ngx_http_trove_reward_object(ngx_http_request_t *r,
+    trove_slice_t *object);
+static trove_rc_t ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx,
+    trove_json_t *json, trove_slice_t *object, uint64_t *version,
+    trove_fields_t *f);
+static const char *ngx_http_trove_reward_missing(uint32_t seen);
+static const char *ngx_http_trove_put_error(ngx_http_request_t *r,
+    trove_rc_t rc, trove_fields_t *f, ngx_uint_t *status);
+static void ngx_http_trove_rewards_line(ngx_http_request_t *r,
+    trove_json_t *json, trove_slice_t *line, uint64_t number,
+    trove_writer_t *out);
+static void ngx_http_trove_rewards_refuse(ngx_http_request_t *r,
+    uint64_t number, const char *detail, trove_writer_t *out);
+static void ngx_http_trove_rewards_turned(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_rewards_done(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_rewards_summary(ngx_http_request_t *r,
+    ngx_http_trove_load_t *load);
+
+
+static const trove_field_t  ngx_http_trove_reward_fields[] = {
+    { "id", TROVE_FIELD_UINT32, offsetof(trove_reward_t, id), 1, UINT32_MAX },
+    { "x", TROVE_FIELD_NUMBER, offsetof(trove_reward_t, x),
+      -DBL_MAX, DBL_MAX },
+    { "y", TROVE_FIELD_NUMBER, offsetof(trove_reward_t, y),
+      -DBL_MAX, DBL_MAX },
+    { "value", TROVE_FIELD_INT32, offsetof(trove_reward_t, value),
+      INT32_MIN, INT32_MAX },
+    { "level", TROVE_FIELD_NUMBER, offsetof(trove_reward_t, level),
+      -DBL_MAX, DBL_MAX },
+    { "stock", TROVE_FIELD_UINT32, offsetof(trove_reward_t, stock),
+      0, UINT32_MAX },
+    { "starts", TROVE_FIELD_UINT32, offsetof(trove_reward_t, starts),
+      0, UINT32_MAX },
+    { "expires", TROVE_FIELD_UINT32, offsetof(trove_reward_t, expires),
+      0, UINT32_MAX }
+};
+
+
+#define NGX_HTTP_TROVE_REWARD_FIELDS                                          \
+    (sizeof(ngx_http_trove_reward_fields) / sizeof(trove_field_t))
+
+
+static const ngx_http_trove_batch_ops_t  ngx_http_trove_rewards_ops = {
+    TROVE_ENDPOINT_REWARDS,
+    ngx_http_trove_rewards_line,
+    ngx_http_trove_rewards_refuse,
+    ngx_http_trove_rewards_turned,
+    ngx_http_trove_rewards_done
+};
+
+
+ngx_int_t
+ngx_http_trove_rewards_init(ngx_conf_t *cf, ngx_http_trove_t *trove)
+{
+    trove_field_t  *f;
+
+    f = ngx_palloc(cf->pool, sizeof(ngx_http_trove_reward_fields));
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(f, ngx_http_trove_reward_fields,
+               sizeof(ngx_http_trove_reward_fields));
+
+    if (trove->space == TROVE_EARTH) {
+        f[1].min = -180;
+        f[1].max = 180;
+        f[2].min = -90;
+        f[2].max = 90;
+    }
+
+    trove->reward_fields = f;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_trove_rewards_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_trove_t           *trove;
+    ngx_http_trove_ctx_t       *ctx;
+    ngx_http_trove_loc_conf_t  *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_trove_module);
+    trove = tlcf->trove;
+
+    ctx = ngx_http_trove_begin(r, trove, TROVE_ENDPOINT_REWARDS);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_trove_check(r, NGX_HTTP_GET|NGX_HTTP_POST|NGX_HTTP_DELETE);
+
+    if (rc != NGX_OK || r->header_sent) {
+        return rc;
+    }
+
+    if (r->method != NGX_HTTP_POST) {
+        rc = ngx_http_discard_request_body(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        return (r->method == NGX_HTTP_DELETE)
+               ? ngx_http_trove_rewards_delete(r)
+               : ngx_http_trove_rewards_get(r);
+    }
+
+    if (!ngx_http_trove_is_batch(r)) {
+        return ngx_http_trove_read_object(r, ngx_http_trove_reward_object);
+    }
+
+    ctx->data = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_load_t));
+    if (ctx->data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_trove_read_batch(r, &ngx_http_trove_rewards_ops, 0,
+                                     trove->reward_fields,
+                                     NGX_HTTP_TROVE_REWARD_FIELDS);
+}
+
+
+static ngx_int_t
+ngx_http_trove_rewards_get(ngx_http_request_t *r)
+{
+    uint32_t               id;
+    ngx_int_t              rc;
+    trove_rc_t             trc;
+    trove_reward_t         reward;
+    trove_writer_t         w;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->version = trove_ledger_version(ctx->worker->trove->ledger);
+
+    if (ngx_http_trove_rewards_id(r, &id, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    if (id == 0) {
+        ctx->status = NGX_HTTP_TROVE_EXPORT;
+        return ngx_http_trove_export(r);
+    }
+
+    trc = trove_ledger_get(ctx->worker->trove->ledger, id, &reward);
+
+    if (trc == TROVE_NOTFOUND) {
+        return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
+                                      "there is no such reward");
+    }
+
+    if (trc != TROVE_OK) {
+        ctx->status = NGX_HTTP_TROVE_BUSY;
+        trove_stats_add(ctx->worker->stats, ledger_busy, 1);
+        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_TROVE_BUSY_TEXT);
+    }
+
+    if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_REWARD_TEXT) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->found = 1;
+    ctx->status = NGX_HTTP_TROVE_HIT;
+
+    ngx_http_trove_reward_write(&w, &reward);
+
+    return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
+}
+
+
+static ngx_int_t
+ngx_http_trove_rewards_delete(ngx_http_request_t *r)
+{
+    uint32_t               id;
+    ngx_int_t              rc;
+    trove_rc_t             trc;
+    trove_writer_t         w;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ngx_http_trove_rewards_id(r, &id, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    if (id == 0) {
+        return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST,
+                                      "id: is missing, rewards are removed one "
+                                      "by one");
+    }
+
+    trc = trove_ledger_remove(ctx->worker->trove->ledger, id, &ctx->version);
+
+    if (trc == TROVE_NOTFOUND) {
+        return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
+                                      "there is no such reward");
+    }
+
+    if (trc != TROVE_OK) {
+        ctx->status = NGX_HTTP_TROVE_BUSY;
+        trove_stats_add(ctx->worker->stats, ledger_busy, 1);
+        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_TROVE_BUSY_TEXT);
+    }
+
+    trove_stats_add(ctx->worker->stats, rewards_removed, 1);
+
+    ctx->status = NGX_HTTP_TROVE_REMOVED;
+
+    ngx_http_trove_changed(ctx->worker);
+
+    if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_REWARD_TEXT) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    trove_write_lit(&w, "{\"removed\":");
+    trove_write_uint(&w, id);
+    trove_write_lit(&w, ",\"version\":");
+    trove_write_uint(&w, ctx->version);
+    trove_write_lit(&w, "}");
+
+    return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
+}
+
+
+/* The argument "id", 0 if it is not there. */
+
+static ngx_int_t
+ngx_http_trove_rewards_id(ngx_http_request_t *r, uint32_t *id, ngx_int_t *rc)
+{
+    trove_fields_t         f;
+    trove_reward_t         reward;
+
+    reward.id = 0;
+
+    if (ngx_http_trove_args(r, ngx_http_trove_reward_fields, 1, &reward, &f,
+                            rc)
+        != NGX_OK)
+    {
+        return NGX_DONE;
+    }
+
+    *id = reward.id;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_reward_object(ngx_http_request_t *r, trove_slice_t *object)
+{
+    uint64_t               version;
+    trove_rc_t             rc;
+    ngx_uint_t             status;
+    const char            *error;
+    trove_json_t          *json;
+    trove_fields_t         f;
+    ngx_http_trove_ctx_t  *ctx;
+    ngx_http_trove_load_t  load;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    json = trove_json_open(&ctx->worker->arena,
+                           ctx->worker->trove->reward_fields,
+                           NGX_HTTP_TROVE_REWARD_FIELDS);
+
+    rc = ngx_http_trove_reward_put(ctx, json, object, &version, &f);
+
+    if (rc != TROVE_OK) {
+        error = ngx_http_trove_put_error(r, rc, &f, &status);
+        return ngx_http_trove_problem(r, status, error);
+    }
+
+    ngx_http_trove_changed(ctx->worker);
+
+    ngx_memzero(&load, sizeof(ngx_http_trove_load_t));
+
+    load.accepted = 1;
+    load.version = version;
+
+    return ngx_http_trove_rewards_summary(r, &load);
+}
+
+
+static trove_rc_t
+ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx, trove_json_t *json,
+    trove_slice_t *object, uint64_t *version, trove_fields_t *f)
+{
+    trove_rc_t       rc;
+    const char      *missing;
+    trove_reward_t   reward;
+
+    if (json == NULL) {
+        return TROVE_NOMEM;
+    }
+
+    ngx_memzero(&reward, sizeof(trove_reward_t));
+
+    reward.stock = 1;
+
+    rc = trove_json_parse(json, object->data, object->len, &reward, f);
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    missing = ngx_http_trove_reward_missing(f->seen);
+
+    if (missing == NULL && reward.expires && reward.expires <= reward.starts) {
+        missing = "expires: must be after starts";
+    }
+
+    if (missing) {
+        ngx_cpystrn((u_char *) f->detail, (u_char *) missing,
+                    TROVE_JSON_DETAIL);
+        return TROVE_INVALID;
+    }
+
+    rc = trove_ledger_put(ctx->worker->trove->ledger, &reward, version);
+
+    if (rc == TROVE_OK) {
+        trove_stats_add(ctx->worker->stats, rewards_accepted, 1);
+    }
+
+    return rc;
+}
+
+
+static const char *
+ngx_http_trove_reward_missing(uint32_t seen)
+{
+    if (!(seen & NGX_HTTP_TROVE_REWARD_ID)) {
+        return "id: is missing";
+    }
+
+    if (!(seen & NGX_HTTP_TROVE_REWARD_X)) {
+        return "x: is missing";
+    }
+
+    if (!(seen & NGX_HTTP_TROVE_REWARD_Y)) {
+        return "y: is missing";
+    }
+
+    return NULL;
+}
+
+
+/* Counts a reward that was not stored; what to say of it. */
+
+static const char *
+ngx_http_trove_put_error(ngx_http_request_t *r, trove_rc_t rc,
+    trove_fields_t *f, ngx_uint_t *status)
+{
+    trove_stats_t         *stats;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    stats = ctx->worker->stats;
+
+    switch (rc) {
+
+    case TROVE_FULL:
+        trove_stats_add(stats, rewards_full, 1);
+        *status = NGX_HTTP_INSUFFICIENT_STORAGE;
+        return "the trove has no room for another reward";
+
+    case TROVE_BUSY:
+        ctx->status = NGX_HTTP_TROVE_BUSY;
+        trove_stats_add(stats, rewards_rejected, 1);
+        trove_stats_add(stats, ledger_busy, 1);
+        *status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        return NGX_HTTP_TROVE_BUSY_TEXT;
+
+    case TROVE_NOMEM:
+        trove_stats_add(stats, rewards_rejected, 1);
+        *status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        return NGX_HTTP_TROVE_ARENA_TEXT;
+
+    default:
+        trove_stats_add(stats, rewards_rejected, 1);
+        *status = NGX_HTTP_BAD_REQUEST;
+        return f->detail;
+    }
+}
+
+
+static void
+ngx_http_trove_rewards_line(ngx_http_request_t *r, trove_json_t *json,
+    trove_slice_t *line, uint64_t number, trove_writer_t *out)
+{
+    uint64_t                version;
+    trove_rc_t              rc;
+    ngx_uint_t              status;
+    const char             *error;
+    trove_fields_t          f;
+    ngx_http_trove_ctx_t   *ctx;
+    ngx_http_trove_load_t  *load;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    load = ctx->data;
+
+    rc = ngx_http_trove_reward_put(ctx, json, line, &version, &f);
+
+    if (rc == TROVE_OK) {
+        load->accepted++;
+        load->version = version;
+        trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_REWARDS,
+                                 lines_ok, 1);
+        return;
+    }
+
+    load->full += (rc == TROVE_FULL);
+    load->busy += (rc == TROVE_BUSY || rc == TROVE_NOMEM);
+
+    error = ngx_http_trove_put_error(r, rc, &f, &status);
+
+    ngx_http_trove_rewards_refuse(r, number, error, out);
+}
+
+
+static void
+ngx_http_trove_rewards_refuse(ngx_http_request_t *r, uint64_t number,
+    const char *detail, trove_writer_t *out)
+{
+    u_char                 *p;
+    ngx_http_trove_ctx_t   *ctx;
+    ngx_http_trove_load_t  *load;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    load = ctx->data;
+
+    load->rejected++;
+
+    trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_REWARDS,
+                             lines_error, 1);
+
+    if (load->nerrors == NGX_HTTP_TROVE_ERRORS_MAX) {
+        return;
+    }
+
+    p = ngx_pnalloc(r->pool, ngx_strlen(detail) + 1);
+    if (p == NULL) {
+        return;
+    }
+
+    ngx_memcpy(p, detail, ngx_strlen(detail) + 1);
+
+    load->errors[load->nerrors].line = number;
+    load->errors[load->nerrors].detail = p;
+    load->nerrors++;
+}
+
+
+static void
+ngx_http_trove_rewards_turned(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t   *ctx;
+    ngx_http_trove_load_t  *load;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    load = ctx->data;
+
+    if (load->accepted) {
+        ngx_http_trove_changed(ctx->worker);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_trove_rewards_done(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t   *ctx;
+    ngx_http_trove_load_t  *load;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    load = ctx->data;
+
+    if (load->accepted == 0) {
+        load->version = trove_ledger_version(ctx->worker->trove->ledger);
+    }
+
+    return ngx_http_trove_rewards_summary(r, load);
+}
+
+
+/*
+ * What a batch came to: 200, or a problem that says as much if the ledger
+ * could not take all that was good.
+ */
+
+static ngx_int_t
+ngx_http_trove_rewards_summary(ngx_http_request_t *r,
+    ngx_http_trove_load_t *load)
+{
+    ngx_uint_t             i, status;
+    const char            *type;
+    trove_writer_t         w;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->version = load->version;
+    ctx->found = load->accepted;
+
+    if (ngx_http_trove_writer(r, &w, 512 + load->nerrors
+                                           * (64 + 2 * TROVE_JSON_DETAIL))
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    status = NGX_HTTP_OK;
+    type = "application/json";
+    ctx->status = NGX_HTTP_TROVE_STORED;
+
+    trove_write_lit(&w, "{");
+
+    if (load->full) {
+        status = NGX_HTTP_INSUFFICIENT_STORAGE;
+        ctx->status = NGX_HTTP_TROVE_FULL;
+        trove_write_lit(&w, "\"title\":\"Insufficient Storage\",\"status\":507,"
+                        "\"detail\":\"the trove has no room for ");
+        trove_write_uint(&w, load->full);
+        trove_write_lit(&w, " of the rewards\",");
+
+    } else if (load->busy) {
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        ctx->status = NGX_HTTP_TROVE_BUSY;
+        trove_write_lit(&w, "\"title\":\"Service Unavailable\",\"status\":503,"
+                        "\"detail\":\"");
+        trove_write_uint(&w, load->busy);
+        trove_write_lit(&w, " of the rewards could not be taken now\",");
+    }
+
+    if (status != NGX_HTTP_OK) {
+        type = "application/problem+json";
+    }
+
+    trove_write_lit(&w, "\"accepted\":");
+    trove_write_uint(&w, load->accepted);
+    trove_write_lit(&w, ",\"rejected\":");
+    trove_write_uint(&w, load->rejected);
+    trove_write_lit(&w, ",\"version\":");
+    trove_write_uint(&w, load->version);
+    trove_write_lit(&w, ",\"errors\":[");
+
+    for (i = 0; i < load->nerrors; i++) {
+
+        if (i) {
+            trove_write_lit(&w, ",");
+        }
+
+        trove_write_lit(&w, "{\"line\":");
+        trove_write_uint(&w, load->errors[i].line);
+        trove_write_lit(&w, ",\"error\":");
+        trove_write_string(&w, load->errors[i].detail,
+                           ngx_strlen(load->errors[i].detail));
+        trove_write_lit(&w, "}");
+    }
+
+    trove_write_lit(&w, "]}");
+
+    return ngx_http_trove_answer(r, status, type, &w);
+}

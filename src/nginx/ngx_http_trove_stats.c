@@ -1,0 +1,267 @@
+
+#include "ngx_http_trove.h"
+
+
+static ngx_int_t ngx_http_trove_stats_get(ngx_http_request_t *r,
+    ngx_http_trove_main_conf_t *tmcf);
+static ngx_int_t ngx_http_trove_stats_cycle(ngx_http_request_t *r,
+    ngx_http_trove_main_conf_t *tmcf);
+static ngx_int_t ngx_http_trove_stats_format(ngx_http_request_t *r,
+    trove_stats_format_t *format);
+static ngx_int_t ngx_http_trove_stats_collect(ngx_http_request_t *r,
+    ngx_http_trove_main_conf_t *tmcf, trove_stats_trove_t *troves);
+static void ngx_http_trove_stats_ledger(ngx_http_trove_t *trove,
+    trove_stats_total_t *total);
+
+
+ngx_int_t
+ngx_http_trove_stats_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_http_trove_t           **troves;
+    ngx_http_trove_loc_conf_t   *tlcf;
+    ngx_http_trove_main_conf_t  *tmcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_trove_module);
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_trove_module);
+
+    /* a request for all troves is on the record of the first */
+
+    troves = tmcf->troves.elts;
+
+    if (ngx_http_trove_begin(r, tmcf->troves.nelts ? troves[0] : NULL,
+                             TROVE_ENDPOINT_STATS)
+        == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_trove_check(r, NGX_HTTP_GET
+                                 | (tlcf->stats_write ? NGX_HTTP_POST : 0));
+
+    if (rc != NGX_OK || r->header_sent) {
+        return rc;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return (r->method == NGX_HTTP_POST) ? ngx_http_trove_stats_cycle(r, tmcf)
+                                        : ngx_http_trove_stats_get(r, tmcf);
+}
+
+
+static ngx_int_t
+ngx_http_trove_stats_get(ngx_http_request_t *r,
+    ngx_http_trove_main_conf_t *tmcf)
+{
+    size_t                 size;
+    char                   version[32];
+    ngx_uint_t             n;
+    trove_writer_t         w;
+    trove_stats_info_t     info;
+    trove_stats_trove_t   *troves;
+    trove_stats_format_t   format;
+    ngx_http_trove_ctx_t  *ctx;
+
+    if (ngx_http_trove_stats_format(r, &format) != NGX_OK) {
+        return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST,
+                                      "format: must be json or prometheus");
+    }
+
+    n = tmcf->troves.nelts;
+
+    troves = ngx_pcalloc(r->pool, (n + 1) * sizeof(trove_stats_trove_t));
+    if (troves == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_trove_stats_collect(r, tmcf, troves) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    trove_allocator_version(version, sizeof(version));
+
+    info.version = TROVE_VERSION;
+    info.nginx = NGINX_VERSION;
+    info.simd = trove_simd_name(trove_simd_select(TROVE_SIMD_AUTO));
+    info.allocator = trove_allocator_name();
+    info.allocator_version = version;
+
+    size = trove_stats_text_max(&info, troves, n);
+
+    if (ngx_http_trove_writer(r, &w, size) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->status = NGX_HTTP_TROVE_HIT;
+
+    if (format == TROVE_STATS_JSON) {
+        trove_stats_json(&w, &info, troves, n);
+
+        return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
+    }
+
+    trove_stats_prometheus(&w, &info, troves, n, format);
+
+    return ngx_http_trove_answer(r, NGX_HTTP_OK,
+                                 format == TROVE_STATS_OPENMETRICS
+                                 ? "application/openmetrics-text; "
+                                   "version=1.0.0; charset=utf-8"
+                                 : "text/plain; version=0.0.4; charset=utf-8",
+                                 &w);
+}
+
+
+/* "format" decides, else what a scraper says in Accept, else JSON. */
+
+static ngx_int_t
+ngx_http_trove_stats_format(ngx_http_request_t *r, trove_stats_format_t *format)
+{
+    ngx_str_t         value;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    *format = TROVE_STATS_JSON;
+
+    if (ngx_http_arg(r, (u_char *) "format", 6, &value) == NGX_OK) {
+
+        if (value.len == 4 && ngx_strncmp(value.data, "json", 4) == 0) {
+            return NGX_OK;
+        }
+
+        if (value.len == 10 && ngx_strncmp(value.data, "prometheus", 10) == 0)
+        {
+            *format = TROVE_STATS_PROMETHEUS;
+            return NGX_OK;
+        }
+
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != 6
+                || ngx_strncmp(h[i].lowcase_key, "accept", 6) != 0)
+            {
+                continue;
+            }
+
+            if (ngx_strstr(h[i].value.data, "application/openmetrics-text")) {
+                *format = TROVE_STATS_OPENMETRICS;
+                return NGX_OK;
+            }
+
+            if (ngx_strstr(h[i].value.data, "text/plain")
+                && ngx_strstr(h[i].value.data, "version=0.0.4"))
+            {
+                *format = TROVE_STATS_PROMETHEUS;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_stats_collect(ngx_http_request_t *r,
+    ngx_http_trove_main_conf_t *tmcf, trove_stats_trove_t *troves)
+{
+    ngx_uint_t             i;
+    ngx_http_trove_t     **trove;
+    trove_stats_total_t   *total;
+
+    trove = tmcf->troves.elts;
+
+    for (i = 0; i < tmcf->troves.nelts; i++) {
+
+        total = ngx_palloc(r->pool, sizeof(trove_stats_total_t));
+        if (total == NULL) {
+            return NGX_ERROR;
+        }
+
+        trove_stats_sum(trove[i]->stats, total);
+        ngx_http_trove_stats_ledger(trove[i], total);
+
+        troves[i].name.data = trove[i]->name.data;
+        troves[i].name.len = trove[i]->name.len;
+        troves[i].simd = trove_simd_name(trove[i]->kernels);
+        troves[i].total = total;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
+{
+    trove_stat_set(&total->sum.rewards, trove_ledger_rewards(trove->ledger));
+    trove_stat_set(&total->sum.rewards_capacity, trove->rewards);
+    trove_stat_set(&total->sum.ledger_version,
+                   trove_ledger_version(trove->ledger));
+    trove_stat_set(&total->sum.ledger_bytes,
+                   trove_ledger_size(trove_ledger_conf(trove->ledger)));
+}
+
+
+/* Turns this worker's epoch of the trove that is named. */
+
+static ngx_int_t
+ngx_http_trove_stats_cycle(ngx_http_request_t *r,
+    ngx_http_trove_main_conf_t *tmcf)
+{
+    ngx_str_t               name;
+    ngx_uint_t              i;
+    trove_writer_t          w;
+    ngx_http_trove_t      **troves, *trove;
+    ngx_http_trove_ctx_t   *ctx;
+
+    if (ngx_http_arg(r, (u_char *) "cycle", 5, &name) != NGX_OK) {
+        return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST,
+                                      "cycle: is missing");
+    }
+
+    trove = NULL;
+    troves = tmcf->troves.elts;
+
+    for (i = 0; i < tmcf->troves.nelts; i++) {
+
+        if (troves[i]->name.len == name.len
+            && ngx_strncmp(troves[i]->name.data, name.data, name.len) == 0)
+        {
+            trove = troves[i];
+        }
+    }
+
+    if (trove == NULL) {
+        return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
+                                      "cycle: there is no such trove");
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->status = NGX_HTTP_TROVE_HIT;
+
+    ngx_http_trove_turn(ngx_http_trove_worker(trove));
+
+    if (ngx_http_trove_writer(r, &w, 256) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    trove_write_lit(&w, "{\"cycled\":");
+    trove_write_string(&w, trove->name.data, trove->name.len);
+    trove_write_lit(&w, ",\"worker\":");
+    trove_write_uint(&w, ngx_pid);
+    trove_write_lit(&w, "}");
+
+    return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
+}

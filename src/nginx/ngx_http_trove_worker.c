@@ -1,0 +1,502 @@
+
+#include "ngx_http_trove.h"
+
+
+#define NGX_HTTP_TROVE_SYNC_MAX        8192          /* changes in one go    */
+#define NGX_HTTP_TROVE_WAKE_SYNC_MAX   65536
+#define NGX_HTTP_TROVE_ALLOCATOR_NS    1000000000    /* between two readings */
+
+
+static ngx_int_t ngx_http_trove_worker_start(ngx_cycle_t *cycle,
+    ngx_http_trove_main_conf_t *tmcf, ngx_http_trove_worker_t *w);
+static ngx_int_t ngx_http_trove_arena_start(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
+static ngx_int_t ngx_http_trove_view_start(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
+static ngx_int_t ngx_http_trove_wake_start(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
+static void ngx_http_trove_wake_handler(ngx_event_t *ev);
+static void ngx_http_trove_arm(ngx_http_trove_worker_t *w, ngx_msec_t ms);
+static void ngx_http_trove_epoch_handler(ngx_event_t *ev);
+static void ngx_http_trove_sync(ngx_http_trove_worker_t *w, uint32_t max);
+static void ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now);
+static void ngx_http_trove_build(ngx_http_trove_worker_t *w);
+static void ngx_http_trove_build_thread(void *data, ngx_log_t *log);
+static void ngx_http_trove_build_done(ngx_event_t *ev);
+static void ngx_http_trove_swap(ngx_http_trove_worker_t *w);
+static void ngx_http_trove_notify(ngx_http_trove_worker_t *w);
+
+
+static ngx_http_trove_worker_t  *ngx_http_trove_workers;
+static ngx_uint_t                ngx_http_trove_nworkers;
+static ngx_thread_pool_t        *ngx_http_trove_threads;
+
+
+ngx_int_t
+ngx_http_trove_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                    i;
+    ngx_http_trove_t            **troves;
+    ngx_http_trove_worker_t      *w;
+    ngx_http_trove_main_conf_t   *tmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_trove_module);
+
+    if (tmcf == NULL || tmcf->troves.nelts == 0) {
+        return NGX_OK;
+    }
+
+    w = ngx_pcalloc(cycle->pool,
+                    tmcf->troves.nelts * sizeof(ngx_http_trove_worker_t));
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_trove_workers = w;
+    ngx_http_trove_threads = tmcf->threads;
+
+    troves = tmcf->troves.elts;
+
+    for (i = 0; i < tmcf->troves.nelts; i++) {
+        w[i].trove = troves[i];
+
+        if (ngx_http_trove_worker_start(cycle, tmcf, &w[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_trove_nworkers++;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_trove_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                i;
+    ngx_http_trove_worker_t  *w;
+
+    for (i = 0; i < ngx_http_trove_nworkers; i++) {
+        w = &ngx_http_trove_workers[i];
+
+        if (w->wrote) {
+            ngx_http_trove_notify(w);
+        }
+
+        trove_stats_release(w->stats);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_trove_worker_start(ngx_cycle_t *cycle,
+    ngx_http_trove_main_conf_t *tmcf, ngx_http_trove_worker_t *w)
+{
+    ngx_core_conf_t  *ccf;
+
+    w->stats = trove_stats_claim(w->trove->stats);
+
+    if (ngx_http_trove_arena_start(cycle, w) != NGX_OK
+        || ngx_http_trove_view_start(cycle, w) != NGX_OK
+        || ngx_http_trove_wake_start(cycle, w) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    w->build = ngx_thread_task_alloc(cycle->pool, 0);
+    if (w->build == NULL) {
+        return NGX_ERROR;
+    }
+
+    w->build->ctx = w;
+    w->build->handler = ngx_http_trove_build_thread;
+    w->build->event.data = w;
+    w->build->event.handler = ngx_http_trove_build_done;
+    w->build->event.log = cycle->log;
+
+    w->epoch.data = w;
+    w->epoch.handler = ngx_http_trove_epoch_handler;
+    w->epoch.log = cycle->log;
+    w->epoch.cancelable = 1;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    if (ccf->timer_resolution > w->trove->epoch) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "\"timer_resolution\" of %M ms makes the epoch of trove "
+                      "\"%V\", %M ms, as long",
+                      ccf->timer_resolution, &w->trove->name, w->trove->epoch);
+    }
+
+    ngx_http_trove_gauges(w, trove_clock_ns());
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_arena_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
+{
+    trove_rc_t         rc;
+    ngx_http_trove_t  *trove;
+
+    trove = w->trove;
+
+    rc = trove_memory_map(&w->arena_pages, trove->arena, trove->arena,
+                          trove->large_pages);
+
+    if (rc != TROVE_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "the %uz bytes of the arena of trove \"%V\" are not to "
+                      "be had%s", trove->arena, &trove->name,
+                      rc == TROVE_NOPAGES ? " from large pages" : "");
+        return NGX_ERROR;
+    }
+
+    trove_arena_init(&w->arena, w->arena_pages.base, trove->arena);
+
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                  "trove \"%V\" has an arena of %uz bytes, %uz of them in "
+                  "large pages, and scans with %s",
+                  &trove->name, trove->arena,
+                  trove_memory_large(&w->arena_pages),
+                  trove_simd_name(trove->kernels));
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_view_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
+{
+    trove_rc_t         rc;
+    ngx_http_trove_t  *trove;
+
+    trove = w->trove;
+
+    rc = trove_view_build(&w->view, trove->ledger, trove->kernels,
+                          trove->large_pages, NULL);
+
+    if (rc == TROVE_OK) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                  "the view of trove \"%V\" cannot be built, %uz bytes%s",
+                  &trove->name,
+                  trove_view_size(trove_ledger_rewards(trove->ledger)),
+                  rc == TROVE_BUSY ? ", the ledger is locked" : "");
+
+    return NGX_ERROR;
+}
+
+
+/*
+ * An idle worker has no timer; a change of the ledger by another one wakes
+ * it through the eventfd, which nobody reads: with edge triggering each write
+ * wakes all who watch.
+ */
+
+static ngx_int_t
+ngx_http_trove_wake_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
+{
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    if (!(ngx_event_flags & NGX_USE_EPOLL_EVENT)) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "trove needs the event method \"epoll\"");
+        return NGX_ERROR;
+    }
+
+    c = ngx_get_connection(w->trove->eventfd, cycle->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->data = w;
+    c->pool = cycle->pool;
+
+    rev = c->read;
+    rev->log = cycle->log;
+    rev->handler = ngx_http_trove_wake_handler;
+    rev->channel = 1;                  /* not a connection to wait for at exit */
+
+    w->wake = c;
+
+    return ngx_add_event(rev, NGX_READ_EVENT, NGX_CLEAR_EVENT);
+}
+
+
+static void
+ngx_http_trove_wake_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c;
+    ngx_http_trove_worker_t  *w;
+
+    c = ev->data;
+    w = c->data;
+
+    if (!w->epoch.timer_set) {
+        ngx_http_trove_arm(w, w->trove->epoch);
+    }
+}
+
+
+static void
+ngx_http_trove_notify(ngx_http_trove_worker_t *w)
+{
+    uint64_t  one;
+
+    one = 1;
+    w->wrote = 0;
+
+    /* a counter that is full has woken everybody already */
+
+    if (write(w->trove->eventfd, &one, sizeof(uint64_t)) == -1
+        && ngx_errno != NGX_EAGAIN)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+                      "write() to the eventfd of trove \"%V\" failed",
+                      &w->trove->name);
+    }
+}
+
+
+ngx_http_trove_worker_t *
+ngx_http_trove_worker(ngx_http_trove_t *trove)
+{
+    ngx_http_trove_worker_t  *w;
+
+    w = &ngx_http_trove_workers[trove->index];
+
+    w->active = 1;
+
+    if (trove_unlikely(!w->epoch.timer_set)) {
+        ngx_http_trove_sync(w, NGX_HTTP_TROVE_WAKE_SYNC_MAX);
+        ngx_http_trove_arm(w, trove->epoch);
+    }
+
+    return w;
+}
+
+
+void
+ngx_http_trove_changed(ngx_http_trove_worker_t *w)
+{
+    w->wrote = 1;
+
+    ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
+}
+
+
+void
+ngx_http_trove_turn(ngx_http_trove_worker_t *w)
+{
+    uint64_t  start, end;
+
+    start = trove_clock_ns();
+
+    trove_arena_reset(&w->arena);
+
+    if (w->wrote) {
+        ngx_http_trove_notify(w);
+    }
+
+    ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
+
+    end = trove_clock_ns();
+
+    trove_stats_add(w->stats, epoch_turns, 1);
+    trove_stats_observe(w->stats, epoch_turn, end - start);
+
+    ngx_http_trove_gauges(w, end);
+}
+
+
+static void
+ngx_http_trove_arm(ngx_http_trove_worker_t *w, ngx_msec_t ms)
+{
+    w->due = trove_clock_ns() + (uint64_t) ms * 1000000;
+
+    ngx_add_timer(&w->epoch, ms);
+}
+
+
+static void
+ngx_http_trove_epoch_handler(ngx_event_t *ev)
+{
+    uint64_t                  now;
+    ngx_uint_t                active;
+    ngx_http_trove_worker_t  *w;
+
+    w = ev->data;
+
+    now = trove_clock_ns();
+
+    trove_stats_observe(w->stats, epoch_lag, now > w->due ? now - w->due : 0);
+
+    active = w->active || w->wrote;
+    w->active = 0;
+
+    ngx_http_trove_turn(w);
+
+    if (active
+        || trove_view_version(w->view)
+           != trove_ledger_version(w->trove->ledger))
+    {
+        ngx_http_trove_arm(w, w->trove->epoch);
+    }
+}
+
+
+/* Brings the view up to the ledger, or has a new one built. */
+
+static void
+ngx_http_trove_sync(ngx_http_trove_worker_t *w, uint32_t max)
+{
+    uint64_t    before;
+    trove_rc_t  rc;
+
+    before = trove_view_version(w->view);
+
+    if (before == trove_ledger_version(w->trove->ledger)) {
+        return;
+    }
+
+    rc = w->behind ? TROVE_BEHIND : trove_view_sync(w->view, max);
+
+    trove_stats_add(w->stats, view_changes,
+                    trove_view_version(w->view) - before);
+
+    if (rc == TROVE_FULL || rc == TROVE_BEHIND) {
+        w->behind = 1;
+    }
+
+    if (w->behind || trove_view_worn(w->view)) {
+        ngx_http_trove_build(w);
+    }
+}
+
+
+static void
+ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now)
+{
+    size_t  committed, reserved;
+
+    trove_stats_set(w->stats, arena_size, trove_arena_size(&w->arena));
+    trove_stats_set(w->stats, arena_used, trove_arena_used(&w->arena));
+    trove_stats_set(w->stats, arena_peak, w->arena.peak);
+    trove_stats_set(w->stats, view_bytes, trove_view_memory(w->view));
+
+    if (now - w->allocator_read < NGX_HTTP_TROVE_ALLOCATOR_NS) {
+        return;
+    }
+
+    w->allocator_read = now;
+
+    trove_allocator_usage(&committed, &reserved);
+
+    trove_stats_set(w->stats, allocator_committed, committed);
+    trove_stats_set(w->stats, allocator_reserved, reserved);
+}
+
+
+static void
+ngx_http_trove_build(ngx_http_trove_worker_t *w)
+{
+    if (w->building) {
+        return;
+    }
+
+    if (ngx_thread_task_post(ngx_http_trove_threads, w->build) != NGX_OK) {
+        trove_stats_add(w->stats, view_build_failures, 1);
+        return;
+    }
+
+    w->building = 1;
+}
+
+
+/*
+ * In the thread pool: touches nothing that the event loop uses meanwhile.
+ * Gives a worn view back, which takes as long for a large one, or builds.
+ */
+
+static void
+ngx_http_trove_build_thread(void *data, ngx_log_t *log)
+{
+    uint64_t                  start;
+    ngx_http_trove_t         *trove;
+    ngx_http_trove_worker_t  *w;
+
+    w = data;
+    trove = w->trove;
+
+    if (w->worn) {
+        trove_view_destroy(w->worn);
+        w->worn = NULL;
+        w->built = NULL;
+        return;
+    }
+
+    start = trove_clock_ns();
+
+    w->build_rc = trove_view_build(&w->built, trove->ledger, trove->kernels,
+                                   trove->large_pages, &ngx_terminate);
+
+    w->build_ns = trove_clock_ns() - start;
+}
+
+
+static void
+ngx_http_trove_build_done(ngx_event_t *ev)
+{
+    ngx_http_trove_worker_t  *w;
+
+    w = ev->data;
+    w->building = 0;
+
+    if (w->built) {
+        ngx_http_trove_swap(w);
+
+    } else if (w->build_rc != TROVE_OK) {
+        trove_stats_add(w->stats, view_build_failures, 1);
+
+        if (!w->warned) {
+            w->warned = 1;
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "a new view of trove \"%V\" could not be built, "
+                          "the one of version %uL stays",
+                          &w->trove->name, trove_view_version(w->view));
+        }
+    }
+
+    ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
+
+    if (!w->epoch.timer_set) {
+        ngx_http_trove_arm(w, w->trove->epoch);
+    }
+}
+
+
+static void
+ngx_http_trove_swap(ngx_http_trove_worker_t *w)
+{
+    w->worn = w->view;
+    w->view = w->built;
+    w->built = NULL;
+    w->behind = 0;
+    w->warned = 0;
+
+    trove_stats_add(w->stats, view_builds, 1);
+    trove_stats_observe(w->stats, view_build, w->build_ns);
+
+    ngx_http_trove_build(w);           /* gives the worn one back */
+}

@@ -1,0 +1,333 @@
+
+#include "ngx_http_trove.h"
+
+#include <sys/eventfd.h>
+
+
+/*
+ * The same for every load of the module, so that a reload after the file of
+ * the module was replaced still finds its zones.
+ */
+
+#define NGX_HTTP_TROVE_TAG  ((void *) (uintptr_t) 0x74726f7665)
+
+
+static ngx_int_t ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data);
+static ngx_int_t ngx_http_trove_zone_create(ngx_http_trove_t *trove,
+    ngx_slab_pool_t *pool);
+static ngx_int_t ngx_http_trove_zone_attach(ngx_http_trove_t *trove,
+    ngx_slab_pool_t *pool);
+static ngx_int_t ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove,
+    ngx_http_trove_t *old);
+static ngx_int_t ngx_http_trove_zone_afford(ngx_http_trove_t *trove);
+static ngx_shm_zone_t *ngx_http_trove_zone_old(ngx_shm_zone_t *zone);
+static void ngx_http_trove_zone_cleanup(void *data);
+
+
+static ngx_inline void
+ngx_http_trove_ledger_conf(ngx_http_trove_t *trove, trove_ledger_conf_t *conf)
+{
+    ngx_memzero(conf, sizeof(trove_ledger_conf_t));
+
+    conf->rewards = trove->rewards;
+    conf->space = trove->space;
+}
+
+
+/* Of the block in the zone's memory: the ledger, then the statistics. */
+
+static ngx_inline size_t
+ngx_http_trove_ledger_size(ngx_http_trove_t *trove)
+{
+    trove_ledger_conf_t  conf;
+
+    ngx_http_trove_ledger_conf(trove, &conf);
+
+    return ngx_align(trove_ledger_size(&conf), ngx_pagesize);
+}
+
+
+ngx_int_t
+ngx_http_trove_zone_add(ngx_conf_t *cf, ngx_http_trove_t *trove)
+{
+    size_t               size;
+    u_char              *p;
+    ngx_str_t            name;
+    ngx_pool_cleanup_t  *cln;
+
+    name.len = sizeof("trove:") - 1 + trove->name.len;
+    name.data = ngx_pnalloc(cf->pool, name.len + 1);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(name.data, "trove:", sizeof("trove:") - 1);
+    p = ngx_cpymem(p, trove->name.data, trove->name.len);
+    *p = '\0';
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_trove_zone_cleanup;
+    cln->data = trove;
+
+    /* nginx's slab pool keeps a descriptor of each page at the front */
+
+    size = ngx_http_trove_ledger_size(trove) + trove_stats_size();
+    size = ngx_align(size, ngx_pagesize);
+    size += size / ngx_pagesize * sizeof(ngx_slab_page_t) + 16 * ngx_pagesize;
+
+    trove->zone = ngx_shared_memory_add(cf, &name, ngx_align(size, ngx_pagesize),
+                                        NGX_HTTP_TROVE_TAG);
+    if (trove->zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    trove->zone->init = ngx_http_trove_zone_init;
+    trove->zone->data = trove;
+
+    trove->cycle = cf->cycle;
+
+    return NGX_OK;
+}
+
+
+/* Runs under "nginx -t" too, and before it is known that a reload succeeds. */
+
+static ngx_int_t
+ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_http_trove_t  *old = data;
+
+    ngx_int_t          rc;
+    ngx_http_trove_t  *trove;
+
+    trove = zone->data;
+
+    if (old == NULL && ngx_http_trove_zone_old(zone)) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "\"capacity\" of trove \"%V\" cannot be changed by a "
+                      "reload, the rewards would be lost: export them and "
+                      "restart", &trove->name);
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_trove_zone_eventfd(trove, old) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (old) {
+        rc = ngx_http_trove_zone_attach(trove,
+                                        (ngx_slab_pool_t *) zone->shm.addr);
+
+    } else {
+        rc = ngx_http_trove_zone_create(trove,
+                                        (ngx_slab_pool_t *) zone->shm.addr);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_trove_zone_create(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
+{
+    size_t                size, stats;
+    u_char               *p;
+    trove_ledger_conf_t   conf;
+
+    size = ngx_http_trove_ledger_size(trove);
+    stats = trove_stats_size();
+
+    if (!ngx_test_config && ngx_http_trove_zone_afford(trove) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_slab_alloc(pool, size + stats);
+    if (p == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
+                      "no room for the %uz bytes of trove \"%V\" in its zone",
+                      size + stats, &trove->name);
+        return NGX_ERROR;
+    }
+
+    pool->data = p;
+
+    /* what is not used of the statistics stays untouched */
+
+    if (!ngx_test_config && trove_memory_populate(p, size) != TROVE_OK) {
+        ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
+                      "the %uz bytes of the ledger of trove \"%V\" are not "
+                      "to be had", size, &trove->name);
+        return NGX_ERROR;
+    }
+
+    ngx_http_trove_ledger_conf(trove, &conf);
+
+    trove->ledger = trove_ledger_init(p, &conf);
+    trove->stats = p + size;
+
+    trove_stats_init(trove->stats);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
+{
+    size_t                size;
+    u_char               *p;
+    const char           *what;
+    trove_ledger_conf_t   conf;
+
+    p = pool->data;
+    size = ngx_http_trove_ledger_size(trove);
+
+    ngx_http_trove_ledger_conf(trove, &conf);
+
+    trove->ledger = NULL;
+
+    if (trove_ledger_attach(p, &conf, &trove->ledger) != TROVE_OK) {
+
+        what = "the layout";
+
+        if (trove->ledger) {
+            what = (trove_ledger_conf(trove->ledger)->space != conf.space)
+                   ? "\"space\"" : "\"capacity\"";
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
+                      "%s of trove \"%V\" cannot be changed by a reload, the "
+                      "rewards would be lost: export them and restart",
+                      what, &trove->name);
+        return NGX_ERROR;
+    }
+
+    trove->stats = p + size;
+
+    return NGX_OK;
+}
+
+
+/*
+ * All generations of workers write and watch one eventfd; each configuration
+ * holds a descriptor of its own for it.
+ */
+
+static ngx_int_t
+ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove, ngx_http_trove_t *old)
+{
+    if (ngx_test_config) {
+        return NGX_OK;
+    }
+
+    if (old && old->eventfd != -1) {
+        trove->eventfd = fcntl(old->eventfd, F_DUPFD_CLOEXEC, 0);
+
+    } else {
+        trove->eventfd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+    }
+
+    if (trove->eventfd == -1) {
+        ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, ngx_errno,
+                      "eventfd() of trove \"%V\" failed", &trove->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Says what the trove takes, and refuses a start that would end with the OOM
+ * killer.  The workers' part is counted for as many as the configuration has.
+ */
+
+static ngx_int_t
+ngx_http_trove_zone_afford(ngx_http_trove_t *trove)
+{
+    size_t            ledger, arena, view, need, available;
+    ngx_log_t        *log;
+    ngx_cycle_t      *cycle;
+    ngx_core_conf_t  *ccf;
+
+    log = trove->zone->shm.log;
+    cycle = trove->cycle;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    ledger = ngx_http_trove_ledger_size(trove);
+    arena = trove->arena * ngx_max(ccf->worker_processes, 1);
+    view = trove_view_size(trove->rewards) * ngx_max(ccf->worker_processes, 1);
+
+    need = ledger + arena + view;
+    available = trove_memory_available();
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "trove \"%V\" takes %uz bytes: ledger %uz, arenas of %i "
+                  "workers %uz, their views up to %uz when full and again as "
+                  "much while one is rebuilt",
+                  &trove->name, need, ledger, (ngx_int_t) ccf->worker_processes,
+                  arena, view);
+
+    if (ledger + arena > available) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "trove \"%V\" needs %uz bytes at start, and only %uz "
+                      "are to be had", &trove->name, ledger + arena, available);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The running configuration's zone of that name, whatever its size. */
+
+static ngx_shm_zone_t *
+ngx_http_trove_zone_old(ngx_shm_zone_t *zone)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_shm_zone_t   *old;
+
+    if (ngx_cycle == NULL) {
+        return NULL;
+    }
+
+    for (part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
+         part;
+         part = part->next)
+    {
+        old = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (&old[i] != zone
+                && old[i].shm.addr
+                && old[i].shm.name.len == zone->shm.name.len
+                && ngx_strncmp(old[i].shm.name.data, zone->shm.name.data,
+                               zone->shm.name.len)
+                   == 0)
+            {
+                return &old[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_trove_zone_cleanup(void *data)
+{
+    ngx_http_trove_t  *trove = data;
+
+    if (trove->eventfd != -1) {
+        (void) close(trove->eventfd);
+        trove->eventfd = -1;
+    }
+}
