@@ -51,16 +51,13 @@ void *trove_arena_refuse(trove_arena_t *a) __attribute__((cold, noinline));
 static inline void *
 trove_arena_take(trove_arena_t *a, size_t size, size_t align)
 {
-    size_t          free;
     unsigned char  *p;
 
     p = (unsigned char *) trove_align((uintptr_t) a->pos, align);
 
     /* "p" may lie past the end, and p + size may wrap: compare sizes only */
 
-    free = (p <= a->end) ? (size_t) (a->end - p) : 0;
-
-    if (trove_unlikely(size > free)) {
+    if (trove_unlikely(p > a->end || size > (size_t) (a->end - p))) {
         return trove_arena_refuse(a);
     }
 
