@@ -111,7 +111,8 @@ strict() {
 
     cat >>"$1" <<END
 
-$dir/addon/%.o: CFLAGS += -Wundef -Wmissing-prototypes -Wextra ${2:-}
+$dir/addon/%.o: CFLAGS += -Wundef -Wmissing-prototypes -Wextra \
+	-Wno-unused-parameter ${2:-}
 $dir/addon/nginx/%.o: CFLAGS += \
 	\$(addprefix -isystem ,\$(filter-out -I $ROOT/src/%,\$(ALL_INCS)))
 END
@@ -130,7 +131,7 @@ build_module() {
         mv "$dir/.stamp.new" "$dir/.stamp"
     fi
 
-    logged "$1.make" make -C $NGINX_DEV -f "$dir/Makefile" -j"$(nproc)" \
+    logged "$1.make" make -s -C $NGINX_DEV -f "$dir/Makefile" -j"$(nproc)" \
         modules
 }
 
@@ -162,7 +163,7 @@ build_nginx() {
         mv "$dir/.stamp.new" "$dir/.stamp"
     fi
 
-    logged "$1.make" make -C "$source" -f "$dir/Makefile" -j"$(nproc)" binary
+    logged "$1.make" make -s -C "$source" -f "$dir/Makefile" -j"$(nproc)" binary
 }
 
 
@@ -259,7 +260,7 @@ build_programs() {
         mv "$dir/.stamp.new" "$dir/.stamp"
     fi
 
-    logged "$name.make" make -f "$ROOT/t/lib/core.mk" -j"$(nproc)" \
+    logged "$name.make" make -s -f "$ROOT/t/lib/core.mk" -j"$(nproc)" \
         ROOT="$ROOT" OUT="$dir" SOURCES="$*" CC="$cc" OPT="$opt" \
         PROGRAM="${PROGRAM:-}" LIBS="$libs"
 }

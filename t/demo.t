@@ -1,0 +1,79 @@
+#!/usr/bin/perl
+
+# conf/demo from its start to its stop, and a second start in between.
+
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Trove::Client;
+use Trove::Nginx;
+
+
+if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') ne 'dynamic') {
+    plan skip_all => 'the demo builds its own module';
+}
+
+my $dir = tempdir('trove-demo-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $port = Trove::Nginx->free_port;
+
+chmod 0755, $dir;
+$ENV{TROVE_DEMO_DIR} = $dir;
+$ENV{TROVE_DEMO_PORT} = $port;
+
+
+sub demo {
+    my $said = `$FindBin::Bin/../conf/demo @_ 2>&1 </dev/null`;
+
+    return ($?, $said);
+}
+
+
+END {
+    my $status = $?;
+
+    demo('stop') if $dir;
+    $? = $status;
+}
+
+
+my ($status, $said) = demo();
+
+is($status, 0, 'it starts') or die $said;
+like($said, qr/"accepted":44917,"rejected":0/, 'loads the places');
+like($said, qr/"rewards":\[\d+,\d+,\d+\]/, 'polls');
+like($said, qr/^    93465  Celio$/m, 'finds the hill beside the Colosseum');
+like($said, qr/\/stats/, 'and says where the stats are');
+
+my $pid = pid();
+my $c = Trove::Client->new($port);
+
+is($c->get('/poll?x=12.4922&y=41.8902')->{status}, 200, 'it serves');
+
+($status, $said) = demo();
+
+is($status, 0, 'it starts again') or diag $said;
+is(pid(), $pid, 'in the same process');
+is(Trove::Client->new($port)->get('/rewards?id=93465')->{status}, 200,
+   'and has its rewards');
+
+is((demo('stop'))[0], 0, 'it stops');
+ok(!-e "$dir/nginx.pid", 'and is gone');
+
+open my $f, '<', "$dir/error.log" or die "error.log: $!\n";
+
+is_deeply([ grep { $_ =~ $Trove::Nginx::BAD } <$f> ], [],
+          'nothing bad was logged');
+
+done_testing;
+
+
+sub pid {
+    open my $f, '<', "$dir/nginx.pid" or return '';
+
+    return scalar <$f>;
+}
