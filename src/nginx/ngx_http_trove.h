@@ -94,6 +94,7 @@ typedef struct {
     trove_view_t           *view;
     trove_arena_t           arena;
     trove_mapping_t         arena_pages;
+    size_t                  arena_large;    /* bytes of it in large pages    */
 
     ngx_event_t             epoch;
     uint64_t                due;            /* when it should turn, in ns    */
@@ -105,6 +106,7 @@ typedef struct {
     trove_view_t           *worn;           /* waits to be destroyed         */
     trove_rc_t              build_rc;
     uint64_t                build_ns;
+    size_t                  built_large;
 
     unsigned                active:1;       /* a request came in this epoch  */
     unsigned                wrote:1;        /* and changed the ledger        */

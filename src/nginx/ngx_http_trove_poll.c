@@ -268,6 +268,7 @@ ngx_http_trove_poll_query(ngx_http_trove_t *trove, ngx_http_trove_poll_t *poll,
     q->level = poll->level;
     q->now = ngx_time();
     q->limit = poll->limit ? poll->limit : trove->limit;
+    q->detail = poll->detail;
     q->shape = TROVE_CIRCLE;
 
     if (seen & (NGX_HTTP_TROVE_W|NGX_HTTP_TROVE_H)) {

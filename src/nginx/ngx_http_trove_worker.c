@@ -136,6 +136,9 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
 
     ngx_http_trove_gauges(w, trove_clock_ns());
 
+    trove_stats_set(w->stats, large_pages,
+                    w->arena_large + trove_view_large(w->view));
+
     return NGX_OK;
 }
 
@@ -161,11 +164,12 @@ ngx_http_trove_arena_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 
     trove_arena_init(&w->arena, w->arena_pages.base, trove->arena);
 
+    w->arena_large = trove_memory_large(&w->arena_pages);
+
     ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
                   "trove \"%V\" has an arena of %uz bytes, %uz of them in "
                   "large pages, and scans with %s",
-                  &trove->name, trove->arena,
-                  trove_memory_large(&w->arena_pages),
+                  &trove->name, trove->arena, w->arena_large,
                   trove_simd_name(trove->kernels));
 
     return NGX_OK;
@@ -394,6 +398,7 @@ ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now)
     trove_stats_set(w->stats, arena_used, trove_arena_used(&w->arena));
     trove_stats_set(w->stats, arena_peak, w->arena.peak);
     trove_stats_set(w->stats, view_bytes, trove_view_memory(w->view));
+    trove_stats_set(w->stats, view_version, trove_view_version(w->view));
 
     if (now - w->allocator_read < NGX_HTTP_TROVE_ALLOCATOR_NS) {
         return;
@@ -452,6 +457,10 @@ ngx_http_trove_build_thread(void *data, ngx_log_t *log)
                                    trove->large_pages, &ngx_terminate);
 
     w->build_ns = trove_clock_ns() - start;
+
+    if (w->built) {
+        w->built_large = trove_view_large(w->built);
+    }
 }
 
 
@@ -497,6 +506,7 @@ ngx_http_trove_swap(ngx_http_trove_worker_t *w)
 
     trove_stats_add(w->stats, view_builds, 1);
     trove_stats_observe(w->stats, view_build, w->build_ns);
+    trove_stats_set(w->stats, large_pages, w->arena_large + w->built_large);
 
     ngx_http_trove_build(w);           /* gives the worn one back */
 }
