@@ -1,0 +1,477 @@
+/*
+ * Statistics: one list of figures, of which the struct, the sum, the JSON,
+ * the Prometheus text and the README's table are made.  A new figure is a
+ * line of TROVE_STATS_LIST, a new endpoint one of TROVE_STATS_ENDPOINTS.
+ *
+ * A trove has one region of memory that all its workers share:
+ *
+ *   +--------+---------------+--------+--------+-- ... --+--------+
+ *   | header | owners of the | slot 0 | slot 1 |         | shared |
+ *   |        | slots         |        |        |         | slot   |
+ *   +--------+---------------+--------+--------+-- ... --+--------+
+ *
+ *   slot      one worker's figures; only it writes them, without atomic
+ *             read-modify-writes, others read meanwhile
+ *   owner     the process (trove_process.h); a slot is free if that is nobody
+ *             or dead, and whoever takes it goes on counting where it stands:
+ *             counters never go back, over deaths, reloads and generations
+ *   used      slots below it were owned once; a sum reads no others, and no
+ *             others take memory
+ *   shared    for workers that find no free slot: there adds are atomic, and
+ *             gauges, which no one worker can tell, are left out
+ */
+
+#ifndef TROVE_STATS_H_INCLUDED
+#define TROVE_STATS_H_INCLUDED
+
+
+#include "trove.h"
+#include "trove_histogram.h"
+#include "trove_process.h"
+#include "trove_writer.h"
+
+
+#define TROVE_STATS_SLOTS    256
+#define TROVE_STATS_ALIGN    (2 * TROVE_CACHE_LINE)
+
+
+/*
+ * The endpoints.
+ *
+ *   X(NAME, name)
+ */
+
+#define TROVE_STATS_ENDPOINTS(X)                                             \
+    X(POLL, poll)                                                            \
+    X(REWARDS, rewards)                                                      \
+    X(STATS, stats)
+
+
+/* The codes of answers; all others are counted as "other". */
+
+#define TROVE_STATS_CODES(X)                                                 \
+    X(200) X(202) X(400) X(403) X(404) X(405) X(408) X(409) X(410) X(413)    \
+    X(415) X(429) X(499) X(500) X(503) X(507)
+
+
+#define TROVE_STATS_REQUESTS         "trove_requests_total"
+#define TROVE_STATS_REQUESTS_HELP    "Requests, by endpoint and code."
+
+#define TROVE_STATS_DURATION         "trove_request_duration_seconds"
+#define TROVE_STATS_DURATION_HELP                                            \
+    "Time that requests took in the module."
+
+
+/*
+ * The figures of an endpoint, besides its requests by code and their duration.
+ *
+ *   X(field, family, labels, help)
+ */
+
+#define TROVE_STATS_ENDPOINT_LIST(X)                                         \
+    X(lines_ok, "trove_batch_lines_total", "result=\"ok\"",                  \
+      "Lines of batches, by what came of them.")                             \
+    X(lines_error, "trove_batch_lines_total", "result=\"error\"",            \
+      "Lines of batches, by what came of them.")
+
+
+/*
+ * Durations, as histograms; recorded in nanoseconds, shown in seconds.
+ *
+ *   X(field, family, help)
+ */
+
+#define TROVE_STATS_HISTOGRAM_LIST(X)                                        \
+    X(epoch_turn, "trove_epoch_turn_seconds",                                \
+      "How long turning the epoch took.")                                    \
+    X(epoch_lag, "trove_epoch_lag_seconds",                                  \
+      "How late the epoch turned: how long the event loop was stuck.")       \
+    X(view_build, "trove_view_build_seconds",                                \
+      "How long building a new view took, in its thread.")
+
+
+/*
+ * The figures.  Those of a family stand together and have the same help.
+ *
+ *   X(KIND, field, family, labels, help)
+ *
+ *   COUNTER   only grows; summed over all workers, alive or gone
+ *   SUM       a worker's gauge, summed over those alive
+ *   LEAST     a worker's gauge, the least of those alive
+ *   PROCESS   the same for every trove of a worker: shown once, by worker
+ *   TROVE     set in the sum by who asks for it, not by workers
+ */
+
+#define TROVE_STATS_LIST(X)                                                  \
+    X(COUNTER, poll_scanned, "trove_poll_scanned_rewards_total", "",         \
+      "Rewards that polls had to look at.")                                  \
+    X(COUNTER, poll_found, "trove_poll_found_total", "",                     \
+      "Rewards that polls found.")                                           \
+    X(COUNTER, rewards_accepted, "trove_rewards_written_total",              \
+      "result=\"accepted\"",                                                 \
+      "Rewards that were sent or removed, by what came of it.")              \
+    X(COUNTER, rewards_rejected, "trove_rewards_written_total",              \
+      "result=\"rejected\"",                                                 \
+      "Rewards that were sent or removed, by what came of it.")              \
+    X(COUNTER, rewards_full, "trove_rewards_written_total",                  \
+      "result=\"full\"",                                                     \
+      "Rewards that were sent or removed, by what came of it.")              \
+    X(COUNTER, rewards_removed, "trove_rewards_written_total",               \
+      "result=\"removed\"",                                                  \
+      "Rewards that were sent or removed, by what came of it.")              \
+    X(COUNTER, ledger_busy, "trove_ledger_busy_total", "",                   \
+      "Writes and reads given up because the ledger was held too long.")     \
+    X(COUNTER, epoch_turns, "trove_epoch_turns_total", "",                   \
+      "Epochs turned.")                                                      \
+    X(COUNTER, arena_exhausted, "trove_arena_exhausted_total", "",           \
+      "Requests refused because the arena was used up.")                     \
+    X(COUNTER, view_changes, "trove_view_changes_total", "",                 \
+      "Changes of the ledger that views have applied.")                      \
+    X(COUNTER, view_builds, "trove_view_builds_total", "",                   \
+      "Views built anew.")                                                   \
+    X(COUNTER, view_build_failures, "trove_view_build_failures_total", "",   \
+      "Views that could not be built.")                                      \
+    X(COUNTER, slots_exhausted, "trove_stats_slots_exhausted_total", "",     \
+      "Workers without a slot of their own, whose gauges are not counted.")  \
+    X(SUM, arena_size, "trove_arena_bytes", "state=\"size\"",                \
+      "Bytes of the workers' arenas: all, used by now, most ever used.")     \
+    X(SUM, arena_used, "trove_arena_bytes", "state=\"used\"",                \
+      "Bytes of the workers' arenas: all, used by now, most ever used.")     \
+    X(SUM, arena_peak, "trove_arena_bytes", "state=\"peak\"",                \
+      "Bytes of the workers' arenas: all, used by now, most ever used.")     \
+    X(SUM, view_bytes, "trove_view_bytes", "",                               \
+      "Bytes of the workers' views.")                                        \
+    X(SUM, large_pages, "trove_large_pages_bytes", "",                       \
+      "Bytes of arenas and views that large pages back.")                    \
+    X(LEAST, view_version, "trove_view_version", "",                         \
+      "The version of the ledger that every worker's polls have reached.")   \
+    X(PROCESS, allocator_committed, "trove_allocator_committed_bytes", "",   \
+      "Bytes that the allocator has committed.")                             \
+    X(PROCESS, allocator_reserved, "trove_allocator_reserved_bytes", "",     \
+      "Bytes of address space that the allocator has reserved.")             \
+    X(PROCESS, resident, "trove_process_resident_bytes", "",                 \
+      "Resident set of the worker, as the kernel says.")                     \
+    X(TROVE, rewards, "trove_rewards", "",                                   \
+      "Rewards in the ledger.")                                              \
+    X(TROVE, rewards_capacity, "trove_rewards_capacity", "",                 \
+      "Rewards that the ledger has room for.")                               \
+    X(TROVE, ledger_version, "trove_ledger_version", "",                     \
+      "Version of the ledger.")                                              \
+    X(TROVE, ledger_bytes, "trove_ledger_bytes", "",                         \
+      "Bytes of shared memory that the ledger takes.")                       \
+    X(TROVE, workers_alive, "trove_workers", "",                             \
+      "Workers alive that have a slot of their own.")                        \
+    X(TROVE, started, "trove_start_time_seconds", "",                        \
+      "Unix time at which counting began.")
+
+
+#define TROVE_STATS_ENUM(NAME, name)                TROVE_ENDPOINT_##NAME,
+#define TROVE_STATS_CODE(code)                      TROVE_CODE_##code,
+#define TROVE_STATS_STAT(field, family, l, help)    trove_stat_t  field;
+#define TROVE_STATS_HIST(field, family, help)       trove_histogram_t  field;
+#define TROVE_STATS_FIGURE(kind, field, family, l, help)                     \
+    trove_stat_t  field;
+
+
+typedef enum {
+    TROVE_STATS_ENDPOINTS(TROVE_STATS_ENUM)
+    TROVE_ENDPOINTS
+} trove_endpoint_t;
+
+
+enum {
+    TROVE_CODE_OTHER,
+    TROVE_STATS_CODES(TROVE_STATS_CODE)
+    TROVE_CODES
+};
+
+
+typedef struct {
+    trove_stat_t             requests[TROVE_CODES];
+    TROVE_STATS_ENDPOINT_LIST(TROVE_STATS_STAT)
+    trove_histogram_t        duration;
+} trove_stats_endpoint_t;
+
+
+typedef struct {
+    TROVE_STATS_LIST(TROVE_STATS_FIGURE)
+    trove_stats_endpoint_t   endpoints[TROVE_ENDPOINTS];
+    TROVE_STATS_HISTOGRAM_LIST(TROVE_STATS_HIST)
+} trove_stats_figures_t;
+
+
+/* A slot. */
+
+typedef struct {
+    uint32_t                 shared;    /* by all that found no other        */
+    uint32_t                 index;
+    trove_stats_figures_t    figures;
+} trove_aligned(TROVE_STATS_ALIGN) trove_stats_t;
+
+
+/* A worker alive; the figures are those of the kind PROCESS. */
+
+#define TROVE_STATS_OF_COUNTER(field)
+#define TROVE_STATS_OF_SUM(field)
+#define TROVE_STATS_OF_LEAST(field)
+#define TROVE_STATS_OF_PROCESS(field)               trove_stat_t  field;
+#define TROVE_STATS_OF_TROVE(field)
+#define TROVE_STATS_OF_WORKER(KIND, field, family, l, help)                  \
+    TROVE_STATS_OF_##KIND(field)
+
+typedef struct {
+    trove_process_t          process;
+    TROVE_STATS_LIST(TROVE_STATS_OF_WORKER)
+} trove_stats_worker_t;
+
+
+/* The sum over a region; of some 60 KB, see sizeof(). */
+
+typedef struct {
+    trove_stats_figures_t    sum;
+    uint32_t                 nworkers;
+    trove_stats_worker_t     workers[TROVE_STATS_SLOTS];
+} trove_stats_total_t;
+
+
+/* A trove and its sum, to be shown. */
+
+typedef struct {
+    trove_slice_t              name;      /* any bytes                       */
+    const char                *simd;      /* the kernels it uses             */
+    const trove_stats_total_t *total;
+} trove_stats_trove_t;
+
+
+typedef struct {
+    const char               *version;
+    const char               *nginx;
+    const char               *simd;       /* the best this machine has       */
+    const char               *allocator;
+    const char               *allocator_version;
+} trove_stats_info_t;
+
+
+typedef enum {
+    TROVE_STATS_JSON,
+    TROVE_STATS_PROMETHEUS,   /* text format 0.0.4                           */
+    TROVE_STATS_OPENMETRICS   /* that of OpenMetrics 1.0.0                   */
+} trove_stats_format_t;
+
+
+/* The lists as tables. */
+
+typedef enum {
+    TROVE_STATS_COUNTER,
+    TROVE_STATS_SUM,
+    TROVE_STATS_LEAST,
+    TROVE_STATS_PROCESS,
+    TROVE_STATS_TROVE
+} trove_stats_kind_t;
+
+
+typedef struct {
+    trove_stats_kind_t        kind;
+    const char               *field;
+    const char               *family;
+    const char               *labels;
+    const char               *help;
+    size_t                    offset;     /* of what the list is of          */
+    size_t                    worker;     /* of trove_stats_worker_t         */
+} trove_stats_entry_t;
+
+
+#define TROVE_STATS_PLUS_FIGURE(KIND, field, family, l, help)    + 1
+#define TROVE_STATS_PLUS_STAT(field, family, l, help)            + 1
+#define TROVE_STATS_PLUS_HIST(field, family, help)               + 1
+
+enum {
+    TROVE_STATS_FIGURES = 0 TROVE_STATS_LIST(TROVE_STATS_PLUS_FIGURE),
+    TROVE_STATS_ENDPOINT_FIGURES
+        = 0 TROVE_STATS_ENDPOINT_LIST(TROVE_STATS_PLUS_STAT),
+    TROVE_STATS_HISTOGRAMS
+        = 0 TROVE_STATS_HISTOGRAM_LIST(TROVE_STATS_PLUS_HIST)
+};
+
+
+extern const trove_stats_entry_t  trove_stats_list[TROVE_STATS_FIGURES];
+extern const trove_stats_entry_t
+    trove_stats_endpoint_list[TROVE_STATS_ENDPOINT_FIGURES];
+extern const trove_stats_entry_t
+    trove_stats_histogram_list[TROVE_STATS_HISTOGRAMS];
+
+extern const char *const  trove_stats_endpoints[TROVE_ENDPOINTS];
+extern const char *const  trove_stats_code_names[TROVE_CODES];
+
+/* TROVE_CODE_* of a code below 600. */
+extern const uint8_t      trove_stats_codes[600];
+
+
+/* The figure of an entry in what its list is of. */
+
+static inline trove_stat_t *
+trove_stats_at(void *figures, const trove_stats_entry_t *entry)
+{
+    return (trove_stat_t *) ((char *) figures + entry->offset);
+}
+
+
+static inline uint64_t
+trove_stats_value(const void *figures, const trove_stats_entry_t *entry)
+{
+    return trove_stat_get((const trove_stat_t *)
+                          ((const char *) figures + entry->offset));
+}
+
+
+/* The same of the kind PROCESS. */
+
+static inline uint64_t
+trove_stats_process(const trove_stats_worker_t *worker,
+    const trove_stats_entry_t *entry)
+{
+    return trove_stat_get((const trove_stat_t *)
+                          ((const char *) worker + entry->worker));
+}
+
+
+static inline const trove_histogram_t *
+trove_stats_histogram(const trove_stats_figures_t *figures,
+    const trove_stats_entry_t *entry)
+{
+    return (const trove_histogram_t *)
+               ((const char *) figures + entry->offset);
+}
+
+
+/* Bytes of a region; most of them are never touched. */
+size_t trove_stats_size(void);
+
+/* Lays a region out in zeroed memory that is aligned to TROVE_STATS_ALIGN. */
+void trove_stats_init(void *region);
+
+/* TROVE_OK, or TROVE_MISMATCH: it is none, or was laid out for other lists. */
+trove_rc_t trove_stats_attach(const void *region);
+
+/*
+ * This process's slot of the region, its counters as they stand and its
+ * gauges zero; never NULL.  Looks at each owner, therefore for start only.
+ */
+trove_stats_t *trove_stats_claim(void *region);
+
+/* Zeroes the gauges and lets the slot go, at a clean exit. */
+void trove_stats_release(trove_stats_t *s);
+
+
+static inline void
+trove_stats_count(trove_stats_t *s, trove_stat_t *stat, uint64_t n)
+{
+    if (trove_unlikely(s->shared)) {
+        trove_stat_add_shared(stat, n);
+        return;
+    }
+
+    trove_stat_add(stat, n);
+}
+
+
+static inline void
+trove_stats_gauge(trove_stats_t *s, trove_stat_t *stat, uint64_t n)
+{
+    if (!s->shared) {
+        trove_stat_set(stat, n);
+    }
+}
+
+
+static inline void
+trove_stats_duration(trove_stats_t *s, trove_histogram_t *h, uint64_t ns)
+{
+    if (trove_unlikely(s->shared)) {
+        trove_histogram_record_shared(h, ns);
+        return;
+    }
+
+    trove_histogram_record(h, ns);
+}
+
+
+/*
+ * What workers record with: n more of a counter, the value of a gauge, a
+ * duration in nanoseconds; n more of an endpoint's counter.
+ */
+
+#define trove_stats_add(s, field, n)                                         \
+    trove_stats_count(s, &(s)->figures.field, n)
+
+#define trove_stats_set(s, field, value)                                     \
+    trove_stats_gauge(s, &(s)->figures.field, value)
+
+#define trove_stats_observe(s, field, ns)                                    \
+    trove_stats_duration(s, &(s)->figures.field, ns)
+
+#define trove_stats_endpoint_add(s, endpoint, field, n)                      \
+    trove_stats_count(s, &(s)->figures.endpoints[endpoint].field, n)
+
+
+static inline uint32_t
+trove_stats_code(uint32_t status)
+{
+    return trove_likely(status < 600) ? trove_stats_codes[status]
+                                      : (uint32_t) TROVE_CODE_OTHER;
+}
+
+
+/* A request that was answered with "status" and took so long. */
+
+static inline void
+trove_stats_request(trove_stats_t *s, trove_endpoint_t endpoint,
+    uint32_t status, uint64_t ns)
+{
+    trove_stats_endpoint_t  *e;
+
+    e = &s->figures.endpoints[endpoint];
+
+    trove_stats_count(s, &e->requests[trove_stats_code(status)], 1);
+    trove_stats_duration(s, &e->duration, ns);
+}
+
+
+/*
+ * Sums the region up; figures of the kind PROCESS are those of total->workers
+ * and not in the sum.  Of the kind TROVE it sets "workers_alive" and "started";
+ * the others are left zero, to be set by the caller: total->sum.rewards = n.
+ */
+void trove_stats_sum(const void *region, trove_stats_total_t *total);
+
+
+/* Bytes that suffice for the text of these in any of the formats. */
+size_t trove_stats_text_max(const trove_stats_info_t *info,
+    const trove_stats_trove_t *troves, uint32_t n);
+
+/*
+ * All figures as text.  No two of the troves have the same name; what of a
+ * name is not UTF-8 is shown as \xHH.
+ */
+
+void trove_stats_json(trove_writer_t *w, const trove_stats_info_t *info,
+    const trove_stats_trove_t *troves, uint32_t n);
+
+/* In one of its two formats. */
+void trove_stats_prometheus(trove_writer_t *w, const trove_stats_info_t *info,
+    const trove_stats_trove_t *troves, uint32_t n,
+    trove_stats_format_t format);
+
+/* The README's table of all families, in Markdown. */
+void trove_stats_table(trove_writer_t *w);
+
+
+/* For both formats: text between quotes, with what it needs to stay there. */
+void trove_stats_escape(trove_writer_t *w, const unsigned char *s, size_t len,
+    int json);
+
+/* A duration in seconds. */
+void trove_stats_seconds(trove_writer_t *w, uint64_t ns);
+
+
+#endif /* TROVE_STATS_H_INCLUDED */
