@@ -192,15 +192,17 @@ ngx_http_trove_answer(ngx_http_request_t *r, ngx_uint_t status,
     out.buf = b;
     out.next = NULL;
 
-    rc = ngx_http_trove_header(r, status, type, w->pos - w->start);
-
-    if (rc != NGX_ERROR && rc <= NGX_OK && !r->header_only) {
-        rc = ngx_http_output_filter(r, &out);
-    }
+    /* what follows is nginx's time, and the client's */
 
     ngx_http_trove_record(r, status);
 
-    return rc;
+    rc = ngx_http_trove_header(r, status, type, w->pos - w->start);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, &out);
 }
 
 
