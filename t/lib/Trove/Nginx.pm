@@ -115,7 +115,7 @@ sub free_port {
 #   listen    parameters of the listen directive: 'reuseport', 'http2'
 #   level     of the error log, default notice
 #   daemon    1: nginx becomes a daemon, as usr2() needs it
-#   env       more environment for it
+#   env       more environment, which the workers keep
 #   wait      0: do not wait until it answers
 
 sub start {
@@ -179,6 +179,9 @@ sub conf {
     my $level = $arg{level} || 'notice';
     my $listen = $arg{listen} || '';
     my $server = '';
+    my $env = join '', map { "env $_;\n" }
+              qw(ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS GLIBC_TUNABLES),
+              sort keys %{ $self->{env} };
     my $temp = join '', map { "    ${_}_temp_path %%DIR%%/$_;\n" }
                qw(client_body proxy), $MODULE eq '' ? () : qw(fastcgi uwsgi
                                                               scgi);
@@ -197,7 +200,7 @@ $arg{server}
 END
     }
 
-    return $load . $user . <<"END" . ($arg{main} || '') . <<"END2";
+    return $load . $user . $env . <<"END" . ($arg{main} || '') . <<"END2";
 daemon $daemon;
 worker_processes $self->{workers};
 error_log %%DIR%%/error.log $level;
@@ -275,16 +278,19 @@ sub command {
 }
 
 
-# Sanitizers report into the folder, and never into a log that is not read
+# Sanitizers report into the folder, and never into a log that is not read.
+# nginx -t and a start that fails free nothing: there are no leaks to look for.
 
 sub environment {
     my $self = shift;
     my $log = "log_path=$self->{dir}/sanitizer";
+    my $leaks = $self->{leaks} // 1;
 
-    $ENV{ASAN_OPTIONS} = join ':', $log, 'detect_leaks=0',
+    $ENV{ASAN_OPTIONS} = join ':', $log, "detect_leaks=$leaks",
                          'detect_stack_use_after_return=1',
                          'strict_string_checks=1', $ENV{ASAN_OPTIONS} // ();
     $ENV{UBSAN_OPTIONS} = "$log:print_stacktrace=1";
+    $ENV{LSAN_OPTIONS} = "suppressions=$ROOT/t/lib/leaks:print_suppressions=0";
     $ENV{$_} = $self->{env}{$_} for keys %{ $self->{env} };
 }
 
@@ -338,6 +344,7 @@ sub check {
 
     unlink "$self->{dir}/check";
 
+    local $self->{leaks} = 0;
     my $pid = $self->spawn("$self->{dir}/check", $self->command('-t'));
 
     waitpid $pid, 0;
@@ -360,6 +367,7 @@ sub refused {
     my ($class, %arg) = @_;
     my $self = $class->new(%arg);
 
+    $self->{leaks} = 0;
     $self->launch;
     $self->{master} = $self->{pid};
     $self->{failing} = 1;
