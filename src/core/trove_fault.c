@@ -1,6 +1,6 @@
 
 /*
- * Death and want at a chosen point, for tests.
+ * Death, company and want at a chosen point, for tests.
  */
 
 #include "trove_fault.h"
@@ -15,20 +15,22 @@
 #include <unistd.h>
 
 
-static void trove_fault_read(void);
-
-
 static int       trove_fault_known;
 static char      trove_fault_name[64];
 static uint64_t  trove_fault_left;
 static uint64_t  trove_fault_memory_left;
+
+static const char  *trove_fault_meet_name;
+static uint64_t     trove_fault_meet_left;
+static void       (*trove_fault_meet_act)(void *data);
+static void        *trove_fault_meet_data;
 
 
 void
 trove_fault(const char *name)
 {
     if (!trove_fault_known) {
-        trove_fault_read();
+        trove_fault_environment();
     }
 
     if (trove_fault_left == 0) {
@@ -65,6 +67,34 @@ trove_fault_disarm(void)
 }
 
 
+void
+trove_fault_meet(const char *name)
+{
+    if (trove_fault_meet_left == 0
+        || strcmp(trove_fault_meet_name, name) != 0)
+    {
+        return;
+    }
+
+    trove_fault_meet_left--;
+
+    if (trove_fault_meet_left == 0) {
+        trove_fault_meet_act(trove_fault_meet_data);
+    }
+}
+
+
+void
+trove_fault_meet_arm(const char *name, uint64_t nth, void (*act)(void *data),
+    void *data)
+{
+    trove_fault_meet_name = name;
+    trove_fault_meet_left = nth;
+    trove_fault_meet_act = act;
+    trove_fault_meet_data = data;
+}
+
+
 int
 trove_fault_memory(void)
 {
@@ -85,8 +115,8 @@ trove_fault_memory_arm(uint64_t nth)
 }
 
 
-static void
-trove_fault_read(void)
+void
+trove_fault_environment(void)
 {
     char        name[64];
     size_t      len;

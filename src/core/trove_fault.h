@@ -1,6 +1,6 @@
 /*
- * Points at which a test may have a process die, or memory be refused.  They
- * are nothing unless built with TROVE_FAULT_POINTS.
+ * Points at which a test may have a process die, others act, or memory be
+ * refused.  They are nothing unless built with TROVE_FAULT_POINTS.
  */
 
 #ifndef TROVE_FAULT_H_INCLUDED
@@ -13,18 +13,28 @@
 #ifdef TROVE_FAULT_POINTS
 
 #define TROVE_FAULT(name)       trove_fault(name)
+#define TROVE_FAULT_MEET(name)  trove_fault_meet(name)
 #define TROVE_FAULT_MEMORY()    trove_fault_memory()
 
 /*
- * Kills this process (SIGKILL) if it was armed for this point.  Before the
- * first call of trove_fault_arm() the environment's TROVE_FAULT counts, as
- * "name:nth" or "nth".
+ * Kills this process (SIGKILL) if it was armed for this point; armed by the
+ * environment if it was not by a call.
  */
 void trove_fault(const char *name);
 
 /* At the "nth" point from now (1 is the next) of that name, NULL: of any. */
 void trove_fault_arm(const char *name, uint64_t nth);
 void trove_fault_disarm(void);
+
+/* As the environment's TROVE_FAULT says, "name:nth" or "nth". */
+void trove_fault_environment(void);
+
+/* Calls what was armed for this point, once. */
+void trove_fault_meet(const char *name);
+
+/* Has "act" called at the "nth" point from now that is met by that name. */
+void trove_fault_meet_arm(const char *name, uint64_t nth,
+    void (*act)(void *data), void *data);
 
 /* Whether this allocation or mapping is to fail. */
 int trove_fault_memory(void);
@@ -35,6 +45,7 @@ void trove_fault_memory_arm(uint64_t nth);
 #else
 
 #define TROVE_FAULT(name)
+#define TROVE_FAULT_MEET(name)
 #define TROVE_FAULT_MEMORY()    0
 
 #endif

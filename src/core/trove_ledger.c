@@ -665,6 +665,11 @@ trove_ledger_redo(trove_ledger_t *l, uint32_t op)
 
     in = &l->intent;
 
+    /* first, for no slot that can be found is beyond it */
+
+    trove_set(&l->used, in->used);
+    TROVE_FAULT("used");
+
     trove_ledger_store(l);
     TROVE_FAULT("stored");
 
@@ -681,9 +686,6 @@ trove_ledger_redo(trove_ledger_t *l, uint32_t op)
 
     trove_set(&l->free, in->free);
     TROVE_FAULT("free");
-
-    trove_set(&l->used, in->used);
-    TROVE_FAULT("used");
 
     trove_set(&l->live, in->live);
     TROVE_FAULT("live");
@@ -827,6 +829,7 @@ trove_ledger_probe(const trove_ledger_t *l, uint32_t id, uint32_t *cell)
         }
 
         slot--;
+        TROVE_FAULT_MEET("probe");
 
         if (slot < l->conf.rewards
             && trove_ledger_row_id(trove_ledger_rowp(l, slot)) == id)
@@ -901,6 +904,7 @@ trove_ledger_copy(const trove_ledger_row_t *row, trove_reward_t *r)
 
     for (i = 0; i < TROVE_LEDGER_WORDS; i++) {
         words[i] = trove_get(&row->words[i]);
+        TROVE_FAULT_MEET("copy");
     }
 
     atomic_thread_fence(memory_order_acquire);
@@ -956,6 +960,8 @@ trove_ledger_get(trove_ledger_t *l, uint32_t id, trove_reward_t *r)
         if (rc != TROVE_OK) {
             return rc;
         }
+
+        TROVE_FAULT_MEET("get");
 
         rc = trove_ledger_read(l, slot, r);
 
@@ -1046,13 +1052,11 @@ trove_ledger_changes(trove_ledger_t *l, uint64_t after, uint32_t *slots,
         return TROVE_OK;
     }
 
-    if (version - after >= l->log_size) {
-        return TROVE_BEHIND;
-    }
-
     for (i = 0; i < max; i++) {
         slots[i] = trove_get(trove_ledger_log(l, after + 1 + i));
     }
+
+    TROVE_FAULT_MEET("changes");
 
     /*
      * The write after the published version may already have logged, in the

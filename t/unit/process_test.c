@@ -69,6 +69,7 @@ child(const char *name, int leave_thread)
     assert_true(pid != -1);
 
     if (pid == 0) {
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void) prctl(PR_SET_NAME, name);
         *said = trove_process_self();
 
