@@ -82,7 +82,7 @@ typedef struct {
 typedef struct {
     ngx_http_trove_t       *trove;          /* NULL: of trove_stats          */
     ngx_flag_t              stats_write;
-    ngx_flag_t              enabled;
+    ngx_http_handler_pt     handler;        /* NULL: no endpoint             */
 } ngx_http_trove_loc_conf_t;
 
 

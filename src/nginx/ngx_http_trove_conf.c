@@ -59,9 +59,27 @@ ngx_http_trove_create_loc_conf(ngx_conf_t *cf)
 char *
 ngx_http_trove_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
+    ngx_http_trove_loc_conf_t  *prev = parent;
     ngx_http_trove_loc_conf_t  *conf = child;
 
-    /* an endpoint is its own location's, as any content handler is */
+    ngx_http_core_loc_conf_t   *clcf;
+
+    /*
+     * An endpoint is its own location's, as any content handler is; "if" and
+     * "limit_except" are blocks of the location that they stand in.
+     */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->handler == NULL) {
+        conf->trove = prev->trove;
+        conf->stats_write = prev->stats_write;
+        conf->handler = prev->handler;
+
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = conf->handler;
+        }
+    }
 
     if (conf->stats_write == NGX_CONF_UNSET) {
         conf->stats_write = 0;
@@ -281,20 +299,20 @@ ngx_http_trove_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                  *value;
     ngx_http_core_loc_conf_t   *clcf;
 
-    if (tlcf->enabled) {
+    if (tlcf->handler) {
         return "is one endpoint too many in this location";
     }
 
     value = cf->args->elts;
 
-    tlcf->enabled = 1;
+    tlcf->handler = (ngx_http_handler_pt) cmd->post;
     tlcf->trove = ngx_http_trove_get(cf, &value[1]);
     if (tlcf->trove == NULL) {
         return NGX_CONF_ERROR;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = (ngx_http_handler_pt) cmd->post;
+    clcf->handler = tlcf->handler;
 
     return NGX_CONF_OK;
 }
@@ -308,7 +326,7 @@ ngx_http_trove_stats(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                  *value;
     ngx_http_core_loc_conf_t   *clcf;
 
-    if (tlcf->enabled) {
+    if (tlcf->handler) {
         return "is one endpoint too many in this location";
     }
 
@@ -327,10 +345,10 @@ ngx_http_trove_stats(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    tlcf->enabled = 1;
+    tlcf->handler = ngx_http_trove_stats_handler;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_trove_stats_handler;
+    clcf->handler = tlcf->handler;
 
     return NGX_CONF_OK;
 }
