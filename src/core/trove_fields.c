@@ -13,12 +13,14 @@
 #define TROVE_FIELDS_CUT     40     /* most bytes of input in a detail       */
 
 
-static inline int trove_fields_is(const char *name, const unsigned char *p,
-    size_t len);
+static inline trove_rc_t trove_field_value(const trove_field_t *field,
+    double d, void *value);
 static trove_rc_t trove_field_integer(const trove_field_t *field, double d,
     void *out);
 static double trove_field_min(const trove_field_t *field);
 static double trove_field_max(const trove_field_t *field);
+static trove_rc_t trove_field_refuse_number(const trove_field_t *field,
+    const unsigned char *p, size_t len, trove_fields_t *f);
 static void trove_field_expected(const trove_field_t *field,
     trove_writer_t *w);
 static void trove_field_begin(const trove_field_t *field, trove_writer_t *w,
@@ -30,103 +32,56 @@ static size_t trove_fields_utf8_char(const unsigned char *p,
     const unsigned char *last);
 
 
-uint32_t
-trove_fields_find(const trove_field_t *fields, uint32_t nfields,
-    uint32_t first, const unsigned char *name, size_t len)
-{
-    uint32_t  i;
-
-    for (i = first; i < nfields; i++) {
-        if (trove_fields_is(fields[i].name, name, len)) {
-            return i;
-        }
-    }
-
-    for (i = 0; i < first && i < nfields; i++) {
-        if (trove_fields_is(fields[i].name, name, len)) {
-            return i;
-        }
-    }
-
-    return nfields;
-}
-
-
-/* "p" may hold zeros, the name ends by one. */
-
-static inline int
-trove_fields_is(const char *name, const unsigned char *p, size_t len)
-{
-    size_t  i;
-
-    for (i = 0; i < len; i++) {
-        if ((unsigned char) name[i] != p[i] || name[i] == '\0') {
-            return 0;
-        }
-    }
-
-    return name[len] == '\0';
-}
-
-
 trove_rc_t
 trove_field_number(const trove_field_t *field, const unsigned char *p,
     size_t len, void *out, trove_fields_t *f)
 {
-    double          d;
-    trove_rc_t      rc;
-    trove_writer_t  w;
+    double  d;
 
     if (trove_number_parse(p, len, &d) != TROVE_OK) {
         return trove_field_refuse_string(field, p, len, f);
     }
 
-    out = (unsigned char *) out + field->offset;
-    rc = TROVE_INVALID;
+    if (trove_field_value(field, d, (unsigned char *) out + field->offset)
+        != TROVE_OK)
+    {
+        return trove_field_refuse_number(field, p, len, f);
+    }
 
+    return TROVE_OK;
+}
+
+
+static inline trove_rc_t
+trove_field_value(const trove_field_t *field, double d, void *value)
+{
     switch (field->type) {
 
     case TROVE_FIELD_NUMBER:
 
         if (d >= field->min && d <= field->max && fabs(d) <= DBL_MAX) {
-            *(double *) out = d;
+            *(double *) value = d;
             return TROVE_OK;
         }
 
-        break;
+        return TROVE_INVALID;
 
     case TROVE_FIELD_UINT32:
     case TROVE_FIELD_INT32:
-        rc = trove_field_integer(field, d, out);
-        break;
+        return trove_field_integer(field, d, value);
 
     case TROVE_FIELD_FLAG:
 
         if (d == 0 || d == 1) {
-            *(int *) out = (d == 1);
+            *(int *) value = (d == 1);
             return TROVE_OK;
         }
 
-        break;
+        return TROVE_INVALID;
 
-    case TROVE_FIELD_PLAYER:
-        break;
+    default: /* TROVE_FIELD_PLAYER */
+        return TROVE_INVALID;
     }
-
-    if (rc != TROVE_OK) {
-        trove_field_begin(field, &w, f);
-        trove_field_expected(field, &w);
-        trove_write_lit(&w, ", not ");
-        trove_write(&w, p, (len < TROVE_FIELDS_CUT) ? len : TROVE_FIELDS_CUT);
-
-        if (len > TROVE_FIELDS_CUT) {
-            trove_write_lit(&w, "...");
-        }
-
-        trove_field_end(&w);
-    }
-
-    return rc;
 }
 
 
@@ -257,6 +212,27 @@ trove_field_refuse_string(const trove_field_t *field, const unsigned char *p,
     trove_field_expected(field, &w);
     trove_write_lit(&w, ", not ");
     trove_field_quote(&w, p, len);
+    trove_field_end(&w);
+
+    return TROVE_INVALID;
+}
+
+
+static trove_rc_t
+trove_field_refuse_number(const trove_field_t *field, const unsigned char *p,
+    size_t len, trove_fields_t *f)
+{
+    trove_writer_t  w;
+
+    trove_field_begin(field, &w, f);
+    trove_field_expected(field, &w);
+    trove_write_lit(&w, ", not ");
+    trove_write(&w, p, (len < TROVE_FIELDS_CUT) ? len : TROVE_FIELDS_CUT);
+
+    if (len > TROVE_FIELDS_CUT) {
+        trove_write_lit(&w, "...");
+    }
+
     trove_field_end(&w);
 
     return TROVE_INVALID;

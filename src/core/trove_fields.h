@@ -14,13 +14,50 @@
 #define TROVE_PLAYER_MAX     40     /* bytes of a player's id                */
 
 
+/* "p" may hold zeros, the name ends by one. */
+
+static inline int
+trove_fields_is(const char *name, const unsigned char *p, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if ((unsigned char) name[i] != p[i] || p[i] == '\0') {
+            return 0;
+        }
+    }
+
+    return name[len] == '\0';
+}
+
+
 /*
  * Index of the field of that name, or "nfields".  It is looked for from
- * "first" on and around: who sends fields in the table's order is served
- * sooner.
+ * "first" (at most "nfields") on and around: fields in the table's order are
+ * found at once.
  */
-uint32_t trove_fields_find(const trove_field_t *fields, uint32_t nfields,
-    uint32_t first, const unsigned char *name, size_t len);
+
+static inline uint32_t
+trove_fields_find(const trove_field_t *fields, uint32_t nfields,
+    uint32_t first, const unsigned char *name, size_t len)
+{
+    uint32_t  i;
+
+    for (i = first; i < nfields; i++) {
+        if (trove_fields_is(fields[i].name, name, len)) {
+            return i;
+        }
+    }
+
+    for (i = 0; i < first; i++) {
+        if (trove_fields_is(fields[i].name, name, len)) {
+            return i;
+        }
+    }
+
+    return nfields;
+}
+
 
 /*
  * These return TROVE_OK or TROVE_INVALID, with what is wrong in f->detail.

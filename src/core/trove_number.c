@@ -26,14 +26,15 @@ typedef struct {
     uint64_t              mantissa;     /* valid up to 19 digits             */
     size_t                ndigits;      /* leading zeros included            */
     int64_t               exp;          /* of ten, for the last digit        */
-    unsigned              negative:1;
 } trove_number_t;
 
 
-static inline trove_rc_t trove_number_integer(trove_number_t *n);
-static inline trove_rc_t trove_number_fraction(trove_number_t *n);
-static inline trove_rc_t trove_number_exponent(trove_number_t *n);
-static inline size_t trove_number_run(trove_number_t *n);
+static trove_rc_t trove_number_general(const unsigned char *p,
+    const unsigned char *last, double *d);
+static trove_rc_t trove_number_integer(trove_number_t *n);
+static trove_rc_t trove_number_fraction(trove_number_t *n);
+static trove_rc_t trove_number_exponent(trove_number_t *n);
+static size_t trove_number_run(trove_number_t *n);
 static double trove_number_value(const trove_number_t *n);
 static double trove_number_divide(uint64_t m, uint32_t k);
 static double trove_number_slow(const trove_number_t *n);
@@ -57,15 +58,66 @@ const double  trove_number_pow10[TROVE_NUMBER_POW10 + 1] = {
 trove_rc_t
 trove_number_parse(const unsigned char *p, size_t len, double *d)
 {
-    double          value;
+    size_t                integer, point, fraction;
+    double                value;
+    uint64_t              m;
+    unsigned              negative;
+    const unsigned char  *start, *last;
+
+    last = p + len;
+    negative = (len && *p == '-');
+    start = p + negative;
+
+    m = 0;
+    point = 0;
+    fraction = 0;
+
+    for (p = start; p < last && *p >= '0' && *p <= '9'; p++) {
+        m = m * 10 + (*p - '0');
+    }
+
+    integer = p - start;
+
+    if (p < last && *p == '.') {
+
+        for (p++; p < last && *p >= '0' && *p <= '9'; p++) {
+            m = m * 10 + (*p - '0');
+        }
+
+        point = 1;
+        fraction = p - start - integer - 1;
+    }
+
+    /* with an exponent, more digits than "m" takes, or a flaw, once more */
+
+    if (trove_unlikely(p < last || integer == 0 || point > fraction
+                       || integer + fraction > 19
+                       || (integer > 1 && *start == '0')))
+    {
+        if (trove_number_general(start, last, &value) != TROVE_OK) {
+            return TROVE_INVALID;
+        }
+
+    } else {
+        value = fraction ? trove_number_decimal(m, fraction) : (double) m;
+    }
+
+    *d = negative ? -value : value;
+
+    return TROVE_OK;
+}
+
+
+static trove_rc_t
+trove_number_general(const unsigned char *p, const unsigned char *last,
+    double *d)
+{
     trove_number_t  n;
 
     n.p = p;
-    n.last = p + len;
+    n.last = last;
     n.mantissa = 0;
     n.exp = 0;
-    n.negative = (len && *p == '-');
-    n.p += n.negative;
 
     if (trove_number_integer(&n) != TROVE_OK
         || trove_number_fraction(&n) != TROVE_OK
@@ -75,14 +127,13 @@ trove_number_parse(const unsigned char *p, size_t len, double *d)
         return TROVE_INVALID;
     }
 
-    value = trove_number_value(&n);
-    *d = n.negative ? -value : value;
+    *d = trove_number_value(&n);
 
     return TROVE_OK;
 }
 
 
-static inline trove_rc_t
+static trove_rc_t
 trove_number_integer(trove_number_t *n)
 {
     n->digits = n->p;
@@ -97,7 +148,7 @@ trove_number_integer(trove_number_t *n)
 }
 
 
-static inline trove_rc_t
+static trove_rc_t
 trove_number_fraction(trove_number_t *n)
 {
     size_t  run;
@@ -117,7 +168,7 @@ trove_number_fraction(trove_number_t *n)
 }
 
 
-static inline trove_rc_t
+static trove_rc_t
 trove_number_exponent(trove_number_t *n)
 {
     int64_t               e;
@@ -149,7 +200,7 @@ trove_number_exponent(trove_number_t *n)
 }
 
 
-static inline size_t
+static size_t
 trove_number_run(trove_number_t *n)
 {
     uint64_t              m;
