@@ -46,7 +46,7 @@
 /* How long a lock is waited for, and in what rhythm its owner is looked at. */
 #define TROVE_LEDGER_WAIT     100000000                  /* nanoseconds */
 #define TROVE_LEDGER_SPINS    256
-#define TROVE_LEDGER_YIELDS   64
+#define TROVE_LEDGER_YIELDS   16
 
 /* Looks at a row or the index before its writer is taken for dead. */
 #define TROVE_LEDGER_TRIES    1024
@@ -121,6 +121,7 @@ struct trove_ledger_s {
 
     trove_aligned(TROVE_CACHE_LINE)
     _Atomic uint64_t        lock;       /* trove_process_t of its owner      */
+    _Atomic uint32_t        wanted;     /* somebody waits for long           */
 
     trove_aligned(TROVE_CACHE_LINE)
     trove_ledger_intent_t   intent;
@@ -140,6 +141,7 @@ static void trove_ledger_layout(const trove_ledger_conf_t *conf,
     trove_ledger_t *h);
 static trove_rc_t trove_ledger_lock(trove_ledger_t *l);
 static trove_rc_t trove_ledger_wait(trove_ledger_t *l, trove_process_t self);
+static int trove_ledger_spin(trove_ledger_t *l, trove_process_t self);
 static int trove_ledger_take(trove_ledger_t *l, trove_process_t from,
     trove_process_t self);
 static void trove_ledger_unlock(trove_ledger_t *l);
@@ -373,19 +375,17 @@ trove_ledger_wait(trove_ledger_t *l, trove_process_t self)
     uint64_t         end;
     trove_process_t  owner;
 
-    for (n = 0; n < TROVE_LEDGER_SPINS; n++) {
-        trove_pause();
-
-        if (trove_ledger_take(l, 0, self)) {
-            return TROVE_OK;
-        }
+    if (trove_ledger_spin(l, self)) {
+        return TROVE_OK;
     }
 
     end = trove_ledger_clock() + TROVE_LEDGER_WAIT;
 
     for (n = 0; /* void */ ; n++) {
 
-        if (trove_ledger_take(l, 0, self)) {
+        trove_set(&l->wanted, 1);
+
+        if (trove_ledger_spin(l, self)) {
             return TROVE_OK;
         }
 
@@ -415,6 +415,24 @@ trove_ledger_wait(trove_ledger_t *l, trove_process_t self)
 
 
 static int
+trove_ledger_spin(trove_ledger_t *l, trove_process_t self)
+{
+    int  n;
+
+    for (n = 0; n < TROVE_LEDGER_SPINS; n++) {
+
+        if (trove_ledger_take(l, 0, self)) {
+            return 1;
+        }
+
+        trove_pause();
+    }
+
+    return 0;
+}
+
+
+static int
 trove_ledger_take(trove_ledger_t *l, trove_process_t from,
     trove_process_t self)
 {
@@ -428,10 +446,20 @@ trove_ledger_take(trove_ledger_t *l, trove_process_t from,
 }
 
 
+/*
+ * Who writes in a row takes the lock again before anybody else sees it free:
+ * for one that has waited for long a pause is made.
+ */
+
 static void
 trove_ledger_unlock(trove_ledger_t *l)
 {
     trove_release(&l->lock, 0);
+
+    if (trove_unlikely(trove_get(&l->wanted) != 0)) {
+        trove_set(&l->wanted, 0);
+        (void) sched_yield();
+    }
 }
 
 
