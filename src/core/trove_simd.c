@@ -1,0 +1,1768 @@
+/*
+ * Scalar, AVX2 and AVX-512 beside each other.  The scalar kernels are the
+ * truth: the others give the same masks, rows and orders of rows, while their
+ * measures may differ in the last bits, which no answer depends on.
+ */
+
+#include <math.h>
+
+#include "trove_simd.h"
+
+#if defined(__x86_64__)
+
+#define TROVE_SIMD_X86  1
+#include <immintrin.h>
+
+#define TROVE_AVX2      __attribute__((target("avx2,fma")))
+#define TROVE_AVX512                                                         \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
+
+#else
+
+#define TROVE_SIMD_X86  0
+
+#endif
+
+/* The key of the least float, and what moves a key's exponent to a float's
+ * and sets its lower half to the middle. */
+
+#define TROVE_FLOAT_LEAST  ((1023 - 126) << 20)
+#define TROVE_FLOAT_MOVE   ((int32_t) (4u - ((1023u - 127u) << 23)))
+
+#define TROVE_INLINE    static inline __attribute__((always_inline))
+
+
+const double  trove_simd_half[TROVE_TERMS_MAX] = {
+    1 / 4.0, -1 / 48.0, 1 / 1440.0, -1 / 80640.0, 1 / 7257600.0,
+    -1 / 958003200.0, 1 / 174356582400.0, -1 / 41845579776000.0,
+    1 / 12804747411456000.0, -1 / 4865804016353280000.0,
+    1 / 2248001455555215360000.0
+};
+
+
+const double  trove_simd_sine[TROVE_TERMS_MAX] = {
+    1, -1 / 6.0, 1 / 120.0, -1 / 5040.0, 1 / 362880.0, -1 / 39916800.0,
+    1 / 6227020800.0, -1 / 1307674368000.0, 1 / 355687428096000.0,
+    -1 / 121645100408832000.0, 1 / 51090942171709440000.0
+};
+
+
+/* Scalar */
+
+
+TROVE_INLINE uint32_t
+trove_gate_pass(const trove_gate_t *gate, const trove_filter_t *f)
+{
+    uint32_t  pass;
+
+    pass = (gate->level <= f->level) & (gate->starts <= f->now)
+           & (gate->ends >= f->now);
+
+    return -pass;
+}
+
+
+static uint32_t
+trove_descend_scalar(const trove_bounds_t *bounds, const uint32_t *nodes,
+    uint32_t *i, uint32_t last, const trove_box_t *box, uint32_t *below)
+{
+    uint32_t               k, n, node;
+    const trove_bounds_t  *b;
+
+    n = 0;
+
+    while (*i < last && n <= TROVE_LIST) {
+        node = nodes[(*i)++];
+        b = &bounds[node];
+
+        for (k = 0; k < TROVE_BOUNDS; k++) {
+            below[n] = node * TROVE_BOUNDS + k;
+
+            n += (b->min_x[k] <= box->max_x) & (b->max_x[k] >= box->min_x)
+                 & (b->min_y[k] <= box->max_y) & (b->max_y[k] >= box->min_y);
+        }
+    }
+
+    return n;
+}
+
+
+static void
+trove_leaves_scalar(const trove_leaf_t *leaves, const uint32_t *nodes,
+    uint32_t *i, uint32_t last, const trove_reach_t *reach,
+    const trove_filter_t *f, trove_picks_t *picks)
+{
+    uint32_t             k, n, node, pass, min_x, max_x, min_y, max_y;
+    const trove_leaf_t  *leaf;
+
+    n = picks->n;
+
+    while (*i < last && n <= TROVE_LIST) {
+        node = nodes[(*i)++];
+        leaf = &leaves[node];
+
+        min_x = trove_share(reach->min_x, leaf->x, leaf->step_x,
+                            TROVE_SHARE_NONE);
+        max_x = trove_share(reach->max_x, leaf->x, leaf->step_x,
+                            TROVE_SHARE_MAX);
+        min_y = trove_share(reach->min_y, leaf->y, leaf->step_y,
+                            TROVE_SHARE_NONE);
+        max_y = trove_share(reach->max_y, leaf->y, leaf->step_y,
+                            TROVE_SHARE_MAX);
+
+        pass = trove_gate_pass(&leaf->gate, f);
+        picks->partial |= ~pass;
+
+        for (k = 0; k < TROVE_LEAF; k++) {
+            picks->block[n] = node * TROVE_LEAF + k;
+            picks->pass[n] = pass;
+
+            n += (leaf->min_x[k] <= max_x) & (leaf->max_x[k] >= min_x)
+                 & (leaf->min_y[k] <= max_y) & (leaf->max_y[k] >= min_y);
+        }
+    }
+
+    picks->n = n;
+}
+
+
+static uint32_t
+trove_filter_scalar(const trove_rows_t *rows, uint32_t block,
+    const trove_filter_t *f)
+{
+    size_t    row;
+    uint32_t  i, bit, mask;
+
+    mask = 0;
+    row = (size_t) block * TROVE_BLOCK;
+
+    for (i = 0; i < TROVE_BLOCK; i++, row++) {
+        bit = (rows->level[row] < f->level)
+              | ((rows->level[row] == f->level)
+                 & (rows->level_low[row] <= f->level_low));
+
+        bit &= (rows->starts[row] <= f->now) & (rows->ends[row] >= f->now);
+
+        mask |= bit << i;
+    }
+
+    return mask;
+}
+
+
+TROVE_INLINE uint32_t
+trove_inside_scalar(const trove_box_t *box, int32_t x, int32_t y)
+{
+    return (x >= box->min_x) & (x <= box->max_x) & (y >= box->min_y)
+           & (y <= box->max_y);
+}
+
+
+static void
+trove_stage_scalar(const trove_rows_t *rows, const trove_picks_t *picks,
+    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
+    trove_stage_t *stage)
+{
+    size_t    row;
+    uint32_t  k, n;
+
+    n = 0;
+
+    for ( /* void */ ; i < last; i++) {
+        row = (size_t) picks->block[i] * TROVE_BLOCK;
+
+        for (k = 0; k < TROVE_BLOCK; k++, row++) {
+            stage->x[n] = rows->x[row];
+            stage->y[n] = rows->y[row];
+            stage->row[n] = base + (uint32_t) row;
+
+            n += (picks->pass[i] >> k)
+                 & trove_inside_scalar(box, rows->x[row], rows->y[row]);
+        }
+    }
+
+    stage->n = n;
+}
+
+
+static uint32_t
+trove_hits_scalar(const trove_rows_t *rows, size_t row, uint32_t n,
+    const trove_box_t *box)
+{
+    uint32_t  hit;
+
+    hit = 0;
+
+    for ( /* void */ ; n; n--, row++) {
+        hit |= trove_inside_scalar(box, rows->x[row], rows->y[row]);
+    }
+
+    return hit;
+}
+
+
+/*
+ * The walk that all sweeps have in common; "hits" is inlined.  A few blocks at
+ * a time, then the rest one by one.
+ */
+
+TROVE_INLINE void
+trove_sweep(const trove_rows_t *rows, uint32_t *block, uint32_t last,
+    const trove_box_t *box, trove_picks_t *picks,
+    uint32_t (*hits)(const trove_rows_t *rows, size_t row, uint32_t n,
+                     const trove_box_t *box))
+{
+    uint32_t  k, n, b, step;
+
+    n = 0;
+
+    for (b = *block; b < last && n < TROVE_LIST; b += step) {
+        step = last - b < TROVE_SWEEP ? 1 : TROVE_SWEEP;
+
+        if (hits(rows, (size_t) b * TROVE_BLOCK, step * TROVE_BLOCK, box)) {
+            for (k = 0; k < step; k++) {
+                picks->block[n++] = b + k;
+            }
+        }
+    }
+
+    picks->n = n;
+    *block = b;
+}
+
+
+static void
+trove_sweep_scalar(const trove_rows_t *rows, uint32_t *block, uint32_t last,
+    const trove_box_t *box, trove_picks_t *picks)
+{
+    trove_sweep(rows, block, last, box, picks, trove_hits_scalar);
+}
+
+
+TROVE_INLINE double
+trove_plane_scalar(const trove_probe_t *p, double x, double y)
+{
+    double  dx, dy;
+
+    dx = (x - p->x) * p->scale;
+    dy = (y - p->y) * p->scale;
+
+    return dx * dx + dy * dy;
+}
+
+
+TROVE_INLINE double
+trove_earth_scalar(const trove_probe_t *p, double x, double y, uint32_t terms)
+{
+    double    dx, dy, u, v, hu, hv, s, c;
+    uint32_t  k;
+
+    dx = (x - p->x) * p->scale;
+    dy = (y - p->y) * p->scale;
+    u = dy * dy;
+    v = dx * dx;
+
+    k = terms - 1;
+    hu = trove_simd_half[k];
+    hv = hu;
+    s = trove_simd_sine[k];
+
+    while (k--) {
+        hu = hu * u + trove_simd_half[k];
+        hv = hv * v + trove_simd_half[k];
+        s = s * u + trove_simd_sine[k];
+    }
+
+    hu = hu * u;
+    c = p->cos_y * (1 - 2 * hu) - p->sin_y * (s * dy);
+
+    return p->norm * (hu + p->cos_y * c * (hv * v));
+}
+
+
+TROVE_INLINE void
+trove_tally_scalar(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, uint32_t i, double m)
+{
+    double    *lane;
+    uint32_t   within, maybe;
+
+    maybe = !(m > p->hi);
+    within = maybe & (m <= p->lo)
+             & trove_inside_scalar(&p->inner, stage->x[i], stage->y[i]);
+
+    t->found += within;
+
+    t->doubt.measure[t->doubt.n] = m;
+    t->doubt.row[t->doubt.n] = i;
+    t->doubt.n += maybe & !within;
+
+    m = within ? m : INFINITY;
+
+    lane = &t->lane[i % TROVE_LANES];
+    *lane = m < *lane ? m : *lane;
+
+    stage->measure[i] = m;
+}
+
+
+TROVE_INLINE void
+trove_measure_scalar(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, int earth, int low)
+{
+    double    x, y, m;
+    uint32_t  i;
+
+    for (i = 0; i < stage->n; i++) {
+        x = trove_unorder(trove_order_join(stage->x[i],
+                                      low ? stage->x_low[i] : 0x80000000));
+        y = trove_unorder(trove_order_join(stage->y[i],
+                                      low ? stage->y_low[i] : 0x80000000));
+
+        m = earth ? trove_earth_scalar(p, x, y, p->terms[low])
+                  : trove_plane_scalar(p, x, y);
+
+        trove_tally_scalar(stage, p, t, i, m);
+    }
+}
+
+
+static void
+trove_plane_scalar_key(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_scalar(stage, probe, t, 0, 0);
+}
+
+
+static void
+trove_plane_scalar_low(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_scalar(stage, probe, t, 0, 1);
+}
+
+
+static void
+trove_earth_scalar_key(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_scalar(stage, probe, t, 1, 0);
+}
+
+
+static void
+trove_earth_scalar_low(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_scalar(stage, probe, t, 1, 1);
+}
+
+
+static void
+trove_list_scalar(const trove_stage_t *stage, double near, trove_near_t *list)
+{
+    uint32_t  i, n;
+
+    n = list->n;
+
+    for (i = 0; i < stage->n; i++) {
+        list->measure[n] = stage->measure[i];
+        list->row[n] = stage->row[i];
+        n += stage->measure[i] <= near;
+    }
+
+    list->n = n;
+}
+
+
+static const trove_simd_t  trove_simd_scalar = {
+    .name = "scalar",
+    .descend = trove_descend_scalar,
+    .leaves = trove_leaves_scalar,
+    .filter = trove_filter_scalar,
+    .stage = trove_stage_scalar,
+    .sweep = trove_sweep_scalar,
+    .measure = { trove_plane_scalar_key, trove_earth_scalar_key },
+    .measure_low = { trove_plane_scalar_low, trove_earth_scalar_low },
+    .list = trove_list_scalar
+};
+
+
+#if (TROVE_SIMD_X86)
+
+
+/* AVX2 */
+
+
+/*
+ * Where the lanes of a mask are: byte k of entry m is the place of the bit k
+ * that is set in m, counted from 0.
+ */
+
+#define TROVE_BIT(m, i)     (((uint64_t) (m) >> (i)) & 1)
+#define TROVE_POP2(m)       (TROVE_BIT(m, 0) + TROVE_BIT(m, 1))
+#define TROVE_POP4(m)       (TROVE_POP2(m) + TROVE_POP2((m) >> 2))
+#define TROVE_POP8(m)       (TROVE_POP4(m) + TROVE_POP4((m) >> 4))
+#define TROVE_PLACE(m, i)                                                    \
+    (TROVE_BIT(m, i) * (uint64_t) (i) << 8 * TROVE_POP8((m) & ((1 << (i)) - 1)))
+#define TROVE_PLACES(m)                                                      \
+    (TROVE_PLACE(m, 1) | TROVE_PLACE(m, 2) | TROVE_PLACE(m, 3)               \
+     | TROVE_PLACE(m, 4) | TROVE_PLACE(m, 5) | TROVE_PLACE(m, 6)             \
+     | TROVE_PLACE(m, 7))
+#define TROVE_PLACES4(m)                                                     \
+    TROVE_PLACES(m), TROVE_PLACES((m) + 1), TROVE_PLACES((m) + 2),           \
+    TROVE_PLACES((m) + 3)
+#define TROVE_PLACES16(m)                                                    \
+    TROVE_PLACES4(m), TROVE_PLACES4((m) + 4), TROVE_PLACES4((m) + 8),        \
+    TROVE_PLACES4((m) + 12)
+#define TROVE_PLACES64(m)                                                    \
+    TROVE_PLACES16(m), TROVE_PLACES16((m) + 16), TROVE_PLACES16((m) + 32),   \
+    TROVE_PLACES16((m) + 48)
+
+static const uint64_t  trove_lanes[256] = {
+    TROVE_PLACES64(0), TROVE_PLACES64(64), TROVE_PLACES64(128),
+    TROVE_PLACES64(192)
+};
+
+
+TROVE_AVX2 TROVE_INLINE __m256i
+trove_load_avx2(const void *p)
+{
+    return _mm256_loadu_si256(p);
+}
+
+
+TROVE_AVX2 TROVE_INLINE __m256i
+trove_lanes_avx2(uint32_t mask)
+{
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)
+                                                &trove_lanes[mask]));
+}
+
+
+TROVE_AVX2 TROVE_INLINE void
+trove_pack_avx2(void *p, __m256i v, __m256i lanes)
+{
+    _mm256_storeu_si256(p, _mm256_permutevar8x32_epi32(v, lanes));
+}
+
+
+TROVE_AVX2 TROVE_INLINE uint32_t
+trove_mask_avx2(__m256i v)
+{
+    return (uint32_t) _mm256_movemask_ps(_mm256_castsi256_ps(v));
+}
+
+
+/* Lanes of x and y that lie outside the box. */
+
+TROVE_AVX2 TROVE_INLINE __m256i
+trove_outside_avx2(const trove_box_t *box, __m256i x, __m256i y)
+{
+    __m256i  a, b;
+
+    a = _mm256_or_si256(
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(box->min_x), x),
+            _mm256_cmpgt_epi32(x, _mm256_set1_epi32(box->max_x)));
+
+    b = _mm256_or_si256(
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(box->min_y), y),
+            _mm256_cmpgt_epi32(y, _mm256_set1_epi32(box->max_y)));
+
+    return _mm256_or_si256(a, b);
+}
+
+
+/* Adds the numbers from "first" on of a mask's 32 bits; returns how many. */
+
+TROVE_AVX2 TROVE_INLINE uint32_t
+trove_number_list_avx2(uint32_t *list, uint32_t first, uint32_t mask)
+{
+    __m256i   v;
+    uint32_t  n, bits, k;
+
+    n = 0;
+    v = _mm256_add_epi32(_mm256_set1_epi32((int32_t) first),
+                         _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+
+    for (k = 0; k < 32; k += 8) {
+        bits = (mask >> k) & 0xff;
+        trove_pack_avx2(&list[n], v, trove_lanes_avx2(bits));
+        n += (uint32_t) __builtin_popcount(bits);
+        v = _mm256_add_epi32(v, _mm256_set1_epi32(8));
+    }
+
+    return n;
+}
+
+
+TROVE_AVX2 static uint32_t
+trove_descend_avx2(const trove_bounds_t *bounds, const uint32_t *nodes,
+    uint32_t *i, uint32_t last, const trove_box_t *box, uint32_t *below)
+{
+    __m256i                a, b, min_x, max_x, min_y, max_y;
+    uint32_t               k, n, at, mask;
+    const trove_bounds_t  *v;
+
+    n = 0;
+    min_x = _mm256_set1_epi32(box->min_x);
+    max_x = _mm256_set1_epi32(box->max_x);
+    min_y = _mm256_set1_epi32(box->min_y);
+    max_y = _mm256_set1_epi32(box->max_y);
+
+    for (at = *i; at < last && n <= TROVE_LIST; at++) {
+        v = &bounds[nodes[at]];
+        mask = 0;
+
+        for (k = 0; k < TROVE_BOUNDS; k += 8) {
+            a = _mm256_or_si256(
+                    _mm256_cmpgt_epi32(trove_load_avx2(&v->min_x[k]), max_x),
+                    _mm256_cmpgt_epi32(min_x, trove_load_avx2(&v->max_x[k])));
+
+            b = _mm256_or_si256(
+                    _mm256_cmpgt_epi32(trove_load_avx2(&v->min_y[k]), max_y),
+                    _mm256_cmpgt_epi32(min_y, trove_load_avx2(&v->max_y[k])));
+
+            mask |= trove_mask_avx2(_mm256_or_si256(a, b)) << k;
+        }
+
+        n += trove_number_list_avx2(&below[n], nodes[at] * TROVE_BOUNDS,
+                                    ~mask);
+    }
+
+    *i = at;
+
+    return n;
+}
+
+
+/*
+ * The shares of a reach: min_x, max_x, min_y and max_y as bytes 0, 4, 8 and
+ * 12.  As trove_share() does it: the maximum of nothing and 0 is 0.
+ */
+
+TROVE_AVX2 TROVE_INLINE __m128i
+trove_shares_avx2(const trove_leaf_t *leaf, __m256d reach)
+{
+    __m256d  v, most;
+
+    most = _mm256_setr_pd(TROVE_SHARE_NONE, TROVE_SHARE_MAX, TROVE_SHARE_NONE,
+                          TROVE_SHARE_MAX);
+
+    v = _mm256_loadu_pd(&leaf->x);
+    v = _mm256_mul_pd(_mm256_sub_pd(reach, _mm256_permute4x64_pd(v, 0x50)),
+                      _mm256_permute4x64_pd(v, 0xfa));
+    v = _mm256_min_pd(_mm256_max_pd(v, _mm256_setzero_pd()), most);
+
+    return _mm256_cvttpd_epi32(v);
+}
+
+
+/* All bytes that of a side, 0 .. 3. */
+
+#define trove_side_avx2(shares, side)                                        \
+    _mm256_broadcastb_epi8(_mm_srli_si128(shares, 4 * (side)))
+
+
+/* Bytes of a that are at most those of b. */
+
+TROVE_AVX2 TROVE_INLINE __m256i
+trove_most_avx2(__m256i a, __m256i b)
+{
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(a, b), a);
+}
+
+
+/* The blocks k .. k + 31 that meet the shares. */
+
+TROVE_AVX2 TROVE_INLINE uint32_t
+trove_meet_avx2(const trove_leaf_t *leaf, uint32_t k, __m128i s)
+{
+    __m256i  a, b;
+
+    a = _mm256_and_si256(
+            trove_most_avx2(trove_load_avx2(&leaf->min_x[k]),
+                            trove_side_avx2(s, 1)),
+            trove_most_avx2(trove_side_avx2(s, 0),
+                            trove_load_avx2(&leaf->max_x[k])));
+
+    b = _mm256_and_si256(
+            trove_most_avx2(trove_load_avx2(&leaf->min_y[k]),
+                            trove_side_avx2(s, 3)),
+            trove_most_avx2(trove_side_avx2(s, 2),
+                            trove_load_avx2(&leaf->max_y[k])));
+
+    return (uint32_t) _mm256_movemask_epi8(_mm256_and_si256(a, b));
+}
+
+
+TROVE_AVX2 static void
+trove_leaves_avx2(const trove_leaf_t *leaves, const uint32_t *nodes,
+    uint32_t *i, uint32_t last, const trove_reach_t *reach,
+    const trove_filter_t *f, trove_picks_t *picks)
+{
+    __m128i              s;
+    __m256i              p;
+    __m256d              r;
+    uint32_t             k, n, at, first, pass, partial;
+    const trove_leaf_t  *leaf;
+
+    n = picks->n;
+    partial = 0;
+    r = _mm256_loadu_pd(&reach->min_x);
+
+    for (at = *i; at < last && n <= TROVE_LIST; at++) {
+        leaf = &leaves[nodes[at]];
+        s = trove_shares_avx2(leaf, r);
+
+        pass = trove_gate_pass(&leaf->gate, f);
+        partial |= ~pass;
+        p = _mm256_set1_epi32((int32_t) pass);
+
+        for (k = 0; k < TROVE_LEAF; k += 8) {
+            _mm256_storeu_si256((__m256i *) &picks->pass[n + k], p);
+        }
+
+        first = nodes[at] * TROVE_LEAF;
+
+        n += trove_number_list_avx2(&picks->block[n], first,
+                                    trove_meet_avx2(leaf, 0, s));
+        n += trove_number_list_avx2(&picks->block[n], first + 32,
+                                    trove_meet_avx2(leaf, 32, s));
+    }
+
+    *i = at;
+    picks->n = n;
+    picks->partial |= partial;
+}
+
+
+TROVE_AVX2 static uint32_t
+trove_filter_avx2(const trove_rows_t *rows, uint32_t block,
+    const trove_filter_t *f)
+{
+    size_t    row;
+    __m256i   a, key, low, level, level_low, flip, now;
+    uint32_t  i, mask;
+
+    mask = 0;
+    row = (size_t) block * TROVE_BLOCK;
+    flip = _mm256_set1_epi32(INT32_MIN);
+    level = _mm256_set1_epi32(f->level);
+    level_low = _mm256_set1_epi32((int32_t) (f->level_low ^ 0x80000000));
+    now = _mm256_set1_epi32(f->now);
+
+    for (i = 0; i < TROVE_BLOCK; i += 8, row += 8) {
+        key = trove_load_avx2(&rows->level[row]);
+        low = _mm256_xor_si256(trove_load_avx2(&rows->level_low[row]), flip);
+
+        a = _mm256_and_si256(_mm256_cmpeq_epi32(key, level),
+                             _mm256_cmpgt_epi32(low, level_low));
+
+        a = _mm256_or_si256(a, _mm256_cmpgt_epi32(key, level));
+
+        a = _mm256_or_si256(a,
+                _mm256_cmpgt_epi32(trove_load_avx2(&rows->starts[row]), now));
+
+        a = _mm256_or_si256(a,
+                _mm256_cmpgt_epi32(now, trove_load_avx2(&rows->ends[row])));
+
+        mask |= trove_mask_avx2(a) << i;
+    }
+
+    return ~mask;
+}
+
+
+TROVE_AVX2 static void
+trove_stage_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
+    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
+    trove_stage_t *stage)
+{
+    size_t    row;
+    __m256i   x, y, r, lanes;
+    uint32_t  k, n, mask;
+
+    n = 0;
+    r = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+
+    for ( /* void */ ; i < last; i++) {
+        row = (size_t) picks->block[i] * TROVE_BLOCK;
+
+        for (k = 0; k < TROVE_BLOCK; k += 8, row += 8) {
+            x = trove_load_avx2(&rows->x[row]);
+            y = trove_load_avx2(&rows->y[row]);
+
+            mask = ~trove_mask_avx2(trove_outside_avx2(box, x, y))
+                   & (picks->pass[i] >> k) & 0xff;
+
+            lanes = trove_lanes_avx2(mask);
+
+            trove_pack_avx2(&stage->x[n], x, lanes);
+            trove_pack_avx2(&stage->y[n], y, lanes);
+            trove_pack_avx2(&stage->row[n],
+                _mm256_add_epi32(r, _mm256_set1_epi32((int32_t) (base + row))),
+                lanes);
+
+            n += (uint32_t) __builtin_popcount(mask);
+        }
+    }
+
+    stage->n = n;
+}
+
+
+TROVE_AVX2 TROVE_INLINE uint32_t
+trove_hits_avx2(const trove_rows_t *rows, size_t row, uint32_t n,
+    const trove_box_t *box)
+{
+    __m256i  a, b;
+
+    a = _mm256_set1_epi32(-1);
+
+    for ( /* void */ ; n; n -= 16, row += 16) {
+        b = trove_outside_avx2(box, trove_load_avx2(&rows->x[row]),
+                               trove_load_avx2(&rows->y[row]));
+        a = _mm256_and_si256(a, b);
+
+        b = trove_outside_avx2(box, trove_load_avx2(&rows->x[row + 8]),
+                               trove_load_avx2(&rows->y[row + 8]));
+        a = _mm256_and_si256(a, b);
+    }
+
+    return trove_mask_avx2(a) ^ 0xff;
+}
+
+
+TROVE_AVX2 static void
+trove_sweep_avx2(const trove_rows_t *rows, uint32_t *block, uint32_t last,
+    const trove_box_t *box, trove_picks_t *picks)
+{
+    trove_sweep(rows, block, last, box, picks, trove_hits_avx2);
+}
+
+
+/* Four doubles of four keys and their lower halves. */
+
+TROVE_AVX2 TROVE_INLINE __m256d
+trove_number_avx2(const int32_t *key, const uint32_t *low)
+{
+    __m128i  k, l, sign;
+    __m256i  bits;
+
+    k = _mm_loadu_si128((const __m128i *) key);
+    l = _mm_loadu_si128((const __m128i *) low);
+
+    sign = _mm_srai_epi32(k, 31);
+    k = _mm_xor_si128(k, _mm_srli_epi32(sign, 1));
+    l = _mm_xor_si128(l, sign);
+
+    bits = _mm256_or_si256(_mm256_slli_epi64(_mm256_cvtepu32_epi64(k), 32),
+                           _mm256_cvtepu32_epi64(l));
+
+    return _mm256_castsi256_pd(bits);
+}
+
+
+TROVE_AVX2 TROVE_INLINE __m256d
+trove_plane_avx2(__m256d dx, __m256d dy)
+{
+    return _mm256_fmadd_pd(dx, dx, _mm256_mul_pd(dy, dy));
+}
+
+
+TROVE_AVX2 TROVE_INLINE __m256d
+trove_earth_avx2(const trove_probe_t *p, __m256d dx, __m256d dy)
+{
+    __m256d   u, v, hu, hv, s, c, h, cos_y;
+    uint32_t  k;
+
+    u = _mm256_mul_pd(dy, dy);
+    v = _mm256_mul_pd(dx, dx);
+
+    k = p->terms[1] - 1;
+    hu = _mm256_set1_pd(trove_simd_half[k]);
+    hv = hu;
+    s = _mm256_set1_pd(trove_simd_sine[k]);
+
+    while (k--) {
+        h = _mm256_set1_pd(trove_simd_half[k]);
+        hu = _mm256_fmadd_pd(hu, u, h);
+        hv = _mm256_fmadd_pd(hv, v, h);
+        s = _mm256_fmadd_pd(s, u, _mm256_set1_pd(trove_simd_sine[k]));
+    }
+
+    cos_y = _mm256_set1_pd(p->cos_y);
+    hu = _mm256_mul_pd(hu, u);
+    hv = _mm256_mul_pd(_mm256_mul_pd(hv, v), cos_y);
+
+    c = _mm256_fnmadd_pd(_mm256_add_pd(hu, hu), cos_y, cos_y);
+    c = _mm256_fnmadd_pd(_mm256_mul_pd(s, dy), _mm256_set1_pd(p->sin_y), c);
+
+    return _mm256_mul_pd(_mm256_set1_pd(p->norm), _mm256_fmadd_pd(c, hv, hu));
+}
+
+
+TROVE_AVX2 TROVE_INLINE uint32_t
+trove_inside_avx2(const trove_box_t *box, const int32_t *x, const int32_t *y)
+{
+    __m128i  a, b, vx, vy;
+
+    vx = _mm_loadu_si128((const __m128i *) x);
+    vy = _mm_loadu_si128((const __m128i *) y);
+
+    a = _mm_or_si128(_mm_cmplt_epi32(vx, _mm_set1_epi32(box->min_x)),
+                     _mm_cmpgt_epi32(vx, _mm_set1_epi32(box->max_x)));
+    b = _mm_or_si128(_mm_cmplt_epi32(vy, _mm_set1_epi32(box->min_y)),
+                     _mm_cmpgt_epi32(vy, _mm_set1_epi32(box->max_y)));
+
+    return (uint32_t) ~_mm_movemask_ps(_mm_castsi128_ps(_mm_or_si128(a, b)));
+}
+
+
+/*
+ * Eight floats of eight keys: the exponent is moved, the lower half taken for
+ * its middle.  What is nearer to 0 than floats go becomes the least of them,
+ * what is too large does not get here.
+ */
+
+TROVE_AVX2 TROVE_INLINE __m256
+trove_float_avx2(const int32_t *key)
+{
+    __m256i  k, v;
+
+    k = trove_load_avx2(key);
+
+    v = _mm256_xor_si256(k, _mm256_srai_epi32(k, 31));
+    v = _mm256_max_epi32(v, _mm256_set1_epi32(TROVE_FLOAT_LEAST));
+    v = _mm256_add_epi32(_mm256_slli_epi32(v, 3),
+                         _mm256_set1_epi32(TROVE_FLOAT_MOVE));
+    k = _mm256_and_si256(k, _mm256_set1_epi32(INT32_MIN));
+
+    return _mm256_castsi256_ps(_mm256_or_si256(v, k));
+}
+
+
+TROVE_AVX2 TROVE_INLINE __m256
+trove_plane_float_avx2(__m256 dx, __m256 dy)
+{
+    return _mm256_fmadd_ps(dx, dx, _mm256_mul_ps(dy, dy));
+}
+
+
+TROVE_AVX2 TROVE_INLINE __m256
+trove_earth_float_avx2(const trove_probe_t *p, __m256 dx, __m256 dy)
+{
+    __m256    u, v, hu, hv, s, c, h, cos_y;
+    uint32_t  k;
+
+    u = _mm256_mul_ps(dy, dy);
+    v = _mm256_mul_ps(dx, dx);
+
+    k = p->terms[0] - 1;
+    hu = _mm256_set1_ps((float) trove_simd_half[k]);
+    hv = hu;
+    s = _mm256_set1_ps((float) trove_simd_sine[k]);
+
+    while (k--) {
+        h = _mm256_set1_ps((float) trove_simd_half[k]);
+        hu = _mm256_fmadd_ps(hu, u, h);
+        hv = _mm256_fmadd_ps(hv, v, h);
+        s = _mm256_fmadd_ps(s, u, _mm256_set1_ps((float) trove_simd_sine[k]));
+    }
+
+    cos_y = _mm256_set1_ps((float) p->cos_y);
+    hu = _mm256_mul_ps(hu, u);
+    hv = _mm256_mul_ps(_mm256_mul_ps(hv, v), cos_y);
+
+    c = _mm256_fnmadd_ps(_mm256_add_ps(hu, hu), cos_y, cos_y);
+    c = _mm256_fnmadd_ps(_mm256_mul_ps(s, dy),
+                         _mm256_set1_ps((float) p->sin_y), c);
+
+    return _mm256_fmadd_ps(c, hv, hu);
+}
+
+
+/* Lanes as the signs that a blend goes by. */
+
+TROVE_AVX2 TROVE_INLINE __m256d
+trove_signs_avx2(uint32_t mask)
+{
+    return _mm256_castsi256_pd(_mm256_sllv_epi64(_mm256_set1_epi64x(mask),
+                                       _mm256_setr_epi64x(63, 62, 61, 60)));
+}
+
+
+/* Adds the lanes of a mask at place n of the list; returns how many. */
+
+TROVE_AVX2 TROVE_INLINE uint32_t
+trove_near_avx2(const trove_near_t *list, uint32_t n, __m256d m, __m128i row,
+    uint32_t mask)
+{
+    __m128i  lanes;
+    __m256i  pairs;
+
+    lanes = _mm_cvtepu8_epi32(_mm_cvtsi32_si128((int32_t) trove_lanes[mask]));
+
+    _mm_storeu_si128((__m128i *) &list->row[n],
+                     _mm_castps_si128(_mm_permutevar_ps(_mm_castsi128_ps(row),
+                                                        lanes)));
+
+    /* lane k of doubles is the lanes 2k and 2k + 1 of halves */
+
+    pairs = _mm256_slli_epi64(_mm256_cvtepu32_epi64(lanes), 1);
+    pairs = _mm256_or_si256(pairs, _mm256_slli_epi64(pairs, 32));
+    pairs = _mm256_add_epi64(pairs, _mm256_set1_epi64x((int64_t) 1 << 32));
+
+    trove_pack_avx2(&list->measure[n], _mm256_castpd_si256(m), pairs);
+
+    return (uint32_t) __builtin_popcount(mask);
+}
+
+
+/* Takes the measures of the staged rows i .. i + 3. */
+
+TROVE_AVX2 TROVE_INLINE __m256d
+trove_tally_avx2(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, uint32_t i, __m256d m, __m256d lane)
+{
+    __m128i   row;
+    uint32_t  lanes, maybe, within;
+
+    lanes = stage->n - i < 4 ? (1u << (stage->n - i)) - 1 : 15;
+
+    maybe = lanes & (uint32_t) _mm256_movemask_pd(
+                      _mm256_cmp_pd(m, _mm256_set1_pd(p->hi), _CMP_NGT_UQ));
+    within = maybe
+             & trove_inside_avx2(&p->inner, &stage->x[i], &stage->y[i])
+             & (uint32_t) _mm256_movemask_pd(
+                      _mm256_cmp_pd(m, _mm256_set1_pd(p->lo), _CMP_LE_OQ));
+
+    t->found += (uint32_t) __builtin_popcount(within);
+    maybe &= ~within;
+
+    if (maybe) {
+        row = _mm_add_epi32(_mm_set1_epi32((int32_t) i),
+                            _mm_setr_epi32(0, 1, 2, 3));
+        t->doubt.n += trove_near_avx2(&t->doubt, t->doubt.n, m, row, maybe);
+    }
+
+    m = _mm256_blendv_pd(_mm256_set1_pd(INFINITY), m,
+                         trove_signs_avx2(within));
+
+    _mm256_storeu_pd(&stage->measure[i], m);
+
+    return _mm256_min_pd(m, lane);
+}
+
+
+TROVE_AVX2 TROVE_INLINE void
+trove_measure_key_avx2(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, int earth)
+{
+    float     x, y;
+    __m256    dx, dy, m, scale;
+    __m256d   lane[2], norm;
+    uint32_t  i;
+
+    x = (float) p->x;
+    y = (float) p->y;
+    scale = _mm256_set1_ps((float) p->scale);
+    norm = _mm256_set1_pd(earth ? p->norm : 1);
+    lane[0] = _mm256_loadu_pd(&t->lane[0]);
+    lane[1] = _mm256_loadu_pd(&t->lane[4]);
+
+    for (i = 0; i < stage->n; i += 8) {
+        dx = _mm256_sub_ps(trove_float_avx2(&stage->x[i]), _mm256_set1_ps(x));
+        dy = _mm256_sub_ps(trove_float_avx2(&stage->y[i]), _mm256_set1_ps(y));
+        dx = _mm256_sub_ps(dx, _mm256_set1_ps((float) (p->x - x)));
+        dy = _mm256_sub_ps(dy, _mm256_set1_ps((float) (p->y - y)));
+        dx = _mm256_mul_ps(dx, scale);
+        dy = _mm256_mul_ps(dy, scale);
+
+        m = earth ? trove_earth_float_avx2(p, dx, dy)
+                  : trove_plane_float_avx2(dx, dy);
+
+        lane[0] = trove_tally_avx2(stage, p, t, i,
+                  _mm256_mul_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(m)),
+                                norm),
+                  lane[0]);
+
+        if (i + 4 < stage->n) {
+            lane[1] = trove_tally_avx2(stage, p, t, i + 4,
+                  _mm256_mul_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(m, 1)),
+                                norm),
+                  lane[1]);
+        }
+    }
+
+    _mm256_storeu_pd(&t->lane[0], lane[0]);
+    _mm256_storeu_pd(&t->lane[4], lane[1]);
+}
+
+
+TROVE_AVX2 TROVE_INLINE void
+trove_measure_low_avx2(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, int earth)
+{
+    __m256d   dx, dy, m, scale, lane[2];
+    uint32_t  i;
+
+    scale = _mm256_set1_pd(p->scale);
+    lane[0] = _mm256_loadu_pd(&t->lane[0]);
+    lane[1] = _mm256_loadu_pd(&t->lane[4]);
+
+    for (i = 0; i < stage->n; i += 4) {
+        dx = trove_number_avx2(&stage->x[i], &stage->x_low[i]);
+        dy = trove_number_avx2(&stage->y[i], &stage->y_low[i]);
+        dx = _mm256_mul_pd(_mm256_sub_pd(dx, _mm256_set1_pd(p->x)), scale);
+        dy = _mm256_mul_pd(_mm256_sub_pd(dy, _mm256_set1_pd(p->y)), scale);
+
+        m = earth ? trove_earth_avx2(p, dx, dy) : trove_plane_avx2(dx, dy);
+
+        lane[i / 4 % 2] = trove_tally_avx2(stage, p, t, i, m,
+                                           lane[i / 4 % 2]);
+    }
+
+    _mm256_storeu_pd(&t->lane[0], lane[0]);
+    _mm256_storeu_pd(&t->lane[4], lane[1]);
+}
+
+
+TROVE_AVX2 static void
+trove_plane_key_avx2(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_key_avx2(stage, probe, t, 0);
+}
+
+
+TROVE_AVX2 static void
+trove_plane_low_avx2(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_low_avx2(stage, probe, t, 0);
+}
+
+
+TROVE_AVX2 static void
+trove_earth_key_avx2(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_key_avx2(stage, probe, t, 1);
+}
+
+
+TROVE_AVX2 static void
+trove_earth_low_avx2(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_low_avx2(stage, probe, t, 1);
+}
+
+
+TROVE_AVX2 static void
+trove_list_avx2(const trove_stage_t *stage, double near, trove_near_t *list)
+{
+    __m128i   row;
+    __m256d   m, v;
+    uint32_t  i, n, lanes, mask;
+
+    n = list->n;
+    v = _mm256_set1_pd(near);
+
+    for (i = 0; i < stage->n; i += 4) {
+        m = _mm256_loadu_pd(&stage->measure[i]);
+        row = _mm_loadu_si128((const __m128i *) &stage->row[i]);
+
+        lanes = stage->n - i < 4 ? (1u << (stage->n - i)) - 1 : 15;
+        mask = lanes & (uint32_t) _mm256_movemask_pd(
+                                      _mm256_cmp_pd(m, v, _CMP_LE_OQ));
+
+        n += trove_near_avx2(list, n, m, row, mask);
+    }
+
+    list->n = n;
+}
+
+
+static const trove_simd_t  trove_simd_avx2 = {
+    .name = "avx2",
+    .descend = trove_descend_avx2,
+    .leaves = trove_leaves_avx2,
+    .filter = trove_filter_avx2,
+    .stage = trove_stage_avx2,
+    .sweep = trove_sweep_avx2,
+    .measure = { trove_plane_key_avx2, trove_earth_key_avx2 },
+    .measure_low = { trove_plane_low_avx2, trove_earth_low_avx2 },
+    .list = trove_list_avx2
+};
+
+
+/* AVX-512 */
+
+
+TROVE_AVX512 TROVE_INLINE __m512i
+trove_load_avx512(const void *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+
+/* The box's sides in all lanes. */
+
+typedef struct {
+    __m512i  min_x;
+    __m512i  max_x;
+    __m512i  min_y;
+    __m512i  max_y;
+} trove_sides_t;
+
+
+TROVE_AVX512 TROVE_INLINE trove_sides_t
+trove_sides_avx512(const trove_box_t *box)
+{
+    trove_sides_t  s;
+
+    s.min_x = _mm512_set1_epi32(box->min_x);
+    s.max_x = _mm512_set1_epi32(box->max_x);
+    s.min_y = _mm512_set1_epi32(box->min_y);
+    s.max_y = _mm512_set1_epi32(box->max_y);
+
+    return s;
+}
+
+
+TROVE_AVX512 TROVE_INLINE uint32_t
+trove_inside_avx512(const trove_sides_t *s, __mmask16 m, __m512i x, __m512i y)
+{
+    m = _mm512_mask_cmp_epi32_mask(m, x, s->min_x, _MM_CMPINT_NLT);
+    m = _mm512_mask_cmp_epi32_mask(m, x, s->max_x, _MM_CMPINT_LE);
+    m = _mm512_mask_cmp_epi32_mask(m, y, s->min_y, _MM_CMPINT_NLT);
+
+    return _mm512_mask_cmp_epi32_mask(m, y, s->max_y, _MM_CMPINT_LE);
+}
+
+
+TROVE_AVX512 TROVE_INLINE uint32_t
+trove_overlap_avx512(const trove_bounds_t *bounds, uint32_t i,
+    const trove_sides_t *s)
+{
+    __mmask16  m;
+
+    m = _mm512_cmp_epi32_mask(trove_load_avx512(&bounds->min_x[i]), s->max_x,
+                              _MM_CMPINT_LE);
+    m = _mm512_mask_cmp_epi32_mask(m, trove_load_avx512(&bounds->max_x[i]),
+                                   s->min_x, _MM_CMPINT_NLT);
+    m = _mm512_mask_cmp_epi32_mask(m, trove_load_avx512(&bounds->min_y[i]),
+                                   s->max_y, _MM_CMPINT_LE);
+
+    return _mm512_mask_cmp_epi32_mask(m, trove_load_avx512(&bounds->max_y[i]),
+                                      s->min_y, _MM_CMPINT_NLT);
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512i
+trove_count_avx512(void)
+{
+    return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
+                             15);
+}
+
+
+/* Adds the numbers from "first" on of a mask's 32 bits; returns how many. */
+
+TROVE_AVX512 TROVE_INLINE uint32_t
+trove_number_list_avx512(uint32_t *list, uint32_t first, uint32_t mask)
+{
+    __m512i   v;
+    uint32_t  n;
+
+    v = _mm512_add_epi32(_mm512_set1_epi32((int32_t) first),
+                         trove_count_avx512());
+
+    _mm512_storeu_si512(list,
+                        _mm512_maskz_compress_epi32((__mmask16) mask, v));
+
+    n = (uint32_t) __builtin_popcount(mask & 0xffff);
+    v = _mm512_add_epi32(v, _mm512_set1_epi32(16));
+
+    _mm512_storeu_si512(&list[n],
+                  _mm512_maskz_compress_epi32((__mmask16) (mask >> 16), v));
+
+    return (uint32_t) __builtin_popcount(mask);
+}
+
+
+TROVE_AVX512 static uint32_t
+trove_descend_avx512(const trove_bounds_t *bounds, const uint32_t *nodes,
+    uint32_t *i, uint32_t last, const trove_box_t *box, uint32_t *below)
+{
+    uint32_t               n, at, mask;
+    trove_sides_t          s;
+    const trove_bounds_t  *b;
+
+    n = 0;
+    s = trove_sides_avx512(box);
+
+    for (at = *i; at < last && n <= TROVE_LIST; at++) {
+        b = &bounds[nodes[at]];
+
+        mask = trove_overlap_avx512(b, 0, &s)
+               | trove_overlap_avx512(b, 16, &s) << 16;
+
+        n += trove_number_list_avx512(&below[n], nodes[at] * TROVE_BOUNDS,
+                                      mask);
+    }
+
+    *i = at;
+
+    return n;
+}
+
+
+/* All bytes that of a side, 0 .. 3. */
+
+#define trove_side_avx512(shares, side)                                      \
+    _mm512_broadcastb_epi8(_mm_srli_si128(shares, 4 * (side)))
+
+
+TROVE_AVX512 static void
+trove_leaves_avx512(const trove_leaf_t *leaves, const uint32_t *nodes,
+    uint32_t *i, uint32_t last, const trove_reach_t *reach,
+    const trove_filter_t *f, trove_picks_t *picks)
+{
+    __m128i              s;
+    __m256d              r;
+    __m512i              p;
+    uint32_t             k, n, at, first, pass, partial;
+    __mmask64            m;
+    const trove_leaf_t  *leaf;
+
+    n = picks->n;
+    partial = 0;
+    r = _mm256_loadu_pd(&reach->min_x);
+
+    for (at = *i; at < last && n <= TROVE_LIST; at++) {
+        leaf = &leaves[nodes[at]];
+        s = trove_shares_avx2(leaf, r);
+
+        m = _mm512_cmp_epu8_mask(trove_load_avx512(leaf->min_x),
+                                 trove_side_avx512(s, 1), _MM_CMPINT_LE);
+        m &= _mm512_cmp_epu8_mask(trove_load_avx512(leaf->max_x),
+                                  trove_side_avx512(s, 0), _MM_CMPINT_NLT);
+        m &= _mm512_cmp_epu8_mask(trove_load_avx512(leaf->min_y),
+                                  trove_side_avx512(s, 3), _MM_CMPINT_LE);
+        m &= _mm512_cmp_epu8_mask(trove_load_avx512(leaf->max_y),
+                                  trove_side_avx512(s, 2), _MM_CMPINT_NLT);
+
+        pass = trove_gate_pass(&leaf->gate, f);
+        partial |= ~pass;
+        p = _mm512_set1_epi32((int32_t) pass);
+
+        for (k = 0; k < TROVE_LEAF; k += 16) {
+            _mm512_storeu_si512(&picks->pass[n + k], p);
+        }
+
+        first = nodes[at] * TROVE_LEAF;
+
+        n += trove_number_list_avx512(&picks->block[n], first, (uint32_t) m);
+        n += trove_number_list_avx512(&picks->block[n], first + 32,
+                                      (uint32_t) (m >> 32));
+    }
+
+    *i = at;
+    picks->n = n;
+    picks->partial |= partial;
+}
+
+
+TROVE_AVX512 static uint32_t
+trove_filter_avx512(const trove_rows_t *rows, uint32_t block,
+    const trove_filter_t *f)
+{
+    size_t     row;
+    __m512i    level, level_low, key, now;
+    uint32_t   i, mask;
+    __mmask16  m;
+
+    mask = 0;
+    row = (size_t) block * TROVE_BLOCK;
+    level = _mm512_set1_epi32(f->level);
+    level_low = _mm512_set1_epi32((int32_t) f->level_low);
+    now = _mm512_set1_epi32(f->now);
+
+    for (i = 0; i < TROVE_BLOCK; i += 16, row += 16) {
+        key = trove_load_avx512(&rows->level[row]);
+
+        m = _mm512_cmp_epi32_mask(key, level, _MM_CMPINT_EQ);
+        m = _mm512_mask_cmp_epu32_mask(m,
+                                  trove_load_avx512(&rows->level_low[row]),
+                                  level_low, _MM_CMPINT_LE);
+        m |= _mm512_cmp_epi32_mask(key, level, _MM_CMPINT_LT);
+
+        m = _mm512_mask_cmp_epi32_mask(m, trove_load_avx512(&rows->starts[row]),
+                                       now, _MM_CMPINT_LE);
+        m = _mm512_mask_cmp_epi32_mask(m, trove_load_avx512(&rows->ends[row]),
+                                       now, _MM_CMPINT_NLT);
+        mask |= (uint32_t) m << i;
+    }
+
+    return mask;
+}
+
+
+TROVE_AVX512 static void
+trove_stage_avx512(const trove_rows_t *rows, const trove_picks_t *picks,
+    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
+    trove_stage_t *stage)
+{
+    size_t         row;
+    __m512i        x, y, r;
+    uint32_t       n;
+    __mmask16      m;
+    trove_sides_t  s;
+
+    n = 0;
+    s = trove_sides_avx512(box);
+
+    for ( /* void */ ; i < last; i++) {
+        row = (size_t) picks->block[i] * TROVE_BLOCK;
+
+        x = trove_load_avx512(&rows->x[row]);
+        y = trove_load_avx512(&rows->y[row]);
+        r = _mm512_add_epi32(trove_count_avx512(),
+                             _mm512_set1_epi32((int32_t) (base + row)));
+
+        m = (__mmask16) trove_inside_avx512(&s, (__mmask16) picks->pass[i],
+                                            x, y);
+
+        _mm512_storeu_si512(&stage->x[n], _mm512_maskz_compress_epi32(m, x));
+        _mm512_storeu_si512(&stage->y[n], _mm512_maskz_compress_epi32(m, y));
+        _mm512_storeu_si512(&stage->row[n], _mm512_maskz_compress_epi32(m, r));
+
+        n += (uint32_t) __builtin_popcount(m);
+    }
+
+    stage->n = n;
+}
+
+
+TROVE_AVX512 TROVE_INLINE uint32_t
+trove_hits_avx512(const trove_rows_t *rows, size_t row, uint32_t n,
+    const trove_box_t *box)
+{
+    uint32_t       hit;
+    trove_sides_t  s;
+
+    hit = 0;
+    s = trove_sides_avx512(box);
+
+    for ( /* void */ ; n; n -= 16, row += 16) {
+        hit |= trove_inside_avx512(&s, 0xffff,
+                                   trove_load_avx512(&rows->x[row]),
+                                   trove_load_avx512(&rows->y[row]));
+    }
+
+    return hit;
+}
+
+
+TROVE_AVX512 static void
+trove_sweep_avx512(const trove_rows_t *rows, uint32_t *block, uint32_t last,
+    const trove_box_t *box, trove_picks_t *picks)
+{
+    trove_sweep(rows, block, last, box, picks, trove_hits_avx512);
+}
+
+
+/* Eight doubles of eight keys and their lower halves. */
+
+TROVE_AVX512 TROVE_INLINE __m512d
+trove_number_avx512(const int32_t *key, const uint32_t *low)
+{
+    __m256i  k, l, sign;
+    __m512i  bits;
+
+    k = _mm256_loadu_si256((const __m256i *) key);
+    l = _mm256_loadu_si256((const __m256i *) low);
+
+    sign = _mm256_srai_epi32(k, 31);
+    k = _mm256_xor_si256(k, _mm256_srli_epi32(sign, 1));
+    l = _mm256_xor_si256(l, sign);
+
+    bits = _mm512_or_si512(_mm512_slli_epi64(_mm512_cvtepu32_epi64(k), 32),
+                           _mm512_cvtepu32_epi64(l));
+
+    return _mm512_castsi512_pd(bits);
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512d
+trove_plane_avx512(__m512d dx, __m512d dy)
+{
+    return _mm512_fmadd_pd(dx, dx, _mm512_mul_pd(dy, dy));
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512d
+trove_earth_avx512(const trove_probe_t *p, __m512d dx, __m512d dy)
+{
+    __m512d   u, v, hu, hv, s, c, h, cos_y;
+    uint32_t  k;
+
+    u = _mm512_mul_pd(dy, dy);
+    v = _mm512_mul_pd(dx, dx);
+
+    k = p->terms[1] - 1;
+    hu = _mm512_set1_pd(trove_simd_half[k]);
+    hv = hu;
+    s = _mm512_set1_pd(trove_simd_sine[k]);
+
+    while (k--) {
+        h = _mm512_set1_pd(trove_simd_half[k]);
+        hu = _mm512_fmadd_pd(hu, u, h);
+        hv = _mm512_fmadd_pd(hv, v, h);
+        s = _mm512_fmadd_pd(s, u, _mm512_set1_pd(trove_simd_sine[k]));
+    }
+
+    cos_y = _mm512_set1_pd(p->cos_y);
+    hu = _mm512_mul_pd(hu, u);
+    hv = _mm512_mul_pd(_mm512_mul_pd(hv, v), cos_y);
+
+    c = _mm512_fnmadd_pd(_mm512_add_pd(hu, hu), cos_y, cos_y);
+    c = _mm512_fnmadd_pd(_mm512_mul_pd(s, dy), _mm512_set1_pd(p->sin_y), c);
+
+    return _mm512_mul_pd(_mm512_set1_pd(p->norm), _mm512_fmadd_pd(c, hv, hu));
+}
+
+
+TROVE_AVX512 TROVE_INLINE __mmask8
+trove_inner_avx512(const trove_box_t *box, __mmask8 m, const int32_t *x,
+    const int32_t *y)
+{
+    __m256i  vx, vy;
+
+    vx = _mm256_loadu_si256((const __m256i *) x);
+    vy = _mm256_loadu_si256((const __m256i *) y);
+
+    m = _mm256_mask_cmp_epi32_mask(m, vx, _mm256_set1_epi32(box->min_x),
+                                   _MM_CMPINT_NLT);
+    m = _mm256_mask_cmp_epi32_mask(m, vx, _mm256_set1_epi32(box->max_x),
+                                   _MM_CMPINT_LE);
+    m = _mm256_mask_cmp_epi32_mask(m, vy, _mm256_set1_epi32(box->min_y),
+                                   _MM_CMPINT_NLT);
+
+    return _mm256_mask_cmp_epi32_mask(m, vy, _mm256_set1_epi32(box->max_y),
+                                      _MM_CMPINT_LE);
+}
+
+
+/* Sixteen floats of sixteen keys, as trove_float_avx2() makes them. */
+
+TROVE_AVX512 TROVE_INLINE __m512
+trove_float_avx512(const int32_t *key)
+{
+    __m512i  k, v;
+
+    k = trove_load_avx512(key);
+
+    v = _mm512_xor_si512(k, _mm512_srai_epi32(k, 31));
+    v = _mm512_max_epi32(v, _mm512_set1_epi32(TROVE_FLOAT_LEAST));
+    v = _mm512_add_epi32(_mm512_slli_epi32(v, 3),
+                         _mm512_set1_epi32(TROVE_FLOAT_MOVE));
+
+    /* v, and of k the sign */
+
+    v = _mm512_ternarylogic_epi32(v, k, _mm512_set1_epi32(INT32_MIN), 0xf8);
+
+    return _mm512_castsi512_ps(v);
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512
+trove_plane_float_avx512(__m512 dx, __m512 dy)
+{
+    return _mm512_fmadd_ps(dx, dx, _mm512_mul_ps(dy, dy));
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512
+trove_earth_float_avx512(const trove_probe_t *p, __m512 dx, __m512 dy)
+{
+    __m512    u, v, hu, hv, s, c, h, cos_y;
+    uint32_t  k;
+
+    u = _mm512_mul_ps(dy, dy);
+    v = _mm512_mul_ps(dx, dx);
+
+    k = p->terms[0] - 1;
+    hu = _mm512_set1_ps((float) trove_simd_half[k]);
+    hv = hu;
+    s = _mm512_set1_ps((float) trove_simd_sine[k]);
+
+    while (k--) {
+        h = _mm512_set1_ps((float) trove_simd_half[k]);
+        hu = _mm512_fmadd_ps(hu, u, h);
+        hv = _mm512_fmadd_ps(hv, v, h);
+        s = _mm512_fmadd_ps(s, u, _mm512_set1_ps((float) trove_simd_sine[k]));
+    }
+
+    cos_y = _mm512_set1_ps((float) p->cos_y);
+    hu = _mm512_mul_ps(hu, u);
+    hv = _mm512_mul_ps(_mm512_mul_ps(hv, v), cos_y);
+
+    c = _mm512_fnmadd_ps(_mm512_add_ps(hu, hu), cos_y, cos_y);
+    c = _mm512_fnmadd_ps(_mm512_mul_ps(s, dy),
+                         _mm512_set1_ps((float) p->sin_y), c);
+
+    return _mm512_fmadd_ps(c, hv, hu);
+}
+
+
+/* Adds the lanes of a mask at place n of the list; returns how many. */
+
+TROVE_AVX512 TROVE_INLINE uint32_t
+trove_near_avx512(const trove_near_t *list, uint32_t n, __m512d m, __m256i row,
+    __mmask8 mask)
+{
+    _mm512_storeu_pd(&list->measure[n], _mm512_maskz_compress_pd(mask, m));
+    _mm256_storeu_si256((__m256i *) &list->row[n],
+                        _mm256_maskz_compress_epi32(mask, row));
+
+    return (uint32_t) __builtin_popcount(mask);
+}
+
+
+/* Takes the measures of the staged rows i .. i + 7. */
+
+TROVE_AVX512 TROVE_INLINE __m512d
+trove_tally_avx512(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, uint32_t i, __m512d m, __m512d lane)
+{
+    __m256i   row;
+    uint32_t  left;
+    __mmask8  maybe, within;
+
+    left = stage->n - i < 8 ? stage->n - i : 8;
+    maybe = (__mmask8) ((1u << left) - 1);
+
+    maybe = _mm512_mask_cmp_pd_mask(maybe, m, _mm512_set1_pd(p->hi),
+                                    _CMP_NGT_UQ);
+    within = _mm512_mask_cmp_pd_mask(maybe, m, _mm512_set1_pd(p->lo),
+                                     _CMP_LE_OQ);
+    within = trove_inner_avx512(&p->inner, within, &stage->x[i],
+                                &stage->y[i]);
+
+    t->found += (uint32_t) __builtin_popcount(within);
+    maybe &= (__mmask8) ~within;
+
+    if (maybe) {
+        row = _mm256_add_epi32(_mm256_set1_epi32((int32_t) i),
+                               _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        t->doubt.n += trove_near_avx512(&t->doubt, t->doubt.n, m, row, maybe);
+    }
+
+    m = _mm512_mask_blend_pd(within, _mm512_set1_pd(INFINITY), m);
+
+    _mm512_storeu_pd(&stage->measure[i], m);
+
+    return _mm512_min_pd(m, lane);
+}
+
+
+TROVE_AVX512 TROVE_INLINE void
+trove_measure_key_avx512(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, int earth)
+{
+    float     x, y;
+    __m512    dx, dy, m, scale;
+    __m512d   lane, norm;
+    uint32_t  i;
+
+    x = (float) p->x;
+    y = (float) p->y;
+    scale = _mm512_set1_ps((float) p->scale);
+    norm = _mm512_set1_pd(earth ? p->norm : 1);
+    lane = _mm512_loadu_pd(t->lane);
+
+    for (i = 0; i < stage->n; i += 16) {
+        dx = _mm512_sub_ps(trove_float_avx512(&stage->x[i]),
+                           _mm512_set1_ps(x));
+        dy = _mm512_sub_ps(trove_float_avx512(&stage->y[i]),
+                           _mm512_set1_ps(y));
+        dx = _mm512_sub_ps(dx, _mm512_set1_ps((float) (p->x - x)));
+        dy = _mm512_sub_ps(dy, _mm512_set1_ps((float) (p->y - y)));
+        dx = _mm512_mul_ps(dx, scale);
+        dy = _mm512_mul_ps(dy, scale);
+
+        m = earth ? trove_earth_float_avx512(p, dx, dy)
+                  : trove_plane_float_avx512(dx, dy);
+
+        lane = trove_tally_avx512(stage, p, t, i,
+                   _mm512_mul_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(m)),
+                                 norm),
+                   lane);
+
+        if (i + 8 < stage->n) {
+            lane = trove_tally_avx512(stage, p, t, i + 8,
+                  _mm512_mul_pd(_mm512_cvtps_pd(_mm512_extractf32x8_ps(m, 1)),
+                                norm),
+                  lane);
+        }
+    }
+
+    _mm512_storeu_pd(t->lane, lane);
+}
+
+
+TROVE_AVX512 TROVE_INLINE void
+trove_measure_low_avx512(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, int earth)
+{
+    __m512d   dx, dy, m, scale, lane;
+    uint32_t  i;
+
+    scale = _mm512_set1_pd(p->scale);
+    lane = _mm512_loadu_pd(t->lane);
+
+    for (i = 0; i < stage->n; i += 8) {
+        dx = trove_number_avx512(&stage->x[i], &stage->x_low[i]);
+        dy = trove_number_avx512(&stage->y[i], &stage->y_low[i]);
+        dx = _mm512_mul_pd(_mm512_sub_pd(dx, _mm512_set1_pd(p->x)), scale);
+        dy = _mm512_mul_pd(_mm512_sub_pd(dy, _mm512_set1_pd(p->y)), scale);
+
+        m = earth ? trove_earth_avx512(p, dx, dy) : trove_plane_avx512(dx, dy);
+
+        lane = trove_tally_avx512(stage, p, t, i, m, lane);
+    }
+
+    _mm512_storeu_pd(t->lane, lane);
+}
+
+
+TROVE_AVX512 static void
+trove_plane_key_avx512(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_key_avx512(stage, probe, t, 0);
+}
+
+
+TROVE_AVX512 static void
+trove_plane_low_avx512(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_low_avx512(stage, probe, t, 0);
+}
+
+
+TROVE_AVX512 static void
+trove_earth_key_avx512(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_key_avx512(stage, probe, t, 1);
+}
+
+
+TROVE_AVX512 static void
+trove_earth_low_avx512(trove_stage_t *stage, const trove_probe_t *probe,
+    trove_tally_t *t)
+{
+    trove_measure_low_avx512(stage, probe, t, 1);
+}
+
+
+TROVE_AVX512 static void
+trove_list_avx512(const trove_stage_t *stage, double near, trove_near_t *list)
+{
+    __m256i   row;
+    __m512d   m, v;
+    uint32_t  i, n, left;
+    __mmask8  lanes;
+
+    n = list->n;
+    v = _mm512_set1_pd(near);
+
+    for (i = 0; i < stage->n; i += 8) {
+        m = _mm512_loadu_pd(&stage->measure[i]);
+        row = _mm256_loadu_si256((const __m256i *) &stage->row[i]);
+
+        left = stage->n - i < 8 ? stage->n - i : 8;
+        lanes = (__mmask8) ((1u << left) - 1);
+
+        n += trove_near_avx512(list, n, m, row,
+                               _mm512_mask_cmp_pd_mask(lanes, m, v,
+                                                       _CMP_LE_OQ));
+    }
+
+    list->n = n;
+}
+
+
+static const trove_simd_t  trove_simd_avx512 = {
+    .name = "avx512",
+    .descend = trove_descend_avx512,
+    .leaves = trove_leaves_avx512,
+    .filter = trove_filter_avx512,
+    .stage = trove_stage_avx512,
+    .sweep = trove_sweep_avx512,
+    .measure = { trove_plane_key_avx512, trove_earth_key_avx512 },
+    .measure_low = { trove_plane_low_avx512, trove_earth_low_avx512 },
+    .list = trove_list_avx512
+};
+
+
+static int
+trove_simd_runs_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+
+static int
+trove_simd_runs_avx512(void)
+{
+    return trove_simd_runs_avx2() && __builtin_cpu_supports("avx512f")
+           && __builtin_cpu_supports("avx512bw")
+           && __builtin_cpu_supports("avx512dq")
+           && __builtin_cpu_supports("avx512vl");
+}
+
+
+#endif
+
+
+const trove_simd_t *
+trove_simd_select(trove_simd_kind_t kind)
+{
+#if (TROVE_SIMD_X86)
+
+    if ((kind == TROVE_SIMD_AUTO || kind == TROVE_SIMD_AVX512)
+        && trove_simd_runs_avx512())
+    {
+        return &trove_simd_avx512;
+    }
+
+    if ((kind == TROVE_SIMD_AUTO || kind == TROVE_SIMD_AVX2)
+        && trove_simd_runs_avx2())
+    {
+        return &trove_simd_avx2;
+    }
+
+#endif
+
+    if (kind == TROVE_SIMD_AUTO || kind == TROVE_SIMD_SCALAR) {
+        return &trove_simd_scalar;
+    }
+
+    return NULL;
+}
+
+
+const char *
+trove_simd_name(const trove_simd_t *simd)
+{
+    return simd->name;
+}

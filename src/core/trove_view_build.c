@@ -1,0 +1,521 @@
+/*
+ * Building a view: a sample of the rewards tells how to cut the axes, each
+ * reward gets its place on the curve, the places are sorted, the rewards are
+ * copied in that order, and the levels made bottom up.
+ *
+ * Others write to the ledger all the while.  A row is whole whenever it is
+ * copied, and the log, followed from the version before the first look, tells
+ * of whatever was changed since.
+ */
+
+#include <float.h>
+#include <math.h>
+
+#include "trove_sort.h"
+#include "trove_view_data.h"
+
+
+#define TROVE_BUILD_STRIDE  65536   /* rows between looks at "cancel"       */
+#define TROVE_BUILD_BEHIND  1000    /* changes that are left to the syncs    */
+#define TROVE_BUILD_SYNC    4096
+
+
+typedef struct {
+    trove_view_t                 *view;
+    const volatile sig_atomic_t  *cancel;
+    trove_pages_t                 pages;
+    trove_mapping_t               temp;
+    uint64_t                      gets;       /* of rows of the ledger       */
+    uint32_t                      used;       /* slots of it                 */
+    uint32_t                      n;          /* rows of the base            */
+    int64_t                      *sample[3];
+    uint64_t                     *places;     /* on the curve << 32 | slot   */
+} trove_build_t;
+
+
+static trove_rc_t trove_build_view(trove_build_t *b);
+static trove_rc_t trove_build_temp(trove_build_t *b);
+static trove_rc_t trove_build_sample(trove_build_t *b);
+static trove_rc_t trove_build_places(trove_build_t *b);
+static trove_rc_t trove_build_map(trove_build_t *b);
+static trove_rc_t trove_build_rows(trove_build_t *b);
+static void trove_build_levels(trove_build_t *b);
+static void trove_build_leaf(trove_view_t *v, uint32_t number);
+static double trove_build_step(double width);
+static void trove_build_shares(trove_leaf_t *leaf, uint32_t lane,
+    const trove_reach_t *reach);
+static void trove_build_block(trove_view_t *v, uint32_t block,
+    trove_reach_t *reach);
+static void trove_reach_none(trove_reach_t *reach);
+static void trove_reach_join(trove_reach_t *reach, const trove_reach_t *other);
+static trove_rc_t trove_build_follow(trove_build_t *b);
+static trove_rc_t trove_build_get(trove_build_t *b, uint32_t slot,
+    trove_row_t *row);
+
+
+trove_rc_t
+trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
+    const trove_simd_t *simd, trove_pages_t pages,
+    const volatile sig_atomic_t *cancel)
+{
+    trove_rc_t                  rc;
+    trove_view_t               *v;
+    trove_build_t               b;
+    trove_mapping_t             self;
+    const trove_ledger_conf_t  *conf;
+
+    rc = trove_memory_map(&self, sizeof(trove_view_t), sizeof(trove_view_t),
+                          TROVE_PAGES_OFF);
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    conf = trove_ledger_conf(ledger);
+
+    v = self.base;
+    v->self = self;
+    v->simd = simd;
+    v->ledger = ledger;
+    v->space = conf->space;
+    v->slots = conf->rewards;
+    v->version = trove_ledger_version(ledger);
+
+    memset(&b, 0, sizeof(trove_build_t));
+    b.view = v;
+    b.cancel = cancel;
+    b.pages = pages;
+    b.used = trove_ledger_slots(ledger);
+
+    rc = trove_build_view(&b);
+
+    trove_memory_unmap(&b.temp);
+
+    if (rc == TROVE_OK) {
+        rc = trove_build_follow(&b);
+    }
+
+    if (rc != TROVE_OK) {
+        trove_view_destroy(v);
+        return rc;
+    }
+
+    *view = v;
+
+    return TROVE_OK;
+}
+
+
+static trove_rc_t
+trove_build_view(trove_build_t *b)
+{
+    trove_rc_t  rc;
+
+    rc = trove_build_temp(b);
+
+    if (rc == TROVE_OK) {
+        rc = trove_build_sample(b);
+    }
+
+    if (rc == TROVE_OK) {
+        rc = trove_build_places(b);
+    }
+
+    if (rc == TROVE_OK) {
+        rc = trove_build_map(b);
+    }
+
+    if (rc == TROVE_OK) {
+        rc = trove_build_rows(b);
+    }
+
+    return rc;
+}
+
+
+static trove_rc_t
+trove_build_temp(trove_build_t *b)
+{
+    size_t         size, sample;
+    trove_rc_t     rc;
+    trove_pages_t  pages;
+
+    sample = TROVE_CURVE_SAMPLE * sizeof(int64_t);
+    size = 3 * sample + b->used * sizeof(uint64_t);
+
+    /* whether this gets large pages is not what a demand for them is about */
+
+    pages = b->pages == TROVE_PAGES_OFF ? TROVE_PAGES_OFF : TROVE_PAGES_AUTO;
+
+    rc = trove_memory_map(&b->temp, size, size, pages);
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    b->sample[0] = b->temp.base;
+    b->sample[1] = b->sample[0] + TROVE_CURVE_SAMPLE;
+    b->sample[2] = b->sample[1] + TROVE_CURVE_SAMPLE;
+    b->places = (uint64_t *) b->sample[2] + TROVE_CURVE_SAMPLE;
+
+    return TROVE_OK;
+}
+
+
+static trove_rc_t
+trove_build_sample(trove_build_t *b)
+{
+    uint32_t       i, n, looks, slot;
+    trove_rc_t     rc;
+    trove_row_t    row;
+    trove_curve_t  *curve;
+
+    n = 0;
+    looks = b->used < TROVE_CURVE_SAMPLE ? b->used : TROVE_CURVE_SAMPLE;
+
+    for (i = 0; i < looks; i++) {
+        slot = (uint32_t) ((uint64_t) b->used * i / looks);
+
+        rc = trove_build_get(b, slot, &row);
+
+        if (rc == TROVE_NOTFOUND) {
+            continue;
+        }
+
+        if (rc != TROVE_OK) {
+            return rc;
+        }
+
+        b->sample[0][n] = row.x;
+        b->sample[1][n] = row.y;
+        n++;
+    }
+
+    curve = &b->view->curve;
+
+    trove_curve_axis(&curve->x, b->sample[0], b->sample[2], n);
+    trove_curve_axis(&curve->y, b->sample[1], b->sample[2], n);
+
+    return TROVE_OK;
+}
+
+
+static trove_rc_t
+trove_build_places(trove_build_t *b)
+{
+    uint32_t     slot, place;
+    trove_rc_t   rc;
+    trove_row_t  row;
+
+    for (slot = 0; slot < b->used; slot++) {
+
+        rc = trove_build_get(b, slot, &row);
+
+        if (rc == TROVE_NOTFOUND) {
+            continue;
+        }
+
+        if (rc != TROVE_OK) {
+            return rc;
+        }
+
+        place = trove_curve_place(&b->view->curve, row.x, row.y);
+        b->places[b->n++] = (uint64_t) place << 32 | slot;
+    }
+
+    return TROVE_OK;
+}
+
+
+static trove_rc_t
+trove_build_map(trove_build_t *b)
+{
+    trove_rc_t      rc;
+    trove_view_t   *v;
+    trove_carve_t   base, spare;
+
+    v = b->view;
+
+    memset(&base, 0, sizeof(trove_carve_t));
+    trove_view_carve_base(v, &base, b->n);
+
+    rc = trove_memory_map(&v->base, base.size, base.size, b->pages);
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    base.mem = v->base.base;
+    base.size = 0;
+    trove_view_carve_base(v, &base, b->n);
+
+    memset(&spare, 0, sizeof(trove_carve_t));
+    trove_view_carve_spare(v, &spare);
+
+    rc = trove_memory_map(&v->spare, spare.size, b->used * sizeof(uint32_t),
+                          TROVE_PAGES_OFF);
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    spare.mem = v->spare.base;
+    spare.size = 0;
+    trove_view_carve_spare(v, &spare);
+
+    return TROVE_OK;
+}
+
+
+static trove_rc_t
+trove_build_rows(trove_build_t *b)
+{
+    uint32_t       i, slot;
+    trove_rc_t     rc;
+    trove_row_t    row;
+    trove_view_t  *v;
+
+    v = b->view;
+    v->seen = b->used;
+
+    /* the memory of the rows, five times what is sorted, is still unused */
+
+    trove_sort_digits(b->places, (uint64_t *) v->rows[0].x, b->n, 4, 8);
+
+    for (i = 0; i < trove_view_base(v); i++) {
+
+        if (i >= b->n) {
+            trove_rows_clear(&v->rows[0], i);
+            continue;
+        }
+
+        slot = (uint32_t) b->places[i];
+
+        if (i % TROVE_LEAF_ROWS == 0) {
+            v->first[i / TROVE_LEAF_ROWS] = (uint32_t) (b->places[i] >> 32);
+        }
+
+        rc = trove_build_get(b, slot, &row);
+
+        if (rc == TROVE_OK) {
+            trove_rows_set(&v->rows[0], i, &row);
+            v->place[slot] = i + 1;
+            v->live++;
+
+        } else if (rc == TROVE_NOTFOUND) {
+            trove_rows_clear(&v->rows[0], i);
+            v->tombs++;
+
+        } else {
+            return rc;
+        }
+    }
+
+    trove_build_levels(b);
+
+    return TROVE_OK;
+}
+
+
+static void
+trove_build_levels(trove_build_t *b)
+{
+    uint32_t       level, i;
+    trove_box_t    box;
+    trove_view_t  *v;
+
+    v = b->view;
+
+    for (level = 1; level < v->nlevels; level++) {
+        trove_box_none(&box);
+
+        for (i = 0; i < v->nodes[level] * TROVE_BOUNDS; i++) {
+            trove_bounds_set(&v->levels[level][i / TROVE_BOUNDS],
+                             i % TROVE_BOUNDS, &box);
+        }
+    }
+
+    for (i = 0; i < v->nodes[0]; i++) {
+        trove_build_leaf(v, i);
+    }
+}
+
+
+static void
+trove_build_leaf(trove_view_t *v, uint32_t number)
+{
+    uint32_t       i, block;
+    trove_box_t    box;
+    trove_leaf_t  *leaf;
+    trove_reach_t  reach[TROVE_LEAF], all;
+
+    leaf = &v->leaves[number];
+    block = number * TROVE_LEAF;
+
+    trove_gate_open(&leaf->gate);
+    trove_reach_none(&all);
+
+    for (i = 0; i < TROVE_LEAF; i++) {
+        trove_build_block(v, block + i, &reach[i]);
+        trove_reach_join(&all, &reach[i]);
+        trove_gate_join(&leaf->gate, &v->gates[block + i]);
+    }
+
+    leaf->x = all.min_x;
+    leaf->y = all.min_y;
+    leaf->step_x = trove_build_step(all.max_x - all.min_x);
+    leaf->step_y = trove_build_step(all.max_y - all.min_y);
+
+    for (i = 0; i < TROVE_LEAF; i++) {
+        trove_build_shares(leaf, i, &reach[i]);
+    }
+
+    if (all.min_x <= all.max_x) {
+        box.min_x = trove_order_key(trove_order(all.min_x));
+        box.max_x = trove_order_key(trove_order(all.max_x));
+        box.min_y = trove_order_key(trove_order(all.min_y));
+        box.max_y = trove_order_key(trove_order(all.max_y));
+
+        trove_view_widen(v, number, &box);
+    }
+}
+
+
+/* No steps if a width is nothing, or more or less than can be divided by. */
+
+static double
+trove_build_step(double width)
+{
+    double  step;
+
+    step = TROVE_SHARE_MAX / width;
+
+    return width > 0 && step <= DBL_MAX ? step : 0;
+}
+
+
+static void
+trove_build_shares(trove_leaf_t *leaf, uint32_t lane,
+    const trove_reach_t *reach)
+{
+    if (reach->min_x > reach->max_x) {
+        leaf->min_x[lane] = TROVE_SHARE_NONE;
+        leaf->max_x[lane] = 0;
+        leaf->min_y[lane] = TROVE_SHARE_NONE;
+        leaf->max_y[lane] = 0;
+
+        return;
+    }
+
+    leaf->min_x[lane] = trove_share(reach->min_x, leaf->x, leaf->step_x,
+                                    TROVE_SHARE_MAX);
+    leaf->max_x[lane] = trove_share(reach->max_x, leaf->x, leaf->step_x,
+                                    TROVE_SHARE_MAX);
+    leaf->min_y[lane] = trove_share(reach->min_y, leaf->y, leaf->step_y,
+                                    TROVE_SHARE_MAX);
+    leaf->max_y[lane] = trove_share(reach->max_y, leaf->y, leaf->step_y,
+                                    TROVE_SHARE_MAX);
+}
+
+
+/* Where the rows of a block lie, and its gate; a block may have none. */
+
+static void
+trove_build_block(trove_view_t *v, uint32_t block, trove_reach_t *reach)
+{
+    uint32_t        i, end;
+    trove_row_t     row;
+    trove_gate_t    gate;
+    trove_reach_t   at;
+
+    trove_reach_none(reach);
+    trove_gate_open(&v->gates[block]);
+
+    i = block * TROVE_BLOCK;
+    end = block < v->blocks ? i + TROVE_BLOCK : i;
+
+    for ( /* void */ ; i < end; i++) {
+
+        if (v->rows[0].id[i] == 0) {
+            continue;
+        }
+
+        trove_rows_get(&v->rows[0], i, &row);
+
+        at.min_x = at.max_x = trove_unorder(row.x);
+        at.min_y = at.max_y = trove_unorder(row.y);
+        trove_reach_join(reach, &at);
+
+        gate = trove_row_gate(&row);
+        trove_gate_join(&v->gates[block], &gate);
+    }
+}
+
+
+static void
+trove_reach_none(trove_reach_t *reach)
+{
+    reach->min_x = INFINITY;
+    reach->max_x = -INFINITY;
+    reach->min_y = INFINITY;
+    reach->max_y = -INFINITY;
+}
+
+
+static void
+trove_reach_join(trove_reach_t *reach, const trove_reach_t *other)
+{
+    reach->min_x = fmin(reach->min_x, other->min_x);
+    reach->max_x = fmax(reach->max_x, other->max_x);
+    reach->min_y = fmin(reach->min_y, other->min_y);
+    reach->max_y = fmax(reach->max_y, other->max_y);
+}
+
+
+/*
+ * Most of what was changed meanwhile is caught up with here and not by those
+ * who wait for the view.  Whatever stops that will stop their syncs as well,
+ * and they know what to do: the view is one for all that.
+ */
+
+static trove_rc_t
+trove_build_follow(trove_build_t *b)
+{
+    trove_view_t  *v;
+
+    v = b->view;
+
+    while (trove_view_sync(v, TROVE_BUILD_SYNC) == TROVE_AGAIN) {
+
+        if (b->cancel && *b->cancel) {
+            return TROVE_CANCELED;
+        }
+
+        if (trove_ledger_version(v->ledger) - v->version < TROVE_BUILD_BEHIND)
+        {
+            break;
+        }
+    }
+
+    return TROVE_OK;
+}
+
+
+/* TROVE_NOTFOUND if the slot has no reward that can be had. */
+
+static trove_rc_t
+trove_build_get(trove_build_t *b, uint32_t slot, trove_row_t *row)
+{
+    trove_rc_t      rc;
+    trove_reward_t  reward;
+
+    if (b->gets++ % TROVE_BUILD_STRIDE == 0 && b->cancel && *b->cancel) {
+        return TROVE_CANCELED;
+    }
+
+    rc = trove_ledger_row(b->view->ledger, slot, &reward);
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    return trove_view_row(&reward, row) ? TROVE_OK : TROVE_NOTFOUND;
+}

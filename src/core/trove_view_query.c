@@ -1,0 +1,953 @@
+/*
+ * Queries, in four steps:
+ *
+ *   walk      the levels, from the top, for the blocks whose boxes meet that
+ *             of the shape
+ *   stage     the rows of those blocks that lie in the box
+ *   measure   the staged rows: within, not within, or in doubt; what is in
+ *             doubt is decided by trove_space.h
+ *   settle    the nearest of those within, in their order
+ *
+ * Measures are approximate but with known errors, and all that they leave
+ * open, a row at the edge or two that are about as near, is looked at again:
+ * first with the lower halves of the coordinates, then exactly.
+ */
+
+#include <float.h>
+#include <math.h>
+
+#include "trove_sort.h"
+#include "trove_view_data.h"
+
+
+#define TROVE_NEAR        256     /* rows listed before the far are dropped  */
+#define TROVE_NEAR_ROOM   (TROVE_NEAR + 2 * TROVE_LIMIT_MAX + TROVE_STAGE_ROOM)
+
+#define TROVE_LIMIT_FEW   6       /* limits that the lanes' minima bound well */
+
+/* Above this share of the radius keys alone leave too much in doubt. */
+#define TROVE_COARSE      0.03
+
+
+typedef struct {
+    const trove_view_t   *view;
+    const trove_query_t  *q;
+    trove_filter_t        filter;
+    trove_target_t        target;
+    const trove_part_t   *part;
+    uint64_t              scanned;
+    uint32_t              limit;
+    uint32_t              nbest;
+    int                   fine;       /* measured with both halves           */
+    double                error;      /* of the root of any measure listed   */
+    double                near;       /* nothing above it is listed          */
+    double                last_x;     /* what trove_search_key() saw last    */
+    double                last_y;
+    double                last_key;
+
+    trove_tally_t         tally;
+    trove_near_t          list;       /* the nearest so far, and some more   */
+    trove_picks_t         picks[2];   /* as the view's rows                  */
+    trove_stage_t         stage;
+    trove_stage_t         again;      /* rows in doubt                       */
+
+    uint32_t              doubt_row[TROVE_STAGE_ROOM];
+    double                doubt_measure[TROVE_STAGE_ROOM];
+    uint32_t              list_row[TROVE_NEAR_ROOM];
+    double                list_measure[TROVE_NEAR_ROOM];
+    double                spare[TROVE_NEAR_ROOM];
+
+    trove_entry_t         entry[TROVE_NEAR_ROOM];
+
+    /* the best of all that was decided exactly, as a heap */
+
+    trove_entry_t         best[TROVE_LIMIT_MAX];
+} trove_search_t;
+
+
+static void trove_search_init(trove_search_t *s, const trove_view_t *view,
+    const trove_query_t *q);
+static void trove_search_part(trove_search_t *s, const trove_part_t *part);
+static void trove_search_walk(trove_search_t *s);
+static void trove_search_descend(trove_search_t *s, uint32_t level,
+    const uint32_t *nodes, uint32_t n);
+static void trove_search_leaves(trove_search_t *s, const uint32_t *nodes,
+    uint32_t n);
+static void trove_search_chain(trove_search_t *s, uint32_t patch);
+static void trove_search_pass(trove_search_t *s, int patch);
+static void trove_search_flush(trove_search_t *s, int patch);
+static void trove_search_measure(trove_search_t *s);
+static void trove_search_list(trove_search_t *s, trove_stage_t *stage);
+static void trove_search_measure_low(trove_search_t *s, trove_stage_t *stage);
+static void trove_search_low(trove_search_t *s, trove_stage_t *stage);
+static void trove_search_probe(trove_search_t *s, double error);
+static void trove_search_doubt(trove_search_t *s);
+static void trove_search_exact(trove_search_t *s, uint32_t row,
+    double measure);
+static void trove_search_prune(trove_search_t *s);
+static double trove_search_lanes(trove_search_t *s);
+static double trove_search_select(double *a, uint32_t n, uint32_t k);
+static void trove_search_best(trove_search_t *s);
+static void trove_search_settle(trove_search_t *s, trove_answer_t *a);
+static uint32_t trove_search_entries(trove_search_t *s);
+static int trove_search_certain(trove_search_t *s, uint32_t n);
+static void trove_search_refine(trove_search_t *s, uint32_t n);
+static void trove_search_restage(trove_search_t *s, const trove_box_t *box,
+    uint32_t from, uint32_t to);
+static void trove_search_ties(trove_search_t *s, uint32_t n);
+static double trove_search_key(trove_search_t *s, uint32_t row, uint32_t *id);
+static void trove_search_hits(trove_search_t *s, const trove_entry_t *e,
+    uint32_t n, trove_answer_t *a);
+
+
+void
+trove_view_query(const trove_view_t *view, const trove_query_t *q,
+    trove_answer_t *a)
+{
+    uint32_t        i;
+    trove_search_t  s;
+
+    trove_search_init(&s, view, q);
+
+    for (i = 0; i < s.target.nparts; i++) {
+        trove_search_part(&s, &s.target.part[i]);
+        trove_search_walk(&s);
+    }
+
+    trove_search_settle(&s, a);
+}
+
+
+void
+trove_view_scan(const trove_view_t *view, const trove_query_t *q,
+    trove_answer_t *a)
+{
+    uint32_t        i, block, last;
+    trove_picks_t  *picks;
+    trove_search_t  s;
+
+    trove_search_init(&s, view, q);
+
+    for (i = 0; i < 2 * s.target.nparts; i++) {
+        trove_search_part(&s, &s.target.part[i / 2]);
+
+        block = 0;
+        last = i % 2 ? view->patches : view->blocks;
+        picks = &s.picks[i % 2];
+
+        while (block < last) {
+            view->simd->sweep(&view->rows[i % 2], &block, last, &s.part->box,
+                              picks);
+
+            memset(picks->pass, 0, picks->n * sizeof(uint32_t));
+            picks->partial = 1;
+
+            trove_search_flush(&s, i % 2);
+        }
+    }
+
+    trove_search_settle(&s, a);
+
+    a->scanned = (uint64_t) (view->blocks + view->patches) * TROVE_BLOCK
+                 * s.target.nparts;
+}
+
+
+static void
+trove_search_init(trove_search_t *s, const trove_view_t *view,
+    const trove_query_t *q)
+{
+    int64_t   level;
+    uint32_t  i;
+
+    s->view = view;
+    s->q = q;
+    s->limit = q->limit < TROVE_LIMIT_MAX ? q->limit : TROVE_LIMIT_MAX;
+    s->scanned = 0;
+    s->nbest = 0;
+    s->last_x = NAN;
+
+    level = trove_order(q->level);
+    s->filter.level = trove_order_key(level);
+    s->filter.level_low = (uint32_t) level;
+    s->filter.now = trove_second(q->now);
+
+    trove_target_init(&s->target, view->space, q);
+
+    s->fine = !(s->target.coarse < TROVE_COARSE);
+    s->error = s->fine ? s->target.fine : s->target.coarse;
+
+    s->near = s->limit ? DBL_MAX : -1;
+    s->list.measure = s->list_measure;
+    s->list.row = s->list_row;
+    s->list.n = 0;
+    s->tally.found = 0;
+    s->tally.doubt.measure = s->doubt_measure;
+    s->tally.doubt.row = s->doubt_row;
+
+    for (i = 0; i < TROVE_LANES; i++) {
+        s->tally.lane[i] = INFINITY;
+    }
+
+    for (i = 0; i < 2; i++) {
+        s->picks[i].n = 0;
+        s->picks[i].partial = 0;
+    }
+}
+
+
+static void
+trove_search_part(trove_search_t *s, const trove_part_t *part)
+{
+    s->part = part;
+    s->target.probe.x = part->x;
+    s->target.probe.inner = part->inner;
+
+    trove_search_probe(s, s->error);
+}
+
+
+static void
+trove_search_probe(trove_search_t *s, double error)
+{
+    trove_probe_t  *p;
+
+    p = &s->target.probe;
+
+    if (s->target.exact) {
+        p->lo = -1;
+        p->hi = INFINITY;
+
+    } else if (s->q->shape == TROVE_BOX) {
+        p->lo = INFINITY;
+        p->hi = INFINITY;
+
+    } else {
+        p->lo = (1 - error) * (1 - error);
+        p->hi = (1 + error) * (1 + error);
+    }
+}
+
+
+/* What is above this is farther than what was measured to be "measure". */
+
+static double
+trove_search_beyond(trove_search_t *s, double measure)
+{
+    double  root;
+
+    root = sqrt(measure) + 2 * s->error;
+
+    return root * root;
+}
+
+
+static void
+trove_search_walk(trove_search_t *s)
+{
+    static const uint32_t  root = 0;
+
+    trove_search_descend(s, s->view->nlevels - 1, &root, 1);
+
+    trove_search_flush(s, 0);
+    trove_search_flush(s, 1);
+}
+
+
+static void
+trove_search_descend(trove_search_t *s, uint32_t level, const uint32_t *nodes,
+    uint32_t n)
+{
+    uint32_t             i, k, below[TROVE_LIST_ROOM];
+    const trove_view_t  *v;
+
+    if (level == 0) {
+        trove_search_leaves(s, nodes, n);
+        return;
+    }
+
+    v = s->view;
+    i = 0;
+
+    while (i < n) {
+        k = v->simd->descend(v->levels[level], nodes, &i, n, &s->part->box,
+                             below);
+
+        trove_search_descend(s, level - 1, below, k);
+    }
+}
+
+
+static void
+trove_search_leaves(trove_search_t *s, const uint32_t *nodes, uint32_t n)
+{
+    uint32_t             i;
+    trove_picks_t       *picks;
+    const trove_view_t  *v;
+
+    v = s->view;
+    picks = &s->picks[0];
+    i = 0;
+
+    while (i < n) {
+        v->simd->leaves(v->leaves, nodes, &i, n, &s->part->reach, &s->filter,
+                        picks);
+
+        if (picks->n > TROVE_LIST) {
+            trove_search_flush(s, 0);
+        }
+    }
+
+    if (v->patches == 0) {
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        trove_search_chain(s, v->leaves[nodes[i]].chain);
+    }
+}
+
+
+static void
+trove_search_chain(trove_search_t *s, uint32_t patch)
+{
+    trove_picks_t        *picks;
+    const trove_box_t    *box;
+    const trove_patch_t  *p;
+
+    box = &s->part->box;
+    picks = &s->picks[1];
+
+    for ( /* void */ ; patch; patch = p->next) {
+        p = &s->view->patch[patch - 1];
+
+        if (p->box.min_x > box->max_x || p->box.max_x < box->min_x
+            || p->box.min_y > box->max_y || p->box.max_y < box->min_y)
+        {
+            continue;
+        }
+
+        picks->block[picks->n] = patch - 1;
+        picks->pass[picks->n++] = 0;
+        picks->partial = 1;
+
+        if (picks->n > TROVE_LIST) {
+            trove_search_flush(s, 1);
+        }
+    }
+}
+
+
+/* Finds out which rows pass, of blocks of which not all may. */
+
+static void
+trove_search_pass(trove_search_t *s, int patch)
+{
+    uint32_t             i, block;
+    trove_picks_t       *picks;
+    const trove_gate_t  *gate;
+    const trove_view_t  *v;
+
+    v = s->view;
+    picks = &s->picks[patch];
+    picks->partial = 0;
+
+    for (i = 0; i < picks->n; i++) {
+
+        if (picks->pass[i]) {
+            continue;
+        }
+
+        block = picks->block[i];
+        gate = patch ? &v->patch[block].gate : &v->gates[block];
+
+        picks->pass[i] = trove_gate_passes(gate, &s->filter)
+                         ? UINT32_MAX
+                         : v->simd->filter(&v->rows[patch], block, &s->filter);
+    }
+}
+
+
+static void
+trove_search_flush(trove_search_t *s, int patch)
+{
+    uint32_t             i, n, end, base;
+    trove_picks_t       *picks;
+    const trove_view_t  *v;
+
+    v = s->view;
+    picks = &s->picks[patch];
+    base = patch ? trove_view_base(v) : 0;
+    n = picks->n;
+
+    if (picks->partial) {
+        trove_search_pass(s, patch);
+    }
+
+    picks->n = 0;
+    s->scanned += (uint64_t) n * TROVE_BLOCK;
+
+    for (i = 0; i < n; i = end) {
+        end = n - i < TROVE_STAGE_BLOCKS ? n : i + TROVE_STAGE_BLOCKS;
+
+        v->simd->stage(&v->rows[patch], picks, i, end, base, &s->part->box,
+                       &s->stage);
+
+        if (s->stage.n) {
+            trove_search_measure(s);
+        }
+    }
+}
+
+
+static void
+trove_search_measure(trove_search_t *s)
+{
+    uint32_t  most;
+
+    s->tally.doubt.n = 0;
+
+    if (s->fine) {
+        trove_search_measure_low(s, &s->stage);
+
+    } else {
+        s->view->simd->measure[s->view->space](&s->stage, &s->target.probe,
+                                               &s->tally);
+    }
+
+    trove_search_list(s, &s->stage);
+
+    if (s->tally.doubt.n) {
+        trove_search_doubt(s);
+    }
+
+    most = TROVE_NEAR + 2 * s->limit;
+
+    if (s->list.n > most) {
+        trove_search_prune(s);
+
+        if (s->list.n > most / 2) {
+            trove_search_best(s);
+        }
+    }
+}
+
+
+/* Lists what was measured, as far as it may be among the nearest. */
+
+static void
+trove_search_list(trove_search_t *s, trove_stage_t *stage)
+{
+    double  bound, near;
+
+    if (s->limit <= TROVE_LIMIT_FEW) {
+        bound = trove_search_lanes(s);
+        near = trove_search_beyond(s, bound);
+        s->near = near < s->near ? near : s->near;
+    }
+
+    s->view->simd->list(stage, s->near, &s->list);
+}
+
+
+static void
+trove_search_measure_low(trove_search_t *s, trove_stage_t *stage)
+{
+    trove_search_low(s, stage);
+
+    s->view->simd->measure_low[s->view->space](stage, &s->target.probe,
+                                               &s->tally);
+}
+
+
+/* Fetches the lower halves for what is staged. */
+
+static void
+trove_search_low(trove_search_t *s, trove_stage_t *stage)
+{
+    uint32_t             i, k;
+    const trove_rows_t  *rows;
+
+    for (i = 0; i < stage->n; i++) {
+        rows = trove_view_rows(s->view, stage->row[i], &k);
+        stage->x_low[i] = rows->x_low[k];
+        stage->y_low[i] = rows->y_low[k];
+    }
+}
+
+
+/*
+ * Rows in doubt.  To measure them with both halves settles nearly all of a
+ * circle's; what a box's sides leave open is open for any measure.
+ */
+
+static void
+trove_search_doubt(trove_search_t *s)
+{
+    uint32_t        i, k, n;
+    trove_stage_t  *stage;
+
+    stage = &s->stage;
+
+    if (!s->fine && s->q->shape == TROVE_CIRCLE) {
+        stage = &s->again;
+        n = s->tally.doubt.n;
+
+        for (i = 0; i < n; i++) {
+            k = s->doubt_row[i];
+            stage->x[i] = s->stage.x[k];
+            stage->y[i] = s->stage.y[k];
+            stage->row[i] = s->stage.row[k];
+        }
+
+        stage->n = n;
+        s->tally.doubt.n = 0;
+
+        trove_search_probe(s, s->target.fine);
+        trove_search_measure_low(s, stage);
+        trove_search_probe(s, s->error);
+
+        trove_search_list(s, stage);
+    }
+
+    for (i = 0; i < s->tally.doubt.n; i++) {
+        trove_search_exact(s, stage->row[s->doubt_row[i]],
+                           s->doubt_measure[i]);
+    }
+}
+
+
+static void
+trove_search_exact(trove_search_t *s, uint32_t row, double measure)
+{
+    int                   within;
+    uint32_t              i, id;
+    trove_near_t         *list;
+    const trove_rows_t   *rows;
+    const trove_query_t  *q;
+
+    q = s->q;
+
+    if (q->shape == TROVE_BOX) {
+        rows = trove_view_rows(s->view, row, &i);
+        within = trove_space_in_box(s->view->space, q->x, q->y, q->w, q->h,
+                                    trove_rows_x(rows, i),
+                                    trove_rows_y(rows, i));
+    } else {
+        within = trove_search_key(s, row, &id) <= s->target.key;
+    }
+
+    if (!within) {
+        return;
+    }
+
+    s->tally.found++;
+
+    /* where nothing can be measured, all are as near until they are sorted */
+
+    if (s->target.exact) {
+        measure = 0;
+    }
+
+    if (measure <= s->near) {
+        list = &s->list;
+        list->measure[list->n] = measure;
+        list->row[list->n] = row;
+        list->n++;
+    }
+}
+
+
+/* Drops from the list what is farther than as many others as are wanted. */
+
+static void
+trove_search_prune(trove_search_t *s)
+{
+    double         near;
+    uint32_t       i, n;
+    trove_near_t  *list;
+
+    list = &s->list;
+
+    memcpy(s->spare, list->measure, list->n * sizeof(double));
+
+    near = trove_search_beyond(s, trove_search_select(s->spare, list->n,
+                                                      s->limit - 1));
+    s->near = near < s->near ? near : s->near;
+
+    n = 0;
+
+    for (i = 0; i < list->n; i++) {
+        list->measure[n] = list->measure[i];
+        list->row[n] = list->row[i];
+        n += list->measure[n] <= s->near;
+    }
+
+    list->n = n;
+}
+
+
+/* A measure that at least "limit" of those listed do not exceed. */
+
+static double
+trove_search_lanes(trove_search_t *s)
+{
+    double    v, t, least[TROVE_LIMIT_FEW];
+    uint32_t  i, k;
+
+    for (k = 0; k < TROVE_LIMIT_FEW; k++) {
+        least[k] = DBL_MAX;
+    }
+
+    /* each sinks to its place among the least; minima and maxima, no jumps */
+
+    for (i = 0; i < TROVE_LANES; i++) {
+        v = s->tally.lane[i];
+
+        for (k = 0; k < s->limit; k++) {
+            t = least[k];
+            least[k] = v < t ? v : t;
+            v = v > t ? v : t;
+        }
+    }
+
+    return s->limit ? least[s->limit - 1] : -1;
+}
+
+
+/*
+ * Element "k" of a[] in order, or a later one: any will do as a bound, so the
+ * search ends after so many steps whatever the numbers are.
+ */
+
+static double
+trove_search_select(double *a, uint32_t n, uint32_t k)
+{
+    double    pivot, t;
+    uint32_t  steps, lo, hi, i, j;
+
+    lo = 0;
+    hi = n - 1;
+
+    for (steps = 0; lo < hi && steps < 32; steps++) {
+        pivot = a[lo + (hi - lo) / 2];
+        i = lo;
+        j = hi;
+
+        for ( ;; ) {
+            while (a[i] < pivot) {
+                i++;
+            }
+
+            while (a[j] > pivot) {
+                j--;
+            }
+
+            if (i >= j) {
+                break;
+            }
+
+            t = a[i];
+            a[i++] = a[j];
+            a[j--] = t;
+        }
+
+        /* a[lo .. j] <= pivot <= a[j + 1 .. hi] */
+
+        if (k <= j) {
+            hi = j;
+
+        } else {
+            lo = j + 1;
+        }
+    }
+
+    t = a[lo];
+
+    for (i = lo + 1; i <= hi; i++) {
+        t = a[i] > t ? a[i] : t;
+    }
+
+    return t;
+}
+
+
+/*
+ * Too many are about equally near: decides them exactly, keeps the best, and
+ * empties the list.
+ */
+
+static void
+trove_search_best(trove_search_t *s)
+{
+    double          root;
+    uint32_t        i;
+    trove_near_t   *list;
+    trove_entry_t   e;
+
+    list = &s->list;
+
+    for (i = 0; i < list->n; i++) {
+        e.row = list->row[i];
+        e.key = trove_search_key(s, e.row, &e.id);
+
+        if (s->nbest == s->limit) {
+            if (trove_entry_before(&e, &s->best[0])) {
+                trove_sort_sift(s->best, s->limit, e);
+            }
+
+            continue;
+        }
+
+        s->best[s->nbest++] = e;
+
+        if (s->nbest == s->limit) {
+            trove_sort_heap(s->best, s->limit);
+        }
+    }
+
+    list->n = 0;
+
+    if (s->nbest == s->limit && !s->target.exact) {
+        root = sqrt(s->best[0].key) / s->target.unit + s->error;
+
+        if (root * root < s->near) {
+            s->near = root * root;
+        }
+    }
+}
+
+
+/* Rewards on one point are frequent: the last key is kept. */
+
+static double
+trove_search_key(trove_search_t *s, uint32_t row, uint32_t *id)
+{
+    double               x, y;
+    uint32_t             i;
+    const trove_rows_t  *rows;
+
+    rows = trove_view_rows(s->view, row, &i);
+    x = trove_rows_x(rows, i);
+    y = trove_rows_y(rows, i);
+
+    *id = rows->id[i];
+
+    if (x != s->last_x || y != s->last_y) {
+        s->last_key = trove_space_key(s->view->space, s->q->x, s->q->y, x, y);
+        s->last_x = x;
+        s->last_y = y;
+    }
+
+    return s->last_key;
+}
+
+
+static void
+trove_search_settle(trove_search_t *s, trove_answer_t *a)
+{
+    uint32_t  n;
+
+    a->found = s->tally.found;
+    a->scanned = s->scanned;
+
+    if (s->nbest) {
+        trove_search_best(s);
+        trove_sort_entries(s->best, s->nbest);
+        trove_search_hits(s, s->best, s->nbest, a);
+        return;
+    }
+
+    n = trove_search_entries(s);
+
+    if (!trove_search_certain(s, n)) {
+
+        if (!s->fine && !s->target.exact) {
+            trove_search_refine(s, n);
+            n = trove_search_entries(s);
+        }
+
+        trove_search_ties(s, n);
+    }
+
+    trove_search_hits(s, s->entry, n < s->limit ? n : s->limit, a);
+}
+
+
+/*
+ * Makes sorted entries of the list, the far ones left out; the key of such an
+ * entry is its measure.
+ */
+
+static uint32_t
+trove_search_entries(trove_search_t *s)
+{
+    uint32_t       i, n;
+    trove_near_t  *list;
+
+    list = &s->list;
+
+    if (list->n > s->limit && s->limit > TROVE_LIMIT_FEW) {
+        trove_search_prune(s);
+    }
+
+    n = list->n;
+
+    for (i = 0; i < n; i++) {
+        s->entry[i].key = list->measure[i];
+        s->entry[i].row = list->row[i];
+        s->entry[i].id = 0;
+    }
+
+    trove_sort_entries(s->entry, n);
+
+    return n;
+}
+
+
+/* Whether the order of the entries that are wanted is beyond doubt. */
+
+static int
+trove_search_certain(trove_search_t *s, uint32_t n)
+{
+    uint32_t        i;
+    trove_entry_t  *e;
+
+    e = s->entry;
+
+    for (i = 0; i < s->limit && i + 1 < n; i++) {
+        if (!(e[i + 1].key > trove_search_beyond(s, e[i].key))) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Lists the entries anew, measured with both halves of their coordinates. */
+
+static void
+trove_search_refine(trove_search_t *s, uint32_t n)
+{
+    uint32_t              i, from, to;
+    trove_probe_t        *probe;
+    const trove_part_t   *part;
+
+    probe = &s->target.probe;
+    s->fine = 1;
+    s->error = s->target.fine;
+    s->near = DBL_MAX;
+    s->list.n = 0;
+
+    for (i = 0; i < TROVE_LANES; i++) {
+        s->tally.lane[i] = INFINITY;
+    }
+
+    for (i = 0; i < s->target.nparts; i++) {
+        part = &s->target.part[i];
+
+        probe->x = part->x;
+        probe->lo = INFINITY;
+        probe->hi = INFINITY;
+        trove_box_all(&probe->inner);
+
+        for (from = 0; from < n; from = to) {
+            to = n - from < TROVE_STAGE ? n : from + TROVE_STAGE;
+
+            trove_search_restage(s, &part->box, from, to);
+            trove_search_measure_low(s, &s->stage);
+
+            s->view->simd->list(&s->stage, s->near, &s->list);
+        }
+    }
+}
+
+
+/* Stages those of the entries "from" .. "to" - 1 that lie in the box. */
+
+static void
+trove_search_restage(trove_search_t *s, const trove_box_t *box, uint32_t from,
+    uint32_t to)
+{
+    uint32_t             k, n;
+    const trove_rows_t  *rows;
+
+    n = 0;
+
+    for ( /* void */ ; from < to; from++) {
+        rows = trove_view_rows(s->view, s->entry[from].row, &k);
+
+        s->stage.x[n] = rows->x[k];
+        s->stage.y[n] = rows->y[k];
+        s->stage.row[n] = s->entry[from].row;
+
+        n += rows->x[k] >= box->min_x && rows->x[k] <= box->max_x;
+    }
+
+    s->stage.n = n;
+}
+
+
+/* Sorts stretches of entries that are about equally near by what is exact. */
+
+static void
+trove_search_ties(trove_search_t *s, uint32_t n)
+{
+    uint32_t        i, k, end;
+    trove_entry_t  *e;
+
+    e = s->entry;
+
+    for (i = 0; i < n && i < s->limit; i = end) {
+
+        for (end = i + 1; end < n; end++) {
+            if (e[end].key > trove_search_beyond(s, e[end - 1].key)) {
+                break;
+            }
+        }
+
+        if (end - i == 1) {
+            continue;
+        }
+
+        for (k = i; k < end; k++) {
+            e[k].key = trove_search_key(s, e[k].row, &e[k].id);
+        }
+
+        trove_sort_entries(&e[i], end - i);
+    }
+}
+
+
+static void
+trove_search_hits(trove_search_t *s, const trove_entry_t *e, uint32_t n,
+    trove_answer_t *a)
+{
+    double               key;
+    uint32_t             i, k;
+    trove_hit_t         *hit;
+    const trove_rows_t  *rows;
+
+    a->n = n;
+
+    for (i = 0; i < n; i++) {
+        hit = &a->hits[i];
+        rows = trove_view_rows(s->view, e[i].row, &k);
+
+        memset(hit, 0, sizeof(trove_hit_t));
+        hit->id = rows->id[k];
+
+        if (!s->q->detail) {
+            continue;
+        }
+
+        hit->x = trove_rows_x(rows, k);
+        hit->y = trove_rows_y(rows, k);
+        hit->value = rows->value[k];
+
+        key = trove_space_key(s->view->space, s->q->x, s->q->y, hit->x,
+                              hit->y);
+        hit->distance = trove_space_distance(s->view->space, key);
+    }
+}

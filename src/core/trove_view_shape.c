@@ -1,0 +1,412 @@
+/*
+ * A query's shape in the terms of the kernels: boxes in keys to select by,
+ * and how to measure what was selected.  All rounding is outwards, for boxes
+ * that select, or inwards, for those that decide.
+ */
+
+#include <math.h>
+
+#include "trove_view_data.h"
+
+
+#define TROVE_DEGREES      (180.0 / M_PI)
+
+/* A key is the order cut to its upper half: 2^-21 of the number, at most. */
+#define TROVE_KEY_ERROR    4.8e-7
+
+/* A square below the least double is 0: what such a difference may be. */
+#define TROVE_PLANE_LEAST  4e-162
+
+/* Relative errors of a measure's root, several times what they come to. */
+#define TROVE_PLANE_ERROR  2e-12
+#define TROVE_EARTH_ERROR  4e-11
+
+/* The same of what is measured in floats, and where those still serve. */
+#define TROVE_FLOAT_ERROR  4e-6
+#define TROVE_FLOAT_MOST   1e30
+#define TROVE_FLOAT_LEAST  1e-30
+
+/* Of an angle: 6e-14 degrees from turning a longitude by 360, in radians. */
+#define TROVE_TURN_ERROR   2e-15
+
+/* Degrees and shares of them that boxes are widened by: about 1 mm. */
+#define TROVE_SLACK        1e-8
+#define TROVE_SLACK_SHARE  1e-9
+
+
+static void trove_target_reach(trove_part_t *part);
+static void trove_target_plane(trove_target_t *t, const trove_query_t *q);
+static void trove_target_earth(trove_target_t *t, const trove_query_t *q);
+static void trove_target_bands(trove_target_t *t, const trove_query_t *q,
+    double dx, double dy, double in_x, double in_y);
+static double trove_target_turn(const trove_query_t *q, double dy,
+    double sine);
+static double trove_target_stretch(const trove_query_t *q, double width,
+    double dy, double *inner);
+static void trove_target_part(trove_target_t *t, const trove_box_t *rows,
+    double x, double dx, double in_x);
+static void trove_target_part_edges(trove_target_t *t);
+static void trove_target_unit(trove_target_t *t, const trove_query_t *q);
+static uint32_t trove_target_terms(const double *reach, double angle);
+
+
+/*
+ * Up to which angle 1, 2, ... terms of the series make them precise to 1e-8,
+ * and to 1e-12: the first that is left out of n is 2 angle^2n / (2n + 2)! of
+ * the sum.
+ */
+
+static const double  trove_target_float[TROVE_TERMS_MAX] = {
+    0.00034, 0.043, 0.24, 0.6, 1.09, 1.66, 2.28, 2.94, INFINITY
+};
+
+
+static const double  trove_target_double[TROVE_TERMS_MAX] = {
+    0.0000034, 0.0043, 0.052, 0.19, 0.43, 0.77, 1.17, 1.65, 2.14, 2.72,
+    INFINITY
+};
+
+
+void
+trove_target_init(trove_target_t *t, trove_space_kind_t space,
+    const trove_query_t *q)
+{
+    uint32_t  i;
+
+    t->probe.y = q->y;
+
+    if (space == TROVE_EARTH) {
+        trove_target_earth(t, q);
+
+    } else {
+        trove_target_plane(t, q);
+    }
+
+    if (!(t->fine < 0.25)) {
+        t->exact = 1;
+    }
+
+    if (!(t->unit > TROVE_FLOAT_LEAST && t->unit < TROVE_FLOAT_MOST
+          && fabs(q->x) < TROVE_FLOAT_MOST && fabs(q->y) < TROVE_FLOAT_MOST))
+    {
+        t->coarse = INFINITY;
+    }
+
+    if (t->exact) {
+        t->probe.scale = 0;
+        t->probe.norm = 0;
+    }
+
+    for (i = 0; i < t->nparts; i++) {
+        trove_target_reach(&t->part[i]);
+    }
+}
+
+
+/* From the lowest number of the least key to the highest of the largest. */
+
+static void
+trove_target_reach(trove_part_t *part)
+{
+    trove_box_t    *box;
+    trove_reach_t  *reach;
+
+    box = &part->box;
+    reach = &part->reach;
+
+    reach->min_x = trove_unorder(trove_order_join(box->min_x, 0));
+    reach->max_x = trove_unorder(trove_order_join(box->max_x, UINT32_MAX));
+    reach->min_y = trove_unorder(trove_order_join(box->min_y, 0));
+    reach->max_y = trove_unorder(trove_order_join(box->max_y, UINT32_MAX));
+}
+
+
+static int32_t
+trove_key_min(double d)
+{
+    int32_t  key;
+
+    key = trove_order_key(trove_order(d));
+
+    return key < TROVE_KEY_MIN ? TROVE_KEY_MIN : key;
+}
+
+
+static int32_t
+trove_key_max(double d)
+{
+    int32_t  key;
+
+    key = trove_order_key(trove_order(d));
+
+    return key > TROVE_KEY_MAX ? TROVE_KEY_MAX : key;
+}
+
+
+static void
+trove_target_plane(trove_target_t *t, const trove_query_t *q)
+{
+    double        dx, dy, mx, my, ex, ey;
+    trove_part_t  *part;
+
+    dx = q->r;
+    dy = q->r;
+    mx = TROVE_PLANE_LEAST;
+
+    if (q->shape == TROVE_BOX) {
+        dx = q->w / 2;
+        dy = q->h / 2;
+        mx = 0;
+    }
+
+    my = mx + (fabs(q->y) + dy) * 0x1p-50;
+    mx = mx + (fabs(q->x) + dx) * 0x1p-50;
+
+    part = &t->part[0];
+    t->nparts = 1;
+
+    part->x = q->x;
+    part->box.min_x = trove_key_min(q->x - dx - mx);
+    part->box.max_x = trove_key_max(q->x + dx + mx);
+    part->box.min_y = trove_key_min(q->y - dy - my);
+    part->box.max_y = trove_key_max(q->y + dy + my);
+
+    trove_box_all(&part->inner);
+
+    if (q->shape == TROVE_BOX) {
+        part->inner.min_x = trove_key_min(q->x - dx + mx) + 1;
+        part->inner.max_x = trove_key_max(q->x + dx - mx) - 1;
+        part->inner.min_y = trove_key_min(q->y - dy + my) + 1;
+        part->inner.max_y = trove_key_max(q->y + dy - my) - 1;
+    }
+
+    t->key = trove_space_radius_key(TROVE_PLANE, q->r);
+    t->unit = dx > dy ? dx : dy;
+    t->exact = !(t->unit > 1e-140 && t->unit < 1e140);
+
+    ex = (fabs(q->x) + dx) * TROVE_KEY_ERROR;
+    ey = (fabs(q->y) + dy) * TROVE_KEY_ERROR;
+
+    t->probe.scale = 1 / t->unit;
+    t->coarse = sqrt(ex * ex + ey * ey) * t->probe.scale + TROVE_FLOAT_ERROR;
+    t->fine = TROVE_PLANE_ERROR;
+}
+
+
+static void
+trove_target_earth(trove_target_t *t, const trove_query_t *q)
+{
+    double  dx, dy, in_x, sine, ex, ey, cosine;
+
+    t->key = trove_space_radius_key(TROVE_EARTH, q->r);
+
+    t->probe.scale = 1 / TROVE_DEGREES;
+    t->probe.sin_y = sin(q->y / TROVE_DEGREES);
+    t->probe.cos_y = cos(q->y / TROVE_DEGREES);
+
+    in_x = INFINITY;
+
+    if (q->shape == TROVE_BOX) {
+        dy = q->h / (2 * TROVE_EARTH_RADIUS);
+        dx = trove_target_stretch(q, q->w / (2 * TROVE_EARTH_RADIUS), dy,
+                                  &in_x);
+    } else {
+        dy = q->r / TROVE_EARTH_RADIUS;
+        sine = 2 * sqrt(t->key * (1 - t->key)) / t->probe.cos_y;
+        dx = trove_target_turn(q, dy, sine);
+    }
+
+    trove_target_unit(t, q);
+    trove_target_bands(t, q, dx, dy, in_x, dy);
+
+    t->probe.terms[0] = trove_target_terms(trove_target_float,
+                                           dx > dy ? dx : dy);
+    t->probe.terms[1] = trove_target_terms(trove_target_double,
+                                           dx > dy ? dx : dy);
+    t->probe.norm = 1 / (t->unit * t->unit);
+
+    /* an angle that is wrong by e is wrong by e / 2 in the root */
+
+    cosine = t->probe.cos_y + dy;
+    cosine = cosine > 1 ? 1 : cosine;
+
+    ex = (t->nparts == 2 || dx >= M_PI) ? 180
+                                        : fabs(q->x) + dx * TROVE_DEGREES;
+    ex *= cosine * TROVE_KEY_ERROR;
+    ey = (fabs(q->y) + dy * TROVE_DEGREES) * TROVE_KEY_ERROR;
+
+    t->coarse = sqrt(ex * ex + ey * ey) / TROVE_DEGREES / 2 / t->unit;
+    t->fine = TROVE_TURN_ERROR / t->unit + TROVE_EARTH_ERROR;
+    t->coarse += TROVE_FLOAT_ERROR;
+    t->exact = 0;
+}
+
+
+/*
+ * Radians of longitude that a circle reaches to either side, where "sine" is
+ * that of its radius over the cosine of its centre's latitude.
+ */
+
+static double
+trove_target_turn(const trove_query_t *q, double dy, double sine)
+{
+    if (fabs(q->y) + dy * TROVE_DEGREES > 90 - 1e-6 || !(sine < 0.99)) {
+        return M_PI;
+    }
+
+    /* asin(s) = atan(s / sqrt(1 - s^2)), which is less than its argument */
+
+    if (sine < 0.1) {
+        return sine / sqrt(1 - sine * sine);
+    }
+
+    return asin(sine);
+}
+
+
+/*
+ * The same of a box whose half width is "width" in radians, along a parallel:
+ * most at the latitude nearest to a pole.  *inner is the least.
+ */
+
+static double
+trove_target_stretch(const trove_query_t *q, double width, double dy,
+    double *inner)
+{
+    double  near, far, cosine;
+
+    near = fabs(q->y) - dy * TROVE_DEGREES;
+    far = fabs(q->y) + dy * TROVE_DEGREES;
+
+    *inner = near > 0 ? width / cos(near / TROVE_DEGREES) : width;
+
+    if (far > 90 - 1e-6) {
+        return M_PI;
+    }
+
+    cosine = cos(far / TROVE_DEGREES);
+
+    return width < M_PI * cosine ? width / cosine : M_PI;
+}
+
+
+/*
+ * The unit is the circle's radius, and the box's larger side halved; but no
+ * unit is above that of half the earth's circumference.
+ */
+
+static void
+trove_target_unit(trove_target_t *t, const trove_query_t *q)
+{
+    double  side;
+
+    if (q->shape == TROVE_BOX) {
+        side = q->w > q->h ? q->w : q->h;
+        t->unit = sqrt(trove_space_radius_key(TROVE_EARTH, side / 2));
+
+    } else {
+        t->unit = sqrt(t->key);
+    }
+}
+
+
+/* Turns half widths in radians into parts in keys. */
+
+static void
+trove_target_bands(trove_target_t *t, const trove_query_t *q, double dx,
+    double dy, double in_x, double in_y)
+{
+    double       slack;
+    trove_box_t  box;
+
+    dx = dx * TROVE_DEGREES * (1 + TROVE_SLACK_SHARE) + TROVE_SLACK;
+    dy = dy * TROVE_DEGREES;
+    in_x = in_x * TROVE_DEGREES * (1 - TROVE_SLACK_SHARE) - TROVE_SLACK;
+    slack = dy * TROVE_SLACK_SHARE + TROVE_SLACK;
+
+    box.min_y = trove_key_min(q->y - dy - slack);
+    box.max_y = trove_key_max(q->y + dy + slack);
+
+    t->nparts = 0;
+    trove_target_part(t, &box, q->x, dx, in_x);
+
+    if (q->x + dx > 180) {
+        trove_target_part(t, &box, q->x - 360, dx, in_x);
+
+    } else if (q->x - dx < -180) {
+        trove_target_part(t, &box, q->x + 360, dx, in_x);
+    }
+
+    trove_target_part_edges(t);
+
+    if (q->shape == TROVE_BOX) {
+        dy = in_y * TROVE_DEGREES;
+
+        box.min_y = trove_key_min(q->y - dy + slack) + 1;
+        box.max_y = trove_key_max(q->y + dy - slack) - 1;
+
+        t->part[0].inner.min_y = t->part[1].inner.min_y = box.min_y;
+        t->part[0].inner.max_y = t->part[1].inner.max_y = box.max_y;
+    }
+}
+
+
+static void
+trove_target_part(trove_target_t *t, const trove_box_t *rows, double x,
+    double dx, double in_x)
+{
+    double        min, max;
+    trove_part_t  *part;
+
+    part = &t->part[t->nparts++];
+    dx = dx > 180 ? 180 : dx;
+
+    min = x - dx < -180 ? -180 : x - dx;
+    max = x + dx > 180 ? 180 : x + dx;
+
+    part->x = x;
+    part->box = *rows;
+    part->box.min_x = trove_key_min(min);
+    part->box.max_x = trove_key_max(max);
+
+    trove_box_all(&part->inner);
+
+    if (in_x < 180) {
+        part->inner.min_x = trove_key_min(x - in_x) + 1;
+        part->inner.max_x = trove_key_max(x + in_x) - 1;
+    }
+}
+
+
+/* Where two parts meet opposite to the centre, one has the key of the edge. */
+
+static void
+trove_target_part_edges(trove_target_t *t)
+{
+    trove_box_t  *a, *b;
+
+    if (t->nparts < 2) {
+        return;
+    }
+
+    a = &t->part[0].box;
+    b = &t->part[1].box;
+
+    if (t->part[1].x < t->part[0].x) {
+        b->max_x = b->max_x < a->min_x ? b->max_x : a->min_x - 1;
+
+    } else {
+        b->min_x = b->min_x > a->max_x ? b->min_x : a->max_x + 1;
+    }
+}
+
+
+static uint32_t
+trove_target_terms(const double *reach, double angle)
+{
+    uint32_t  n;
+
+    for (n = 1; angle > reach[n - 1]; n++) { /* void */ }
+
+    return n;
+}

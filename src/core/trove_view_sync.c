@@ -1,0 +1,350 @@
+/*
+ * Changes to a view.
+ */
+
+#include "trove_view_data.h"
+
+
+#define TROVE_SYNC_SLOTS  256
+
+
+static trove_rc_t trove_view_apply(trove_view_t *v, uint32_t slot);
+static int trove_view_renew(trove_view_t *v, uint32_t number,
+    const trove_row_t *row, uint32_t leaf);
+static void trove_view_renew_patch(trove_view_t *v, uint32_t i,
+    const trove_row_t *row);
+static int trove_view_append(trove_view_t *v, uint32_t leaf,
+    const trove_row_t *row, uint32_t *number);
+static trove_patch_t *trove_view_patch(trove_view_t *v, uint32_t leaf);
+static void trove_view_erase(trove_view_t *v, uint32_t number);
+static uint32_t trove_view_leaf(const trove_view_t *v,
+    const trove_row_t *row);
+
+
+trove_rc_t
+trove_view_sync(trove_view_t *v, uint32_t max)
+{
+    uint32_t    i, n, slots[TROVE_SYNC_SLOTS];
+    trove_rc_t  rc;
+
+    while (max) {
+        n = max < TROVE_SYNC_SLOTS ? max : TROVE_SYNC_SLOTS;
+
+        rc = trove_ledger_changes(v->ledger, v->version, slots, n, &n);
+
+        if (rc != TROVE_OK) {
+            return rc;
+        }
+
+        if (n == 0) {
+            return TROVE_OK;
+        }
+
+        for (i = 0; i < n; i++) {
+            rc = trove_view_apply(v, slots[i]);
+
+            if (rc != TROVE_OK) {
+                return rc;
+            }
+
+            v->version++;
+        }
+
+        max -= n;
+    }
+
+    return v->version < trove_ledger_version(v->ledger) ? TROVE_AGAIN
+                                                        : TROVE_OK;
+}
+
+
+/* Takes over what the slot holds by now. */
+
+static trove_rc_t
+trove_view_apply(trove_view_t *v, uint32_t slot)
+{
+    trove_rc_t      rc;
+    trove_row_t     row;
+    trove_reward_t  reward;
+
+    rc = trove_ledger_row(v->ledger, slot, &reward);
+
+    if (rc == TROVE_OK && trove_view_row(&reward, &row)) {
+        return trove_view_put(v, slot, &row);
+    }
+
+    if (rc == TROVE_BUSY) {
+        return rc;
+    }
+
+    return trove_view_put(v, slot, NULL);
+}
+
+
+int
+trove_view_row(const trove_reward_t *r, trove_row_t *row)
+{
+    row->x = trove_order(r->x);
+    row->y = trove_order(r->y);
+    row->level = trove_order(r->level);
+    row->starts = trove_second(r->starts);
+
+    /* the last second; 0, which is no end, becomes the last of all */
+
+    row->ends = trove_second(r->expires - 1);
+
+    row->id = r->id;
+    row->value = r->value;
+
+    return r->id != 0 && r->stock > r->taken;
+}
+
+
+trove_rc_t
+trove_view_put(trove_view_t *v, uint32_t slot, const trove_row_t *row)
+{
+    uint32_t  place, number, leaf;
+
+    if (slot >= v->slots) {
+        return TROVE_OK;
+    }
+
+    v->seen = v->seen > slot ? v->seen : slot + 1;
+    place = v->place[slot];
+
+    if (row == NULL) {
+
+        if (place) {
+            trove_view_erase(v, place - 1);
+            v->place[slot] = 0;
+        }
+
+        return TROVE_OK;
+    }
+
+    leaf = trove_view_leaf(v, row);
+
+    if (place && trove_view_renew(v, place - 1, row, leaf)) {
+        return TROVE_OK;
+    }
+
+    if (!trove_view_append(v, leaf, row, &number)) {
+        return TROVE_FULL;
+    }
+
+    if (place) {
+        trove_view_erase(v, place - 1);
+    }
+
+    v->place[slot] = number + 1;
+
+    return TROVE_OK;
+}
+
+
+/* Writes over a row if it lies where it can stay. */
+
+static int
+trove_view_renew(trove_view_t *v, uint32_t number, const trove_row_t *row,
+    uint32_t leaf)
+{
+    uint32_t      i, block;
+    trove_box_t   box;
+    trove_gate_t  gate;
+
+    if (number >= trove_view_base(v)) {
+        i = number - trove_view_base(v);
+
+        if (v->patch[i / TROVE_BLOCK].leaf != leaf) {
+            return 0;
+        }
+
+        trove_view_renew_patch(v, i, row);
+
+        return 1;
+    }
+
+    block = number / TROVE_BLOCK;
+    leaf = block / TROVE_LEAF;
+
+    if (!trove_leaf_holds(&v->leaves[leaf], block % TROVE_LEAF,
+                          trove_unorder(row->x), trove_unorder(row->y)))
+    {
+        return 0;
+    }
+
+    trove_rows_set(&v->rows[0], number, row);
+
+    box = trove_row_box(row);
+    gate = trove_row_gate(row);
+
+    trove_gate_join(&v->gates[block], &gate);
+    trove_gate_join(&v->leaves[leaf].gate, &gate);
+    trove_view_widen(v, leaf, &box);
+
+    return 1;
+}
+
+
+static void
+trove_view_renew_patch(trove_view_t *v, uint32_t i, const trove_row_t *row)
+{
+    trove_box_t     box;
+    trove_gate_t    gate;
+    trove_patch_t  *p;
+
+    trove_rows_set(&v->rows[1], i, row);
+
+    p = &v->patch[i / TROVE_BLOCK];
+    box = trove_row_box(row);
+    gate = trove_row_gate(row);
+
+    trove_box_join(&p->box, &box);
+    trove_gate_join(&p->gate, &gate);
+    trove_view_widen(v, p->leaf, &box);
+}
+
+
+static int
+trove_view_append(trove_view_t *v, uint32_t leaf, const trove_row_t *row,
+    uint32_t *number)
+{
+    uint32_t        i;
+    trove_patch_t  *p;
+
+    p = trove_view_patch(v, leaf);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    i = (uint32_t) (p - v->patch) * TROVE_BLOCK + p->n++;
+
+    trove_view_renew_patch(v, i, row);
+
+    v->live++;
+    *number = trove_view_base(v) + i;
+
+    return 1;
+}
+
+
+/* A patch of the leaf that has room, NULL if there is none to be had. */
+
+static trove_patch_t *
+trove_view_patch(trove_view_t *v, uint32_t leaf)
+{
+    uint32_t        i, *chain;
+    trove_patch_t  *p;
+
+    chain = &v->leaves[leaf].chain;
+
+    if (*chain) {
+        p = &v->patch[*chain - 1];
+
+        if (p->n < TROVE_BLOCK) {
+            return p;
+        }
+    }
+
+    if (v->patches == v->max_patches) {
+        return NULL;
+    }
+
+    p = &v->patch[v->patches];
+
+    for (i = 0; i < TROVE_BLOCK; i++) {
+        trove_rows_clear(&v->rows[1], v->patches * TROVE_BLOCK + i);
+    }
+
+    trove_box_none(&p->box);
+    trove_gate_open(&p->gate);
+    p->next = *chain;
+    p->leaf = leaf;
+    p->n = 0;
+
+    *chain = ++v->patches;
+
+    return p;
+}
+
+
+static void
+trove_view_erase(trove_view_t *v, uint32_t number)
+{
+    uint32_t             i;
+    const trove_rows_t  *rows;
+
+    rows = trove_view_rows(v, number, &i);
+    trove_rows_clear(rows, i);
+
+    v->tombs++;
+    v->live--;
+}
+
+
+void
+trove_view_widen(trove_view_t *v, uint32_t leaf, const trove_box_t *box)
+{
+    uint32_t         level, lane, node;
+    trove_box_t      held;
+    trove_bounds_t  *bounds;
+
+    node = leaf;
+
+    for (level = 1; level < v->nlevels; level++) {
+        lane = node % TROVE_BOUNDS;
+        node = node / TROVE_BOUNDS;
+        bounds = &v->levels[level][node];
+
+        held = trove_bounds_get(bounds, lane);
+
+        if (trove_box_holds(&held, box)) {
+            return;
+        }
+
+        trove_box_join(&held, box);
+        trove_bounds_set(bounds, lane, &held);
+    }
+}
+
+
+int
+trove_leaf_holds(const trove_leaf_t *leaf, uint32_t lane, double x, double y)
+{
+    uint32_t  at_x, at_y;
+
+    /* all that is below is share 0, as is all if there are no steps */
+
+    if (x < leaf->x || (leaf->step_x == 0 && x > leaf->x)
+        || y < leaf->y || (leaf->step_y == 0 && y > leaf->y))
+    {
+        return 0;
+    }
+
+    at_x = trove_share(x, leaf->x, leaf->step_x, TROVE_SHARE_NONE);
+    at_y = trove_share(y, leaf->y, leaf->step_y, TROVE_SHARE_NONE);
+
+    return at_x >= leaf->min_x[lane] && at_x <= leaf->max_x[lane]
+           && at_y >= leaf->min_y[lane] && at_y <= leaf->max_y[lane];
+}
+
+
+/* The leaf whose stretch of the curve the row falls in. */
+
+static uint32_t
+trove_view_leaf(const trove_view_t *v, const trove_row_t *row)
+{
+    uint32_t  place, lo, n, half;
+
+    place = trove_curve_place(&v->curve, row->x, row->y);
+
+    lo = 0;
+
+    for (n = v->nodes[0]; n > 1; n -= half) {
+        half = n / 2;
+        lo += v->first[lo + half] <= place ? half : 0;
+    }
+
+    return lo;
+}
