@@ -83,10 +83,12 @@ ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
         }
 
         if (h[i].key.len == sizeof("Content-Encoding") - 1
-            && ngx_strcasecmp(h[i].lowcase_key, (u_char *) "content-encoding")
+            && ngx_strncmp(h[i].lowcase_key, "content-encoding",
+                           sizeof("Content-Encoding") - 1)
                == 0
             && !(h[i].value.len == sizeof("identity") - 1
-                 && ngx_strcasecmp(h[i].value.data, (u_char *) "identity")
+                 && ngx_strncasecmp(h[i].value.data, (u_char *) "identity",
+                                    sizeof("identity") - 1)
                     == 0))
         {
             return ngx_http_trove_problem(r, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
