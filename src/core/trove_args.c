@@ -30,6 +30,10 @@ trove_args_parse(trove_arena_t *arena, const unsigned char *args, size_t len,
     f->seen = 0;
     f->detail[0] = '\0';
 
+    if (len == 0) {
+        return TROVE_OK;                /* "args" may be NULL then */
+    }
+
     next = 0;
     last = args + len;
 
