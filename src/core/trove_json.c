@@ -82,6 +82,8 @@ static void trove_json_ready(trove_json_t *json);
 static trove_rc_t trove_json_failure(trove_json_t *json, yajl_status status);
 static trove_rc_t trove_json_error(trove_fields_t *f, const char *text,
     size_t len, size_t at);
+static trove_rc_t trove_json_say(trove_fields_t *f, const char *subject,
+    const char *text, size_t len, size_t at);
 
 static int trove_json_null(void *ctx);
 static int trove_json_boolean(void *ctx, int flag);
@@ -396,8 +398,9 @@ trove_json_ready(trove_json_t *json)
 static trove_rc_t
 trove_json_failure(trove_json_t *json, yajl_status status)
 {
-    char    *text, *p;
-    size_t   at, len;
+    char        *text, *p;
+    size_t       at, len;
+    const char  *subject;
 
     if (status == yajl_status_client_canceled) {
         return TROVE_INVALID;
@@ -408,6 +411,10 @@ trove_json_failure(trove_json_t *json, yajl_status status)
     if (status == yajl_status_ok) {
         return trove_json_error(json->f, "it ends too early", 17, at);
     }
+
+    /* what cannot be read may be the value of a field: NaN, say */
+
+    subject = json->field ? json->field->name : "not a JSON object";
 
     /* "lexical error: invalid char in json text.\n" */
 
@@ -421,7 +428,7 @@ trove_json_failure(trove_json_t *json, yajl_status status)
         len--;
     }
 
-    trove_json_error(json->f, p, len, at);
+    trove_json_say(json->f, subject, p, len, at);
 
     yajl_free_error(json->yajl, (unsigned char *) text);
 
@@ -434,11 +441,20 @@ trove_json_failure(trove_json_t *json, yajl_status status)
 static trove_rc_t
 trove_json_error(trove_fields_t *f, const char *text, size_t len, size_t at)
 {
+    return trove_json_say(f, "not a JSON object", text, len, at);
+}
+
+
+static trove_rc_t
+trove_json_say(trove_fields_t *f, const char *subject, const char *text,
+    size_t len, size_t at)
+{
     trove_writer_t  w;
 
     trove_writer_init(&w, f->detail, sizeof(f->detail) - 1);
 
-    trove_write_lit(&w, "not a JSON object: ");
+    trove_write_text(&w, subject);
+    trove_write_lit(&w, ": ");
     trove_write(&w, text, len);
 
     if (at) {
