@@ -242,7 +242,7 @@ sub body {
 
         for ( ;; ) {
             my $line = $self->take(qr/\r\n/);
-            my $n = defined $line ? hex $line : undef;
+            my $n = defined $line ? hex $line =~ s/\W.*//sr : undef;
             my $chunk = defined $n ? $self->take_bytes($n + 2) : undef;
 
             if (!defined $chunk) {
