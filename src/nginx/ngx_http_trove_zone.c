@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_trove_zone_attach(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
 static ngx_int_t ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
+static ngx_int_t ngx_http_trove_zone_arena(ngx_http_trove_t *trove,
+    ngx_http_trove_t *old);
 static ngx_int_t ngx_http_trove_zone_afford(ngx_http_trove_t *trove);
 static ngx_shm_zone_t *ngx_http_trove_zone_old(ngx_shm_zone_t *zone);
 static void ngx_http_trove_zone_cleanup(void *data);
@@ -114,7 +116,9 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    if (ngx_http_trove_zone_eventfd(trove, old) != NGX_OK) {
+    if (ngx_http_trove_zone_eventfd(trove, old) != NGX_OK
+        || ngx_http_trove_zone_arena(trove, old) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -238,6 +242,41 @@ ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove, ngx_http_trove_t *old)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Tries whether a worker could have its arena, for a worker that cannot start
+ * leaves a server that does not serve.
+ */
+
+static ngx_int_t
+ngx_http_trove_zone_arena(ngx_http_trove_t *trove, ngx_http_trove_t *old)
+{
+    trove_rc_t       rc;
+    trove_mapping_t  arena;
+
+    if (ngx_test_config
+        || (old && old->arena == trove->arena
+            && old->large_pages == trove->large_pages))
+    {
+        return NGX_OK;
+    }
+
+    rc = trove_memory_map(&arena, trove->arena, trove->arena,
+                          trove->large_pages);
+
+    if (rc == TROVE_OK) {
+        trove_memory_unmap(&arena);
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
+                  "the %uz bytes of the arena of trove \"%V\" are not to be "
+                  "had%s", trove->arena, &trove->name,
+                  rc == TROVE_NOPAGES ? " from large pages" : "");
+
+    return NGX_ERROR;
 }
 
 
