@@ -14,7 +14,8 @@
 #define TROVE_STATS_ALLOC         "trove_allocator_info"
 #define TROVE_STATS_ALLOC_HELP    "The allocator it was built with."
 
-#define TROVE_STATS_LINE          256     /* a line but for names of troves  */
+#define TROVE_STATS_HELP          256     /* bytes of a line of help, most   */
+#define TROVE_STATS_LINE          160     /* of another, names of troves not */
 #define TROVE_STATS_ESCAPED       6       /* bytes of an escaped one, most   */
 
 
@@ -64,9 +65,13 @@ static void trove_stats_table_figures(trove_writer_t *w,
     const char *labels);
 
 
+/* "# HELP" and "# TYPE"; "trove", "endpoint", "le" and a number */
+
 #define TROVE_STATS_FITS(family, labels, help)                               \
-    _Static_assert(sizeof(family) + sizeof(labels) + sizeof(help)            \
-                   < TROVE_STATS_LINE - 100, "TROVE_STATS_LINE");
+    _Static_assert(sizeof(family) + sizeof(help) < TROVE_STATS_HELP - 30,    \
+                   "TROVE_STATS_HELP");                                      \
+    _Static_assert(sizeof(family) + sizeof(labels) < TROVE_STATS_LINE - 90,  \
+                   "TROVE_STATS_LINE");
 
 #define TROVE_STATS_FIGURE_FITS(KIND, field, family, labels, help)           \
     TROVE_STATS_FITS(family, labels, help)
@@ -84,18 +89,25 @@ size_t
 trove_stats_text_max(const trove_stats_info_t *info,
     const trove_stats_trove_t *troves, uint32_t n)
 {
-    size_t    size, lines, series;
+    size_t    size, series, processes;
     uint32_t  i;
 
-    /* of each family two lines about it */
+    processes = 0;
 
-    lines = 2 * (TROVE_STATS_FIGURES + TROVE_STATS_ENDPOINT_FIGURES
-                 + TROVE_STATS_HISTOGRAMS + 5) + 3;
+    for (i = 0; i < TROVE_STATS_FIGURES; i++) {
+        processes += (trove_stats_list[i].kind == TROVE_STATS_PROCESS);
+    }
+
+    /* of each family two lines about it */
 
     size = strlen(info->version) + strlen(info->nginx) + strlen(info->simd)
            + strlen(info->allocator) + strlen(info->allocator_version);
 
-    size = lines * TROVE_STATS_LINE + size * TROVE_STATS_ESCAPED;
+    size = size * TROVE_STATS_ESCAPED
+           + 2 * TROVE_STATS_HELP
+             * (TROVE_STATS_FIGURES + TROVE_STATS_ENDPOINT_FIGURES
+                + TROVE_STATS_HISTOGRAMS + 5)
+           + 3 * TROVE_STATS_LINE;
 
     /* a histogram has its bounds, infinity, sum and count */
 
@@ -109,8 +121,7 @@ trove_stats_text_max(const trove_stats_info_t *info,
                           + troves[i].name.len * TROVE_STATS_ESCAPED)
                 + strlen(troves[i].simd) * TROVE_STATS_ESCAPED;
 
-        size += troves[i].total->nworkers * TROVE_STATS_FIGURES
-                * TROVE_STATS_LINE;
+        size += troves[i].total->nworkers * processes * TROVE_STATS_LINE;
     }
 
     return size;
