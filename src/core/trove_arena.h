@@ -99,8 +99,10 @@ trove_arena_size(const trove_arena_t *a)
 }
 
 
+/* Takes back what was given out since a->pos was "pos". */
+
 static inline void
-trove_arena_reset(trove_arena_t *a)
+trove_arena_rewind(trove_arena_t *a, unsigned char *pos)
 {
     size_t  used;
 
@@ -110,7 +112,15 @@ trove_arena_reset(trove_arena_t *a)
         a->peak = used;
     }
 
-    a->pos = a->start;
+    a->pos = pos;
+}
+
+
+static inline void
+trove_arena_reset(trove_arena_t *a)
+{
+    trove_arena_rewind(a, a->start);
+
     a->resets++;
 }
 

@@ -204,6 +204,9 @@ ngx_int_t ngx_http_trove_answer(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_trove_problem(ngx_http_request_t *r, ngx_uint_t status,
     const char *detail);
 
+/* The arena has refused a request or a line: counts it, returns what to say. */
+const char *ngx_http_trove_exhausted(ngx_http_trove_ctx_t *ctx);
+
 /* Sends the header of an answer of unknown length. */
 ngx_int_t ngx_http_trove_header(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, off_t length);

@@ -119,7 +119,7 @@ ngx_http_trove_args(ngx_http_request_t *r, const trove_field_t *fields,
 
     if (trc == TROVE_NOMEM) {
         *rc = ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                     "the arena of this epoch is used up");
+                                     ngx_http_trove_exhausted(ctx));
         return NGX_DONE;
     }
 
@@ -262,6 +262,15 @@ ngx_http_trove_problem(ngx_http_request_t *r, ngx_uint_t status,
     trove_write_lit(&w, "}");
 
     return ngx_http_trove_answer(r, status, "application/problem+json", &w);
+}
+
+
+const char *
+ngx_http_trove_exhausted(ngx_http_trove_ctx_t *ctx)
+{
+    trove_stats_add(ctx->worker->stats, arena_exhausted, 1);
+
+    return "the arena of this epoch is used up";
 }
 
 

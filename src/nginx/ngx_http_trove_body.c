@@ -565,10 +565,13 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch, trove_json_t *json, ngx_buf_t *b,
     ngx_uint_t final)
 {
-    ngx_int_t             rc;
-    trove_rc_t            trc;
-    trove_slice_t         line;
-    const unsigned char  *pos, *last;
+    ngx_int_t              rc;
+    trove_rc_t             trc;
+    trove_slice_t          line;
+    const unsigned char   *pos, *last;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
     pos = b ? b->pos : NULL;
     last = b ? b->last : NULL;
@@ -597,8 +600,7 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
 
         } else if (json == NULL) {
             batch->ops->refuse(r, batch->lines.line,
-                               "the arena of this epoch is used up",
-                               &batch->writer);
+                               ngx_http_trove_exhausted(ctx), &batch->writer);
 
         } else {
             batch->ops->line(r, json, &line, batch->lines.line,

@@ -193,7 +193,7 @@ ngx_http_trove_poll_object(ngx_http_request_t *r, trove_slice_t *object)
 
     if (rc == TROVE_NOMEM) {
         return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      "the arena of this epoch is used up");
+                                      ngx_http_trove_exhausted(ctx));
     }
 
     if (rc != TROVE_OK) {
@@ -225,7 +225,7 @@ ngx_http_trove_poll_answer(ngx_http_request_t *r, ngx_http_trove_poll_t *poll,
 
     if (ngx_http_trove_poll_run(ctx, &q, &a) != NGX_OK) {
         return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      "the arena of this epoch is used up");
+                                      ngx_http_trove_exhausted(ctx));
     }
 
     ctx->found = a.found;
@@ -360,6 +360,7 @@ static void
 ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out)
 {
+    u_char                 *mark;
     trove_rc_t              rc;
     const char             *error;
     trove_query_t           q;
@@ -381,11 +382,13 @@ ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
                                           &q);
     }
 
+    mark = ctx->worker->arena.pos;
+
     if (rc == TROVE_NOMEM
         || (error == NULL
             && ngx_http_trove_poll_run(ctx, &q, &a) != NGX_OK))
     {
-        error = "the arena of this epoch is used up";
+        error = ngx_http_trove_exhausted(ctx);
     }
 
     if (error) {
@@ -399,6 +402,10 @@ ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
 
     ngx_http_trove_poll_write(out, ctx->version, &a, poll.detail);
     trove_write_lit(out, "\n");
+
+    /* the next line's hits take the place of this one's */
+
+    trove_arena_rewind(&ctx->worker->arena, mark);
 
     trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_POLL, lines_ok,
                              1);

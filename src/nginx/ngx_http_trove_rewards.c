@@ -6,7 +6,6 @@
 
 #define NGX_HTTP_TROVE_ERRORS_MAX   20      /* told in the answer to a batch */
 #define NGX_HTTP_TROVE_BUSY_TEXT    "the ledger is held by another process"
-#define NGX_HTTP_TROVE_ARENA_TEXT   "the arena of this epoch is used up"
 
 
 /* the order of ngx_http_trove_reward_fields */
@@ -418,7 +417,7 @@ ngx_http_trove_put_error(ngx_http_request_t *r, trove_rc_t rc,
     case TROVE_NOMEM:
         trove_stats_add(stats, rewards_rejected, 1);
         *status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        return NGX_HTTP_TROVE_ARENA_TEXT;
+        return ngx_http_trove_exhausted(ctx);
 
     default:
         trove_stats_add(stats, rewards_rejected, 1);
