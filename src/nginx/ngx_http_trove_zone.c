@@ -212,6 +212,14 @@ ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
 
     trove->stats = p + size;
 
+    if (trove_stats_attach(trove->stats) != TROVE_OK) {
+        ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
+                      "the statistics of trove \"%V\" are laid out by another "
+                      "version of the module: export its rewards and restart",
+                      &trove->name);
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 
