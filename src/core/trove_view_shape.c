@@ -4,6 +4,7 @@
  * that select, or inwards, for those that decide.
  */
 
+#include <float.h>
 #include <math.h>
 
 #include "trove_view_data.h"
@@ -29,9 +30,13 @@
 /* Of an angle: 6e-14 degrees from turning a longitude by 360, in radians. */
 #define TROVE_TURN_ERROR   2e-15
 
-/* Degrees and shares of them that boxes are widened by: about 1 mm. */
+/*
+ * Degrees and shares of them that boxes are widened by: about 1 mm; and on the
+ * far half of the earth, where the last bit of a key stands for more, 1 m.
+ */
 #define TROVE_SLACK        1e-8
 #define TROVE_SLACK_SHARE  1e-9
+#define TROVE_SLACK_FAR    1e-5
 
 
 static void trove_target_reach(trove_part_t *part);
@@ -149,8 +154,12 @@ trove_target_plane(trove_target_t *t, const trove_query_t *q)
     double        dx, dy, mx, my, ex, ey;
     trove_part_t  *part;
 
-    dx = q->r;
-    dy = q->r;
+    t->key = trove_space_radius_key(TROVE_PLANE, q->r);
+
+    /* what has no finite key has none that is larger than any other's */
+
+    dx = t->key <= DBL_MAX ? q->r : INFINITY;
+    dy = dx;
     mx = TROVE_PLANE_LEAST;
 
     if (q->shape == TROVE_BOX) {
@@ -180,7 +189,6 @@ trove_target_plane(trove_target_t *t, const trove_query_t *q)
         part->inner.max_y = trove_key_max(q->y + dy - my) - 1;
     }
 
-    t->key = trove_space_radius_key(TROVE_PLANE, q->r);
     t->unit = dx > dy ? dx : dy;
     t->exact = !(t->unit > 1e-140 && t->unit < 1e140);
 
@@ -322,7 +330,7 @@ trove_target_bands(trove_target_t *t, const trove_query_t *q, double dx,
     dx = dx * TROVE_DEGREES * (1 + TROVE_SLACK_SHARE) + TROVE_SLACK;
     dy = dy * TROVE_DEGREES;
     in_x = in_x * TROVE_DEGREES * (1 - TROVE_SLACK_SHARE) - TROVE_SLACK;
-    slack = dy * TROVE_SLACK_SHARE + TROVE_SLACK;
+    slack = dy * TROVE_SLACK_SHARE + (dy > 90 ? TROVE_SLACK_FAR : TROVE_SLACK);
 
     box.min_y = trove_key_min(q->y - dy - slack);
     box.max_y = trove_key_max(q->y + dy + slack);

@@ -11,6 +11,8 @@
 static trove_rc_t trove_view_apply(trove_view_t *v, uint32_t slot);
 static int trove_view_renew(trove_view_t *v, uint32_t number,
     const trove_row_t *row, uint32_t leaf);
+static int trove_view_stays(const trove_view_t *v, uint32_t number,
+    const trove_row_t *row);
 static void trove_view_renew_patch(trove_view_t *v, uint32_t i,
     const trove_row_t *row);
 static int trove_view_append(trove_view_t *v, uint32_t leaf,
@@ -167,9 +169,7 @@ trove_view_renew(trove_view_t *v, uint32_t number, const trove_row_t *row,
     block = number / TROVE_BLOCK;
     leaf = block / TROVE_LEAF;
 
-    if (!trove_leaf_holds(&v->leaves[leaf], block % TROVE_LEAF,
-                          trove_unorder(row->x), trove_unorder(row->y)))
-    {
+    if (!trove_view_stays(v, number, row)) {
         return 0;
     }
 
@@ -183,6 +183,34 @@ trove_view_renew(trove_view_t *v, uint32_t number, const trove_row_t *row,
     trove_view_widen(v, leaf, &box);
 
     return 1;
+}
+
+
+/*
+ * Whether a row of the base is still one of its block: it has not moved, or
+ * not out of it.  A leaf without steps holds all, which is no reason to stay.
+ */
+
+static int
+trove_view_stays(const trove_view_t *v, uint32_t number,
+    const trove_row_t *row)
+{
+    uint32_t             block;
+    trove_row_t          old;
+    const trove_leaf_t  *leaf;
+
+    trove_rows_get(&v->rows[0], number, &old);
+
+    if (row->x == old.x && row->y == old.y) {
+        return 1;
+    }
+
+    block = number / TROVE_BLOCK;
+    leaf = &v->leaves[block / TROVE_LEAF];
+
+    return leaf->step_x > 0 && leaf->step_y > 0
+           && trove_leaf_holds(leaf, block % TROVE_LEAF,
+                               trove_unorder(row->x), trove_unorder(row->y));
 }
 
 
@@ -314,18 +342,13 @@ trove_leaf_holds(const trove_leaf_t *leaf, uint32_t lane, double x, double y)
 {
     uint32_t  at_x, at_y;
 
-    /* all that is below is share 0, as is all if there are no steps */
-
-    if (x < leaf->x || (leaf->step_x == 0 && x > leaf->x)
-        || y < leaf->y || (leaf->step_y == 0 && y > leaf->y))
-    {
-        return 0;
-    }
-
     at_x = trove_share(x, leaf->x, leaf->step_x, TROVE_SHARE_NONE);
     at_y = trove_share(y, leaf->y, leaf->step_y, TROVE_SHARE_NONE);
 
-    return at_x >= leaf->min_x[lane] && at_x <= leaf->max_x[lane]
+    /* all that is below the origin is share 0 */
+
+    return x >= leaf->x && y >= leaf->y
+           && at_x >= leaf->min_x[lane] && at_x <= leaf->max_x[lane]
            && at_y >= leaf->min_y[lane] && at_y <= leaf->max_y[lane];
 }
 
