@@ -223,6 +223,9 @@ ngx_int_t ngx_http_trove_args(ngx_http_request_t *r,
 /* Puts the request's time and code on record, once. */
 void ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status);
 
+/* Has a request recorded that ends before its answer does. */
+ngx_int_t ngx_http_trove_watch(ngx_http_request_t *r);
+
 
 /* ngx_http_trove_body.c */
 

@@ -5,6 +5,7 @@
 #define NGX_HTTP_TROVE_RETRY_AFTER  "1"     /* seconds, after a 503 */
 
 
+static void ngx_http_trove_cleanup(void *data);
 static ngx_int_t ngx_http_trove_add_header(ngx_http_request_t *r,
     const char *name, const char *value);
 static const char *ngx_http_trove_title(ngx_uint_t status);
@@ -291,6 +292,42 @@ ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status)
     if (ctx->worker) {
         trove_stats_request(ctx->worker->stats, ctx->endpoint, status,
                             ctx->spent);
+    }
+}
+
+
+ngx_int_t
+ngx_http_trove_watch(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t  *cln;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_trove_cleanup;
+    cln->data = r;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_cleanup(void *data)
+{
+    ngx_http_request_t    *r = data;
+
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ctx && !ctx->recorded) {
+        ctx->started = trove_clock_ns();
+
+        ngx_http_trove_record(r, r->connection->timedout
+                                 ? NGX_HTTP_REQUEST_TIME_OUT
+                                 : NGX_HTTP_CLIENT_CLOSED_REQUEST);
     }
 }
 

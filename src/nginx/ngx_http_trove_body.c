@@ -31,7 +31,6 @@ struct ngx_http_trove_batch_s {
 
 static ngx_int_t ngx_http_trove_await(ngx_http_request_t *r,
     ngx_http_client_body_handler_pt handler);
-static void ngx_http_trove_cleanup(void *data);
 
 static void ngx_http_trove_object_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_gather(ngx_http_request_t *r,
@@ -124,16 +123,11 @@ ngx_http_trove_await(ngx_http_request_t *r,
     ngx_http_client_body_handler_pt handler)
 {
     ngx_int_t              rc;
-    ngx_http_cleanup_t    *cln;
     ngx_http_trove_ctx_t  *ctx;
 
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
+    if (ngx_http_trove_watch(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    cln->handler = ngx_http_trove_cleanup;
-    cln->data = r;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     ctx->spent = trove_clock_ns() - ctx->started;
@@ -142,27 +136,6 @@ ngx_http_trove_await(ngx_http_request_t *r,
     rc = ngx_http_read_client_request_body(r, handler);
 
     return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
-}
-
-
-/* The request ends without an answer of ours. */
-
-static void
-ngx_http_trove_cleanup(void *data)
-{
-    ngx_http_request_t    *r = data;
-
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    if (ctx && !ctx->recorded) {
-        ctx->started = trove_clock_ns();
-
-        ngx_http_trove_record(r, r->connection->timedout
-                                 ? NGX_HTTP_REQUEST_TIME_OUT
-                                 : NGX_HTTP_CLIENT_CLOSED_REQUEST);
-    }
 }
 
 

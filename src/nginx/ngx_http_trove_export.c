@@ -35,6 +35,10 @@ ngx_http_trove_export(ngx_http_request_t *r)
     ngx_http_trove_ctx_t     *ctx;
     ngx_http_trove_export_t  *ex;
 
+    if (ngx_http_trove_watch(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = ngx_http_trove_header(r, NGX_HTTP_OK, "application/x-ndjson", -1);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
@@ -89,7 +93,10 @@ ngx_http_trove_export_event(ngx_http_request_t *r)
         return;
     }
 
-    ngx_http_trove_record(r, NGX_HTTP_OK);
+    if (rc == NGX_OK) {
+        ngx_http_trove_record(r, NGX_HTTP_OK);
+    }
+
     ngx_http_finalize_request(r, rc);
 }
 
