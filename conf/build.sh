@@ -66,7 +66,7 @@ need() {
 install_quietly() (
     policy=/usr/sbin/policy-rc.d
     apt="env DEBIAN_FRONTEND=noninteractive apt-get -y"
-    apt="$apt --no-install-recommends"
+    apt="$apt --no-install-recommends -o DPkg::Lock::Timeout=300"
 
     if [ ! -e $policy ]; then
         trap 'as_root rm -f $policy' EXIT
