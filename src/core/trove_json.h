@@ -62,7 +62,8 @@ trove_json_t *trove_json_open(trove_arena_t *arena,
 /*
  * Decodes the one object that "buf" holds into "out"; fields that are not
  * there are left as they were.  Slices point into "buf" or the arena.
- * TROVE_OK, TROVE_INVALID, or TROVE_NOMEM when the arena is used up.
+ * TROVE_OK; TROVE_INVALID, when "out" may be set in part and the parser takes
+ * the next object all the same; or TROVE_NOMEM when the arena is used up.
  */
 trove_rc_t trove_json_parse(trove_json_t *json, const unsigned char *buf,
     size_t len, void *out, trove_fields_t *f);

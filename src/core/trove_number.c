@@ -29,14 +29,11 @@ typedef struct {
 } trove_number_t;
 
 
-static trove_rc_t trove_number_general(const unsigned char *p,
-    const unsigned char *last, double *d);
 static trove_rc_t trove_number_integer(trove_number_t *n);
 static trove_rc_t trove_number_fraction(trove_number_t *n);
 static trove_rc_t trove_number_exponent(trove_number_t *n);
 static size_t trove_number_run(trove_number_t *n);
 static double trove_number_value(const trove_number_t *n);
-static double trove_number_divide(uint64_t m, uint32_t k);
 static double trove_number_slow(const trove_number_t *n);
 
 
@@ -56,59 +53,6 @@ const double  trove_number_pow10[TROVE_NUMBER_POW10 + 1] = {
 
 
 trove_rc_t
-trove_number_parse(const unsigned char *p, size_t len, double *d)
-{
-    size_t                integer, point, fraction;
-    double                value;
-    uint64_t              m;
-    unsigned              negative;
-    const unsigned char  *start, *last;
-
-    last = p + len;
-    negative = (len && *p == '-');
-    start = p + negative;
-
-    m = 0;
-    point = 0;
-    fraction = 0;
-
-    for (p = start; p < last && *p >= '0' && *p <= '9'; p++) {
-        m = m * 10 + (*p - '0');
-    }
-
-    integer = p - start;
-
-    if (p < last && *p == '.') {
-
-        for (p++; p < last && *p >= '0' && *p <= '9'; p++) {
-            m = m * 10 + (*p - '0');
-        }
-
-        point = 1;
-        fraction = p - start - integer - 1;
-    }
-
-    /* with an exponent, more digits than "m" takes, or a flaw, once more */
-
-    if (trove_unlikely(p < last || integer == 0 || point > fraction
-                       || integer + fraction > 19
-                       || (integer > 1 && *start == '0')))
-    {
-        if (trove_number_general(start, last, &value) != TROVE_OK) {
-            return TROVE_INVALID;
-        }
-
-    } else {
-        value = fraction ? trove_number_decimal(m, fraction) : (double) m;
-    }
-
-    *d = negative ? -value : value;
-
-    return TROVE_OK;
-}
-
-
-static trove_rc_t
 trove_number_general(const unsigned char *p, const unsigned char *last,
     double *d)
 {
@@ -246,24 +190,13 @@ trove_number_value(const trove_number_t *n)
 }
 
 
-double
-trove_number_decimal(uint64_t m, uint32_t k)
-{
-    if (trove_likely(m <= (uint64_t) 1 << 53 && k <= TROVE_NUMBER_POW10)) {
-        return (double) m / trove_number_pow10[k];
-    }
-
-    return (m == 0) ? 0 : trove_number_divide(m, k);
-}
-
-
 /*
  * m / 10^k = (m << z << 64) / 5^k * 2^-(z + 64 + k), where the left side is
  * at least 2^127 and the divisor below 2^63: the quotient has 65 bits or
  * more, rounded to 53 by hand.  10^-27 is far from a subnormal number.
  */
 
-static double
+double
 trove_number_divide(uint64_t m, uint32_t k)
 {
     int                z, bits, shift;

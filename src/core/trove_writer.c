@@ -237,7 +237,11 @@ trove_writer_exact(double d, int k, trove_decimal_t *dec)
 }
 
 
-/* The rest of all doubles, slowly: 17 digits are always enough. */
+/*
+ * The rest of all doubles, slowly.  17 digits are always enough; a decimal of
+ * fewer than 15 shows among those of 15, with zeros at its end, unless the
+ * double is subnormal and less precise than that.
+ */
 
 static void
 trove_writer_any(double d, trove_decimal_t *dec)
@@ -246,7 +250,7 @@ trove_writer_any(double d, trove_decimal_t *dec)
     char            text[32], *p;
     uint64_t        n;
 
-    for (digits = 1; digits <= 17; digits++) {
+    for (digits = (d < DBL_MIN) ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*e", digits - 1, d);
 
         /* between the digits there is a point, or what the locale has there */
