@@ -30,6 +30,15 @@ HTTP
 SERVER
 
 my ($worker) = $t->workers;
+my $before;
+
+
+# what the worker has grown by since; AddressSanitizer keeps what was freed
+
+sub grown {
+    return 0 if ($ENV{TROVE_TEST_VARIANT} // '') eq 'sanitized';
+    return $t->resident($worker) - $before;
+}
 
 
 # an export that has begun, on a connection that takes little at once
@@ -70,12 +79,11 @@ cmp_ok(length rest(reader()), '>', 3e6, 'their export is large');
 
 # readers that do not read
 
-my $before = $t->resident($worker);
+$before = $t->resident($worker);
 my @readers = map { reader() } 1 .. 20;
 
 is($t->get('/rewards?id=77')->{json}{x}, 77, 'they stand in nobody\'s way');
-cmp_ok($t->resident($worker) - $before, '<', 20 * 200_000,
-       'each of them takes less than 200 KB');
+cmp_ok(grown(), '<', 20 * 200_000, 'each of them takes less than 200 KB');
 
 # writes meanwhile
 
@@ -126,7 +134,7 @@ for (1 .. 100) {
 }
 
 ok(wait_until { connections() == 0 }, 'a hundred times');
-cmp_ok($t->resident($worker) - $before, '<', 1_000_000, 'and leaves nothing');
+cmp_ok(grown(), '<', 1_000_000, 'and leaves nothing');
 
 # one that is too slow is not waited for
 

@@ -22,6 +22,7 @@ static void ngx_http_trove_sync(ngx_http_trove_worker_t *w, uint32_t max);
 static void ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now);
 static void ngx_http_trove_build(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_build_thread(void *data, ngx_log_t *log);
+static trove_rc_t ngx_http_trove_follow(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_build_done(ngx_event_t *ev);
 static void ngx_http_trove_swap(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_notify(ngx_http_trove_worker_t *w);
@@ -431,7 +432,8 @@ ngx_http_trove_build(ngx_http_trove_worker_t *w)
 
 /*
  * In the thread pool: touches nothing that the event loop uses meanwhile.
- * Gives a worn view back, which takes as long for a large one, or builds.
+ * Gives a worn view back, which takes as long for a large one, has one follow
+ * that was built and is not new enough, or builds.
  */
 
 static void
@@ -447,8 +449,17 @@ ngx_http_trove_build_thread(void *data, ngx_log_t *log)
     if (w->worn) {
         trove_view_destroy(w->worn);
         w->worn = NULL;
-        w->built = NULL;
         return;
+    }
+
+    if (w->built) {
+
+        if (ngx_http_trove_follow(w) == TROVE_OK) {
+            return;
+        }
+
+        trove_view_destroy(w->built);
+        w->built = NULL;
     }
 
     start = trove_clock_ns();
@@ -464,6 +475,21 @@ ngx_http_trove_build_thread(void *data, ngx_log_t *log)
 }
 
 
+/* Not TROVE_OK: it cannot be brought up to the ledger any more. */
+
+static trove_rc_t
+ngx_http_trove_follow(ngx_http_trove_worker_t *w)
+{
+    trove_rc_t  rc;
+
+    do {
+        rc = trove_view_sync(w->built, NGX_HTTP_TROVE_SYNC_MAX);
+    } while (rc == TROVE_AGAIN && !ngx_terminate);
+
+    return (rc == TROVE_FULL || rc == TROVE_BEHIND) ? rc : TROVE_OK;
+}
+
+
 static void
 ngx_http_trove_build_done(ngx_event_t *ev)
 {
@@ -473,7 +499,18 @@ ngx_http_trove_build_done(ngx_event_t *ev)
     w->building = 0;
 
     if (w->built) {
-        ngx_http_trove_swap(w);
+        (void) trove_view_sync(w->built, NGX_HTTP_TROVE_SYNC_MAX);
+
+        if (trove_view_version(w->built) >= trove_view_version(w->view)) {
+            ngx_http_trove_swap(w);
+
+        } else {
+
+            /* no poll may see less than one before: this view waits for it */
+
+            w->behind = 1;
+            ngx_http_trove_build(w);
+        }
 
     } else if (w->build_rc != TROVE_OK) {
         trove_stats_add(w->stats, view_build_failures, 1);
