@@ -54,7 +54,7 @@ my (@running, @failures, %ports);
 
 # A test that hangs is a test that fails, and leaves nothing behind
 
-$SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
+@SIG{qw(INT TERM HUP PIPE)} = (sub { exit 1 }) x 4;
 $SIG{ALRM} = sub { fault('the test takes too long'); exit 1 };
 alarm($ENV{TROVE_TEST_SECONDS} || 300);
 
@@ -301,7 +301,8 @@ sub spawn {
 
     if ($pid == 0) {
         alarm 0;
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP ALRM);
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE ALRM);
+        end_with_parent();
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', $out;
         open STDERR, '>&', \*STDOUT;
@@ -310,6 +311,18 @@ sub spawn {
     }
 
     return $pid;
+}
+
+
+# nginx gets a SIGTERM if the test is killed and cannot end it
+
+sub end_with_parent {
+    my $PR_SET_PDEATHSIG = 1;
+
+    eval {
+        require 'syscall.ph';
+        syscall(&SYS_prctl, $PR_SET_PDEATHSIG, POSIX::SIGTERM());
+    };
 }
 
 
@@ -806,7 +819,7 @@ sub end_workers {
     my $self = shift;
 
     for my $pid ($self->holders) {
-        next if wait_until { !alive($pid) } 5;
+        next if wait_until { !alive($pid) } 2;
         kill 'KILL', $pid;
         wait_until { !alive($pid) };
         fault("process $pid outlived its master") if !$self->{orphaned};
