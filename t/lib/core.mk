@@ -1,6 +1,6 @@
 # The core without nginx, and the programs of one folder over it:
 #
-#   make -f t/lib/core.mk ROOT=... OUT=... SOURCES="...c" CC=... OPT=... LIBS=...
+#   make -f t/lib/core.mk ROOT= OUT= SOURCES="...c" CC= OPT= LIBS=
 
 CFLAGS = -std=gnu11 -g -Wall -Wextra -Werror -Wundef -Wmissing-prototypes \
 	-Wno-unused-parameter -ffp-contract=off -D_GNU_SOURCE \
