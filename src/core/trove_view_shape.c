@@ -338,10 +338,12 @@ trove_target_bands(trove_target_t *t, const trove_query_t *q, double dx,
     t->nparts = 0;
     trove_target_part(t, &box, q->x, dx, in_x);
 
-    if (q->x + dx > 180) {
+    /* "dx" may reach over both ends: the other part lies behind the nearer */
+
+    if (q->x > 0 && q->x + dx > 180) {
         trove_target_part(t, &box, q->x - 360, dx, in_x);
 
-    } else if (q->x - dx < -180) {
+    } else if (q->x < 0 && q->x - dx < -180) {
         trove_target_part(t, &box, q->x + 360, dx, in_x);
     }
 
