@@ -407,12 +407,13 @@ ngx_http_trove_batch_run(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
 {
-    off_t                  before;
-    ngx_int_t              rc;
-    ngx_buf_t             *b;
-    ngx_chain_t           *cl;
-    trove_json_t          *json;
-    ngx_http_trove_ctx_t  *ctx;
+    off_t                      before;
+    ngx_int_t                  rc;
+    ngx_buf_t                 *b;
+    ngx_chain_t               *cl;
+    trove_json_t              *json;
+    ngx_http_trove_ctx_t      *ctx;
+    ngx_http_core_loc_conf_t  *clcf;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
@@ -454,8 +455,14 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
 
         if (r->request_length - before > NGX_HTTP_TROVE_TURN_SIZE) {
 
-            /* let the others in, the next turn comes at once */
+            /*
+             * let the others in, the next turn comes at once; without a timer
+             * a worker that shuts down would not wait for it
+             */
 
+            clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+            ngx_add_timer(r->connection->read, clcf->client_body_timeout);
             ngx_post_event(r->connection->read, &ngx_posted_next_events);
 
             return NGX_AGAIN;

@@ -20,6 +20,7 @@ static void ngx_http_trove_export_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_send(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_fill(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
+static ngx_int_t ngx_http_trove_export_next(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_wait(ngx_http_request_t *r);
 
 
@@ -133,8 +134,7 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
     last = ngx_http_trove_export_fill(r, ex);
 
     if (ex->buf->pos == ex->buf->last && !last) {
-        ngx_post_event(r->connection->write, &ngx_posted_next_events);
-        return NGX_AGAIN;
+        return ngx_http_trove_export_next(r);
     }
 
     out.buf = ex->buf;
@@ -173,9 +173,7 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
 
     /* a fast client must not keep the others waiting */
 
-    ngx_post_event(r->connection->write, &ngx_posted_next_events);
-
-    return NGX_AGAIN;
+    return ngx_http_trove_export_next(r);
 }
 
 
@@ -215,6 +213,25 @@ ngx_http_trove_export_fill(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
     b->last = w.pos;
 
     return ex->slot >= slots;
+}
+
+
+/*
+ * Goes on in the next turn of the event loop.  Without a timer a worker that
+ * shuts down would not wait for it.
+ */
+
+static ngx_int_t
+ngx_http_trove_export_next(ngx_http_request_t *r)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_add_timer(r->connection->write, clcf->send_timeout);
+    ngx_post_event(r->connection->write, &ngx_posted_next_events);
+
+    return NGX_AGAIN;
 }
 
 
