@@ -50,7 +50,7 @@ typedef struct {
     ngx_uint_t              defined;
 
     ngx_uint_t              rewards;        /* capacity                      */
-    size_t                  arena;
+    off_t                   arena;
     ngx_msec_t              epoch;
     ngx_uint_t              space;          /* trove_space_kind_t            */
     ngx_uint_t              simd;           /* trove_simd_kind_t             */
@@ -76,6 +76,7 @@ typedef struct {
 typedef struct {
     ngx_array_t             troves;         /* ngx_http_trove_t *            */
     ngx_thread_pool_t      *threads;
+    size_t                  taken;          /* by workers when they start    */
 } ngx_http_trove_main_conf_t;
 
 

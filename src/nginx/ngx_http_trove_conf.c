@@ -403,7 +403,7 @@ static void
 ngx_http_trove_set_unset(ngx_http_trove_t *trove)
 {
     trove->rewards = NGX_CONF_UNSET_UINT;
-    trove->arena = NGX_CONF_UNSET_SIZE;
+    trove->arena = NGX_CONF_UNSET;
     trove->epoch = NGX_CONF_UNSET_MSEC;
     trove->space = NGX_CONF_UNSET_UINT;
     trove->simd = NGX_CONF_UNSET_UINT;
@@ -420,7 +420,7 @@ static char *
 ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
     ngx_conf_init_uint_value(trove->rewards, 100000);
-    ngx_conf_init_size_value(trove->arena, 16 * 1024 * 1024);
+    ngx_conf_init_value(trove->arena, 16 * 1024 * 1024);
     ngx_conf_init_msec_value(trove->epoch, 16);
     ngx_conf_init_uint_value(trove->space, TROVE_PLANE);
     ngx_conf_init_uint_value(trove->simd, TROVE_SIMD_AUTO);
@@ -445,7 +445,7 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
 
     if (trove->arena < TROVE_BLOB_ALIGN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"arena\" of trove \"%V\", "
-                           "%uz bytes, is below %d",
+                           "%O bytes, is below %d",
                            &trove->name, trove->arena, TROVE_BLOB_ALIGN);
         return NGX_CONF_ERROR;
     }

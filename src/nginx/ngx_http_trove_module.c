@@ -53,7 +53,7 @@ static ngx_command_t  ngx_http_trove_commands[] = {
 
     { ngx_string("arena"),
       NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_conf_set_off_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_trove_t, arena),
       NULL },

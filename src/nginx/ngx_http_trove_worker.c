@@ -157,7 +157,7 @@ ngx_http_trove_arena_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 
     if (rc != TROVE_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "the %uz bytes of the arena of trove \"%V\" are not to "
+                      "the %O bytes of the arena of trove \"%V\" are not to "
                       "be had%s", trove->arena, &trove->name,
                       rc == TROVE_NOPAGES ? " from large pages" : "");
         return NGX_ERROR;
@@ -168,7 +168,7 @@ ngx_http_trove_arena_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
     w->arena_large = trove_memory_large(&w->arena_pages);
 
     ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
-                  "trove \"%V\" has an arena of %uz bytes, %uz of them in "
+                  "trove \"%V\" has an arena of %O bytes, %uz of them in "
                   "large pages, and scans with %s",
                   &trove->name, trove->arena, w->arena_large,
                   trove_simd_name(trove->kernels));

@@ -21,7 +21,8 @@ static ngx_int_t ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
 static ngx_int_t ngx_http_trove_zone_arena(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
-static ngx_int_t ngx_http_trove_zone_afford(ngx_http_trove_t *trove);
+static ngx_int_t ngx_http_trove_zone_afford(ngx_http_trove_t *trove,
+    ngx_http_trove_t *old);
 static ngx_shm_zone_t *ngx_http_trove_zone_old(ngx_shm_zone_t *zone);
 static void ngx_http_trove_zone_cleanup(void *data);
 
@@ -117,6 +118,7 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
     }
 
     if (ngx_http_trove_zone_eventfd(trove, old) != NGX_OK
+        || ngx_http_trove_zone_afford(trove, old) != NGX_OK
         || ngx_http_trove_zone_arena(trove, old) != NGX_OK)
     {
         return NGX_ERROR;
@@ -144,10 +146,6 @@ ngx_http_trove_zone_create(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
 
     size = ngx_http_trove_ledger_size(trove);
     stats = trove_stats_size();
-
-    if (!ngx_test_config && ngx_http_trove_zone_afford(trove) != NGX_OK) {
-        return NGX_ERROR;
-    }
 
     p = ngx_slab_alloc(pool, size + stats);
     if (p == NULL) {
@@ -280,7 +278,7 @@ ngx_http_trove_zone_arena(ngx_http_trove_t *trove, ngx_http_trove_t *old)
     }
 
     ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
-                  "the %uz bytes of the arena of trove \"%V\" are not to be "
+                  "the %O bytes of the arena of trove \"%V\" are not to be "
                   "had%s", trove->arena, &trove->name,
                   rc == TROVE_NOPAGES ? " from large pages" : "");
 
@@ -290,40 +288,59 @@ ngx_http_trove_zone_arena(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 
 /*
  * Says what the trove takes, and refuses a start that would end with the OOM
- * killer.  The workers' part is counted for as many as the configuration has.
+ * killer, or a reload with workers that cannot start.  The workers' part is
+ * counted for as many as the configuration has; the views' at a reload, when
+ * there are rewards to be seen.
  */
 
 static ngx_int_t
-ngx_http_trove_zone_afford(ngx_http_trove_t *trove)
+ngx_http_trove_zone_afford(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 {
-    size_t            ledger, arena, view, need, available;
-    ngx_log_t        *log;
-    ngx_cycle_t      *cycle;
-    ngx_core_conf_t  *ccf;
+    size_t                       ledger, arena, view, available;
+    ngx_log_t                   *log;
+    ngx_uint_t                   workers;
+    ngx_core_conf_t             *ccf;
+    ngx_http_trove_main_conf_t  *tmcf;
+
+    if (ngx_test_config) {
+        return NGX_OK;
+    }
 
     log = trove->zone->shm.log;
-    cycle = trove->cycle;
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    ccf = (ngx_core_conf_t *) ngx_get_conf(trove->cycle->conf_ctx,
+                                           ngx_core_module);
+    tmcf = ngx_http_cycle_get_module_main_conf(trove->cycle,
+                                               ngx_http_trove_module);
+
+    workers = ngx_max(ccf->worker_processes, 1);
 
     ledger = ngx_http_trove_ledger_size(trove);
-    arena = trove->arena * ngx_max(ccf->worker_processes, 1);
-    view = trove_view_size(trove->rewards) * ngx_max(ccf->worker_processes, 1);
-
-    need = ledger + arena + view;
-    available = trove_memory_available();
+    arena = trove->arena * workers;
+    view = trove_view_size(trove->rewards) * workers;
 
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                  "trove \"%V\" takes %uz bytes: ledger %uz, arenas of %i "
+                  "trove \"%V\" takes %uz bytes: ledger %uz, arenas of %ui "
                   "workers %uz, their views up to %uz when full and again as "
                   "much while one is rebuilt",
-                  &trove->name, need, ledger, (ngx_int_t) ccf->worker_processes,
-                  arena, view);
+                  &trove->name, ledger + arena + view, ledger, workers, arena,
+                  view);
 
-    if (ledger + arena > available) {
+    available = trove_memory_available();
+
+    if (old) {
+        ledger = 0;
+        view = trove_view_size(trove_ledger_rewards(old->ledger)) * workers;
+        tmcf->taken += view;
+    }
+
+    tmcf->taken += arena;
+
+    if (ledger + tmcf->taken > available) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
-                      "trove \"%V\" needs %uz bytes at start, and only %uz "
-                      "are to be had", &trove->name, ledger + arena, available);
+                      "trove \"%V\" needs %uz bytes at start, with the workers' "
+                      "of those before it, and only %uz are to be had",
+                      &trove->name, ledger + tmcf->taken, available);
         return NGX_ERROR;
     }
 

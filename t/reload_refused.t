@@ -1,0 +1,106 @@
+#!/usr/bin/perl
+
+# A reload that would lose the rewards, or that could not serve, is refused
+# with [emerg]: the configuration from before goes on serving them.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Trove::Nginx;
+
+
+sub troves {
+    my ($hunt, $more) = @_;
+
+    return "trove first { %%SIMD%% } trove hunt { $hunt %%SIMD%% }"
+           . ($more // '');
+}
+
+
+my $good = troves('capacity rewards=10k; space earth;');
+
+my $t = Trove::Nginx->start(workers => 2, http => $good,
+                            server => <<'SERVER');
+    location = /first   { trove_rewards first; }
+    location = /poll    { trove_poll    hunt; }
+    location = /rewards { trove_rewards hunt; }
+    location = /stats   { trove_stats; }
+SERVER
+
+is($t->load('/rewards', '/poll?x=0&y=0',
+            map { { id => $_, x => $_ / 10, y => $_ / 20 } } 1 .. 1000)
+     ->{json}{version}, 1000, 'rewards');
+is($t->post('/first', '{"id":1,"x":1,"y":1}')->{status}, 200,
+   'in two troves');
+
+my $before = $t->get('/rewards')->{body};
+my @workers = $t->workers;
+
+
+sub refused {
+    my ($what, $http, $re) = @_;
+    my $log = length $t->log;
+
+    $t->expect($re);
+    $t->configure(http => $http);
+
+    ok(!$t->hup, "$what: is refused");
+
+    like(substr($t->log, $log), qr/\[emerg\] [^\n]*$re/, 'and the log says why');
+    is_deeply([ $t->workers ], \@workers, 'the workers stay');
+    is($t->get('/rewards')->{body}, $before, 'and the rewards');
+    is($t->get_json('/poll?x=0&y=0&r=5000')->{version},
+       $t->get_json('/stats')->{troves}{hunt}{ledger_version},
+       'which are polled');
+
+    my $res = $t->post('/rewards', '{"id":1,"x":0.1,"y":0.05}');
+
+    is($res->{status}, 200, 'and written');
+}
+
+
+my $kept = qr/of trove "hunt" cannot be changed by a reload, the rewards/;
+
+# a size that another zone would have, and one within the same pages
+
+refused('a larger capacity', troves('capacity rewards=20k; space earth;'),
+        qr/"capacity" $kept/);
+refused('a smaller one', troves('capacity rewards=5k; space earth;'),
+        qr/"capacity" $kept/);
+refused('one a little larger', troves('capacity rewards=10001; space earth;'),
+        qr/"capacity" $kept/);
+refused('the default one', troves('space earth;'), qr/"capacity" $kept/);
+refused('another space', troves('capacity rewards=10k; space plane;'),
+        qr/"space" $kept/);
+refused('no space', troves('capacity rewards=10k;'), qr/"space" $kept/);
+
+# what is wrong elsewhere, before or after the zones were looked at
+
+refused('a directive that is unknown',
+        troves('capacity rewards=10k; space earth; unknown 1;'),
+        qr/unknown directive "unknown" in/);
+refused('a trove that is not there', "$good server { location / {"
+        . ' trove_poll missing; } }', qr/unknown trove "missing" in/);
+refused('a new trove beside one that is refused',
+        troves('capacity rewards=20k; space earth;',
+               'trove last { %%SIMD%% }'), qr/"capacity" $kept/);
+
+# workers that could not start
+
+refused('an arena that is not to be had',
+        troves('capacity rewards=10k; space earth; arena 100000g;'),
+        qr/trove "hunt" needs \d{15} bytes at start,/);
+
+# and then a good one
+
+$t->configure(http => $good);
+ok($t->hup(gone => 1), 'a reload that changes nothing passes');
+is($t->get('/rewards')->{body}, $before, 'and keeps the rewards');
+is($t->get_json('/stats')->{troves}{hunt}{ledger_version}, 1010,
+   'and the version');
+
+done_testing;
