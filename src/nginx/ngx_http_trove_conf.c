@@ -1,6 +1,8 @@
 
 #include "ngx_http_trove.h"
 
+#include "trove_number.h"
+
 
 #define NGX_HTTP_TROVE_NAME_MAX      64
 #define NGX_HTTP_TROVE_RADIUS_MAX    1e150      /* its square is finite */
@@ -548,21 +550,9 @@ ngx_http_trove_count(ngx_str_t *value, ngx_uint_t max, ngx_uint_t *count)
 static ngx_int_t
 ngx_http_trove_distance(ngx_str_t *value, double *distance)
 {
-    char    *end;
-    double   d;
+    double  d;
 
-    /* nginx terminates the words of its configuration */
-
-    if (value->len == 0
-        || (value->data[0] != '.'
-            && (value->data[0] < '0' || value->data[0] > '9')))
-    {
-        return NGX_ERROR;
-    }
-
-    d = strtod((char *) value->data, &end);
-
-    if (end != (char *) value->data + value->len
+    if (trove_number_parse(value->data, value->len, &d) != TROVE_OK
         || !(d > 0 && d <= NGX_HTTP_TROVE_RADIUS_MAX))
     {
         return NGX_ERROR;

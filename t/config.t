@@ -1,0 +1,181 @@
+#!/usr/bin/perl
+
+# Configurations that are wrong are refused by what is wrong, its value, and
+# the line; those that are right pass.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Trove::Nginx;
+
+
+sub block {
+    my ($inside, $says) = @_;
+
+    return ["trove a { $inside }", $says];
+}
+
+
+sub server {
+    my ($inside, $says) = @_;
+
+    return ["trove a { } server { $inside }", $says];
+}
+
+
+my $param = 'invalid parameter';
+my $value = 'invalid value';
+my $name = 'invalid trove name';
+my @bad = (
+
+    # the block
+
+    ['trove a { } trove a { }', 'duplicate trove "a"'],
+    ['trove "a b" { }', "$name \"a b\", must be 1 to 64"],
+    ['trove "" { }', "$name \"\""],
+    ['trove a/b { }', "$name \"a/b\""],
+    ['trove ' . 'n' x 65 . ' { }', "$name \"nnn"],
+    ['trove { }', 'invalid number of arguments in "trove"'],
+    ['trove a b { }', 'invalid number of arguments in "trove"'],
+    ['trove a;', 'directive "trove" has no opening "{"'],
+    ['trove a {', 'unexpected end of file, expecting "}"'],
+    ['server { trove a { } }', '"trove" directive is not allowed here'],
+
+    # what stands in it
+
+    block('trove b { }', '"trove" directive is not allowed here'),
+    block('trove_poll a;', '"trove_poll" directive is not allowed here'),
+    block('root /;', '"root" directive is not allowed here'),
+    block('rewards 7;', 'unknown directive "rewards"'),
+    ['capacity rewards=1;', '"capacity" directive is not allowed here'],
+    ['epoch 1s;', '"epoch" directive is not allowed here'],
+
+    block('capacity;', 'invalid number of arguments in "capacity"'),
+    block('capacity rewards=1k; capacity rewards=1k;',
+          '"capacity" directive is duplicate'),
+    block('capacity rewards=1k rewards=1k;',
+          '"capacity" directive is duplicate'),
+    (map { block("capacity $_;", "$param \"$_\"") }
+     qw(1k rewards= rewards=0 rewards=-1 rewards=1.5 rewards=1g rewards=x
+        rewards=k rewards=2147483648 rewards=2148m rewards=99999999999999999999
+        reward=1 Rewards=1)),
+
+    (map { block("arena $_;", '"arena" directive invalid value') }
+     qw(x -1 1t 99999999999999999999)),
+    block('arena 8191;', '"arena" of trove "a", 8191 bytes, is below 8192'),
+    block('arena 1m; arena 1m;', '"arena" directive is duplicate'),
+
+    (map { block("epoch $_;", '"epoch" directive invalid value') }
+     qw(x -1 1x)),
+    block('epoch 0;', '"epoch" of trove "a" must not be 0'),
+    block('epoch 1s; epoch 1s;', '"epoch" directive is duplicate'),
+
+    (map { block("radius $_;", "$param \"$_\"") }
+     qw(0 -1 nan inf 0x10 .5 1e151 1m), '+1'),
+    (map { block("radius 1 $_;", "$param \"$_\"") }
+     qw(2 max= max=0 max=inf max=1e151 min=1)),
+    block('radius 10 max=5;', '"radius" of trove "a" is above its "max"'),
+    block('radius 1 max=2 3;', 'invalid number of arguments in "radius"'),
+    block('radius 1; radius 1;', '"radius" directive is duplicate'),
+
+    (map { block("limit $_;", "$param \"$_\"") } qw(0 -1 1025 2k 1.5 x)),
+    (map { block("limit 1 $_;", "$param \"$_\"") }
+     qw(2 max= max=0 max=1025 min=1)),
+    block('limit 10 max=5;', '"limit" of trove "a", 10, is above its "max", 5'),
+    block('limit 1; limit 1;', '"limit" directive is duplicate'),
+
+    block('space mars;', "$value \"mars\""),
+    block('space earth; space earth;', '"space" directive is duplicate'),
+    block('simd sse2;', "$value \"sse2\""),
+    block('simd auto; simd auto;', '"simd" directive is duplicate'),
+    block('large_pages yes;', "$value \"yes\""),
+    block('large_pages on; large_pages on;',
+          '"large_pages" directive is duplicate'),
+    block('include missing.conf;', 'missing.conf" failed (2:'),
+
+    # locations
+
+    (map { (server("$_ a;", "\"$_\" directive is not allowed here"),
+            server("location / { $_; }",
+                   "invalid number of arguments in \"$_\""),
+            server("location / { $_ a b; }",
+                   "invalid number of arguments in \"$_\""),
+            server("location / { $_ b; }", 'unknown trove "b"'),
+            server("location / { $_ a; $_ a; }",
+                   "\"$_\" directive is one endpoint too many"),
+            server("location / { trove_stats; $_ a; }",
+                   "\"$_\" directive is one endpoint too many")) }
+     qw(trove_poll trove_rewards)),
+    server('location / { trove_poll a; trove_stats; }',
+           '"trove_stats" directive is one endpoint too many'),
+    server('location / { trove_stats on; }', "$param \"on\""),
+    server('location / { trove_stats write=yes; }', "$param \"write=yes\""),
+);
+
+
+# The first line of "http" is the 16th, with more above it if it has to be
+
+sub line_of {
+    my $t = Trove::Nginx->new(http => $_[0]);
+
+    $t->read_file('nginx.conf') =~ /\A(.*?)\Q$_[0]/s or die;
+
+    return 1 + ($1 =~ tr/\n//);
+}
+
+
+for my $case (@bad) {
+    my ($http, $says) = @$case;
+    my ($ok, $said) = Trove::Nginx->check(http => $http);
+    my $line = $http =~ /\{$/ ? '\d+' : line_of($http);
+
+    ok(!$ok, $http);
+    like($said, qr/\[emerg\] .*\Q$says\E.* in \S+nginx\.conf:$line$/m,
+         'says what and where');
+}
+
+# a line further down, and one of another file
+
+my $t = Trove::Nginx->new(http => "trove a {\n\n\nepoch 0s;\nlimit x;\n}");
+my $line = line_of("trove a {\n\n\nepoch 0s;\nlimit x;\n}") + 4;
+
+like(($t->check)[1], qr/invalid parameter "x" in \S+nginx\.conf:$line$/m,
+     'the line is that of the directive');
+
+$t->stop;
+
+# what is right
+
+my @good = (
+    '',
+    'server { location / { trove_stats; } }',
+    'trove a { } trove A { } trove a.b-c_9 { } trove ' . 'n' x 64 . ' { }',
+    map({ "trove a { $_ }" }
+        'capacity rewards=1;', 'capacity rewards=1K;', 'capacity rewards=1m;',
+        'arena 8k;', 'arena 8192;', 'arena 1g;', 'epoch 1;', 'epoch 1h30m;',
+        'radius 0.5;', 'radius 1e150 max=1e150;', 'radius 7000;', 'limit 1024;',
+        'limit 1 max=1k;', 'limit 100;', 'space plane;', 'space earth;',
+        'simd scalar;', 'large_pages off;', 'large_pages on;'),
+    map({ "trove a { } server { location / { $_ } }" }
+        'trove_poll a;', 'trove_rewards a; allow all;', 'trove_stats;',
+        'trove_stats write=on;', 'trove_stats write=off;',
+        'if ($arg_a) { trove_poll a; }',
+        'trove_rewards a; limit_except GET { deny all; }'),
+
+    # a trove that is defined after the server, and another between
+
+    'server { location / { trove_poll b; } } trove a { } trove b { }',
+);
+
+for my $http (@good) {
+    my ($ok, $said) = Trove::Nginx->check(http => $http);
+
+    ok($ok, "passes: $http") or diag $said;
+    unlike($said, qr/\[(?:warn|alert|crit)\]/, 'and says nothing');
+}
+
+done_testing;
