@@ -11,6 +11,8 @@
 
 #define NGX_HTTP_TROVE_TAG  ((void *) (uintptr_t) 0x74726f7665)
 
+#define NGX_HTTP_TROVE_PAGES_TRIED  (16 * 1024 * 1024)
+
 
 static ngx_int_t ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data);
 static ngx_int_t ngx_http_trove_zone_create(ngx_http_trove_t *trove,
@@ -19,7 +21,7 @@ static ngx_int_t ngx_http_trove_zone_attach(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
 static ngx_int_t ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
-static ngx_int_t ngx_http_trove_zone_arena(ngx_http_trove_t *trove,
+static ngx_int_t ngx_http_trove_zone_pages(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
 static ngx_int_t ngx_http_trove_zone_afford(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
@@ -119,7 +121,7 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
 
     if (ngx_http_trove_zone_eventfd(trove, old) != NGX_OK
         || ngx_http_trove_zone_afford(trove, old) != NGX_OK
-        || ngx_http_trove_zone_arena(trove, old) != NGX_OK)
+        || ngx_http_trove_zone_pages(trove, old) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -252,35 +254,39 @@ ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 
 
 /*
- * Tries whether a worker could have its arena, for a worker that cannot start
- * leaves a server that does not serve.
+ * Tries whether there are large pages if there must be: a worker that cannot
+ * start leaves a server that does not serve.
  */
 
 static ngx_int_t
-ngx_http_trove_zone_arena(ngx_http_trove_t *trove, ngx_http_trove_t *old)
+ngx_http_trove_zone_pages(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 {
+    size_t           size;
     trove_rc_t       rc;
-    trove_mapping_t  arena;
+    trove_mapping_t  pages;
 
     if (ngx_test_config
-        || (old && old->arena == trove->arena
-            && old->large_pages == trove->large_pages))
+        || trove->large_pages != TROVE_PAGES_ON
+        || (old && old->large_pages == TROVE_PAGES_ON
+            && old->arena == trove->arena))
     {
         return NGX_OK;
     }
 
-    rc = trove_memory_map(&arena, trove->arena, trove->arena,
-                          trove->large_pages);
+    /* some of them, for to take and clear them all takes long */
+
+    size = ngx_min(trove->arena, NGX_HTTP_TROVE_PAGES_TRIED);
+
+    rc = trove_memory_map(&pages, size, size, TROVE_PAGES_ON);
 
     if (rc == TROVE_OK) {
-        trove_memory_unmap(&arena);
+        trove_memory_unmap(&pages);
         return NGX_OK;
     }
 
     ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
                   "the %O bytes of the arena of trove \"%V\" are not to be "
-                  "had%s", trove->arena, &trove->name,
-                  rc == TROVE_NOPAGES ? " from large pages" : "");
+                  "had from large pages", trove->arena, &trove->name);
 
     return NGX_ERROR;
 }

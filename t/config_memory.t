@@ -1,0 +1,116 @@
+#!/usr/bin/perl
+
+# A start says how much memory a trove takes, has it, or fails and names the
+# bytes.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Trove::Nginx;
+
+
+sub meminfo {
+    my $name = shift;
+
+    open my $f, '<', '/proc/meminfo' or die "/proc/meminfo: $!\n";
+
+    return map { /^$name:\s+(\d+) kB/ ? $1 * 1024 : () } <$f>;
+}
+
+
+my $t = Trove::Nginx->start(workers => 3, http => <<'HTTP', server => <<'END');
+    trove hunt { capacity rewards=500k; arena 3m; %%SIMD%% }
+HTTP
+    location = /stats { trove_stats; }
+END
+
+my ($all, $ledger, $arenas, $views) = $t->log =~ /\[notice\] .*
+    trove\ "hunt"\ takes\ (\d+)\ bytes:\ ledger\ (\d+),
+    \ arenas\ of\ 3\ workers\ (\d+),\ their\ views\ up\ to\ (\d+)/x;
+
+ok($all, 'the memory is told at start');
+is($all, $ledger + $arenas + $views, 'in all its parts');
+is($arenas, 3 * 3 * 1048576, 'the arenas of all workers');
+cmp_ok($ledger, '<=', 64 * 500_000 + 65536, 'the ledger, 64 bytes a reward');
+cmp_ok($views, '<=', 3 * 48 * 500_000 + 1048576, 'and the views, 48');
+
+ok(wait_until { $t->get_json('/stats')->{troves}{hunt}{workers_alive} == 3 },
+   'all workers come');
+
+my $stats = $t->get_json('/stats')->{troves}{hunt};
+
+is($stats->{arena_size}, $arenas, 'which are the arenas that there are');
+cmp_ok(abs($stats->{ledger_bytes} - $ledger), '<', 65536, 'and the ledger');
+
+# it is there, not only promised: the master has faulted it in
+
+cmp_ok($t->resident($t->master), '>', $ledger, 'the ledger is in memory');
+
+for my $pid ($t->workers) {
+    cmp_ok($t->resident($pid), '>', 3 * 1048576, 'and so are the arenas');
+}
+
+$t->stop;
+
+# what is not to be had
+
+my $said = Trove::Nginx->refused(http => 'trove hunt { arena 100000g; }');
+
+like($said, qr/\[emerg\] .*trove "hunt" needs \d{15} bytes at start/,
+     'an arena that nobody has, by its bytes');
+
+my ($total, $available) = (meminfo('MemTotal'), meminfo('MemAvailable'));
+my $most = sprintf '%d', $available * 1.05 / 61;
+
+$most = 2147483647 if $most > 2147483647;
+
+SKIP: {
+    skip 'all memory is free', 1 if $most * 61 > $total * 0.98;
+
+    $said = Trove::Nginx->refused(http =>
+                                  "trove hunt { capacity rewards=$most; }");
+
+    like($said, qr/\[emerg\] .*trove "hunt" needs \d{9,} bytes at start.*
+                   only\ \d+\ are\ to\ be\ had
+                   | mmap\(MAP_ANON\|MAP_SHARED,\ \d+\)\ failed/x,
+         'a capacity that is too large, by its bytes');
+}
+
+# troves that only together are too much
+
+my $arena = sprintf '%dm', $available * 0.6 / 1048576;
+
+$said = Trove::Nginx->refused(http => "trove one { arena $arena; }
+                                       trove two { arena $arena; }");
+
+like($said, qr/\[emerg\] .*trove "two" needs \d+ bytes at start/,
+     'two troves of which each could be');
+
+# large pages that there are none of: transparent ones are forbidden to all
+# processes from here on
+
+SKIP: {
+    my $prctl = { x86_64 => 157, aarch64 => 167 }->{ (POSIX::uname())[4] };
+
+    skip 'there are reserved large pages', 2
+        if grep { $_ } map { /(\d+)/ } meminfo('HugePages_Free');
+    skip 'they cannot be forbidden', 2
+        if !$prctl || syscall($prctl, 41, 1, 0, 0, 0) != 0;
+
+    $said = Trove::Nginx->refused(http => 'trove hunt { large_pages on; }');
+
+    like($said, qr/\[emerg\] .*16777216 bytes.* to be had from large pages/,
+         'large pages that there are none of');
+
+    $t = Trove::Nginx->start(http => 'trove hunt { large_pages auto; }',
+                             server => 'location = /stats { trove_stats; }');
+
+    is($t->get_json('/stats')->{troves}{hunt}{large_pages}, 0,
+       'if they need not be, it does without, and says so');
+}
+
+done_testing;
