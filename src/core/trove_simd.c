@@ -13,9 +13,10 @@
 #define TROVE_SIMD_X86  1
 #include <immintrin.h>
 
-#define TROVE_AVX2      __attribute__((target("avx2,fma")))
+#define TROVE_AVX2      __attribute__((target("avx2,fma,popcnt")))
 #define TROVE_AVX512                                                         \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")))
+    __attribute__((target("avx2,fma,popcnt,avx512f,avx512bw,avx512dq,"       \
+                          "avx512vl")))
 
 #else
 
@@ -29,7 +30,16 @@
 #define TROVE_FLOAT_LEAST  ((1023 - 126) << 20)
 #define TROVE_FLOAT_MOVE   ((int32_t) (4u - ((1023u - 127u) << 23)))
 
+#define TROVE_RADIAN    (M_PI / 180.0)
+
+#define TROVE_LAST_BIT  ((uint64_t) 1 << 63)
+
 #define TROVE_INLINE    static inline __attribute__((always_inline))
+
+
+const uint32_t  trove_simd_all[TROVE_LIST_ROOM] = {
+    [0 ... TROVE_LIST_ROOM - 1] = 0xffffffff
+};
 
 
 const double  trove_simd_half[TROVE_TERMS_MAX] = {
@@ -47,41 +57,131 @@ const double  trove_simd_sine[TROVE_TERMS_MAX] = {
 };
 
 
+/* The same for floats, of which no more are of use. */
+
+#define TROVE_TERMS_FLOAT  9
+
+static const float  trove_half[TROVE_TERMS_FLOAT] = {
+    1 / 4.0, -1 / 48.0, 1 / 1440.0, -1 / 80640.0, 1 / 7257600.0,
+    -1 / 958003200.0, 1 / 174356582400.0, -1 / 41845579776000.0,
+    1 / 12804747411456000.0
+};
+
+
+static const float  trove_sine[TROVE_TERMS_FLOAT] = {
+    1, -1 / 6.0, 1 / 120.0, -1 / 5040.0, 1 / 362880.0, -1 / 39916800.0,
+    1 / 6227020800.0, -1 / 1307674368000.0, 1 / 355687428096000.0
+};
+
+
 /* Scalar */
 
 
 TROVE_INLINE uint32_t
 trove_gate_pass(const trove_gate_t *gate, const trove_filter_t *f)
 {
-    uint32_t  pass;
-
-    pass = (gate->level <= f->level) & (gate->starts <= f->now)
+    return (gate->level <= f->level) & (gate->starts <= f->now)
            & (gate->ends >= f->now);
+}
 
-    return -pass;
+
+/*
+ * Lists the numbers from "first" on of the bits of a mask; returns how many.
+ * Some are listed in any case, so that there is mostly no jump to be foreseen.
+ */
+
+TROVE_INLINE uint32_t
+trove_number(uint32_t *list, uint32_t first, uint64_t mask)
+{
+    uint32_t  i, n;
+
+    n = (uint32_t) __builtin_popcountll(mask);
+
+    for (i = 0; i < 8; i++) {
+        list[i] = first + (uint32_t) __builtin_ctzll(mask | TROVE_LAST_BIT);
+        mask &= mask - 1;
+    }
+
+    for ( /* void */ ; trove_unlikely(i < n); i++) {
+        list[i] = first + (uint32_t) __builtin_ctzll(mask);
+        mask &= mask - 1;
+    }
+
+    return n;
+}
+
+
+/* The shares of a reach, of which the least can be above all there are. */
+
+typedef struct {
+    uint32_t  min_x;
+    uint32_t  max_x;
+    uint32_t  min_y;
+    uint32_t  max_y;
+} trove_shares_t;
+
+
+TROVE_INLINE trove_shares_t
+trove_shares_scalar(const trove_frame_t *f, const trove_reach_t *reach)
+{
+    trove_shares_t  s;
+
+    s.min_x = trove_share(reach->min_x, f->x, f->step_x);
+    s.max_x = trove_share(reach->max_x, f->x, f->step_x);
+    s.min_y = trove_share(reach->min_y, f->y, f->step_y);
+    s.max_y = trove_share(reach->max_y, f->y, f->step_y);
+
+    s.max_x -= s.max_x == TROVE_SHARE_NONE;
+    s.max_y -= s.max_y == TROVE_SHARE_NONE;
+
+    return s;
+}
+
+
+/* Which of 64 boxes meet the shares. */
+
+TROVE_INLINE uint64_t
+trove_meet_scalar(const uint8_t *min_x, const uint8_t *max_x,
+    const uint8_t *min_y, const uint8_t *max_y, const trove_shares_t *s)
+{
+    uint32_t  i;
+    uint64_t  bit, mask;
+
+    mask = 0;
+
+    for (i = 0; i < 64; i++) {
+        bit = (min_x[i] <= s->max_x) & (max_x[i] >= s->min_x)
+              & (min_y[i] <= s->max_y) & (max_y[i] >= s->min_y);
+        mask |= bit << i;
+    }
+
+    return mask;
 }
 
 
 static uint32_t
 trove_descend_scalar(const trove_bounds_t *bounds, const uint32_t *nodes,
-    uint32_t *i, uint32_t last, const trove_box_t *box, uint32_t *below)
+    uint32_t *i, uint32_t last, const trove_reach_t *reach, uint32_t *below)
 {
-    uint32_t               k, n, node;
+    uint32_t               k, n, at;
+    uint64_t               mask;
+    trove_shares_t         s;
     const trove_bounds_t  *b;
 
     n = 0;
 
-    while (*i < last && n <= TROVE_LIST) {
-        node = nodes[(*i)++];
-        b = &bounds[node];
+    for (at = *i; at < last && n <= TROVE_LIST; at++) {
+        b = &bounds[nodes[at]];
+        s = trove_shares_scalar(&b->frame, reach);
 
-        for (k = 0; k < TROVE_BOUNDS; k++) {
-            below[n] = node * TROVE_BOUNDS + k;
-
-            n += (b->min_x[k] <= box->max_x) & (b->max_x[k] >= box->min_x)
-                 & (b->min_y[k] <= box->max_y) & (b->max_y[k] >= box->min_y);
+        for (k = 0; k < TROVE_BOUNDS; k += 64) {
+            mask = trove_meet_scalar(&b->min_x[k], &b->max_x[k], &b->min_y[k],
+                                     &b->max_y[k], &s);
+            n += trove_number(&below[n], nodes[at] * TROVE_BOUNDS + k, mask);
         }
     }
+
+    *i = at;
 
     return n;
 }
@@ -92,36 +192,25 @@ trove_leaves_scalar(const trove_leaf_t *leaves, const uint32_t *nodes,
     uint32_t *i, uint32_t last, const trove_reach_t *reach,
     const trove_filter_t *f, trove_picks_t *picks)
 {
-    uint32_t             k, n, node, pass, min_x, max_x, min_y, max_y;
+    uint32_t             n, at;
+    uint64_t             mask;
+    trove_shares_t       s;
     const trove_leaf_t  *leaf;
 
     n = picks->n;
 
-    while (*i < last && n <= TROVE_LIST) {
-        node = nodes[(*i)++];
-        leaf = &leaves[node];
+    for (at = *i; at < last && n <= TROVE_LIST; at++) {
+        leaf = &leaves[nodes[at]];
+        s = trove_shares_scalar(&leaf->frame, reach);
 
-        min_x = trove_share(reach->min_x, leaf->x, leaf->step_x,
-                            TROVE_SHARE_NONE);
-        max_x = trove_share(reach->max_x, leaf->x, leaf->step_x,
-                            TROVE_SHARE_MAX);
-        min_y = trove_share(reach->min_y, leaf->y, leaf->step_y,
-                            TROVE_SHARE_NONE);
-        max_y = trove_share(reach->max_y, leaf->y, leaf->step_y,
-                            TROVE_SHARE_MAX);
+        mask = trove_meet_scalar(leaf->min_x, leaf->max_x, leaf->min_y,
+                                 leaf->max_y, &s);
+        n += trove_number(&picks->block[n], nodes[at] * TROVE_LEAF, mask);
 
-        pass = trove_gate_pass(&leaf->gate, f);
-        picks->partial |= ~pass;
-
-        for (k = 0; k < TROVE_LEAF; k++) {
-            picks->block[n] = node * TROVE_LEAF + k;
-            picks->pass[n] = pass;
-
-            n += (leaf->min_x[k] <= max_x) & (leaf->max_x[k] >= min_x)
-                 & (leaf->min_y[k] <= max_y) & (leaf->max_y[k] >= min_y);
-        }
+        picks->partial |= !trove_gate_pass(&leaf->gate, f);
     }
 
+    *i = at;
     picks->n = n;
 }
 
@@ -163,21 +252,21 @@ trove_stage_scalar(const trove_rows_t *rows, const trove_picks_t *picks,
     uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
     trove_stage_t *stage)
 {
-    size_t    row;
-    uint32_t  k, n;
+    uint32_t             k, n;
+    const trove_keys_t  *key;
 
     n = 0;
 
     for ( /* void */ ; i < last; i++) {
-        row = (size_t) picks->block[i] * TROVE_BLOCK;
+        key = &rows->key[picks->block[i]];
 
-        for (k = 0; k < TROVE_BLOCK; k++, row++) {
-            stage->x[n] = rows->x[row];
-            stage->y[n] = rows->y[row];
-            stage->row[n] = base + (uint32_t) row;
+        for (k = 0; k < TROVE_BLOCK; k++) {
+            stage->x[n] = key->x[k];
+            stage->y[n] = key->y[k];
+            stage->row[n] = base + picks->block[i] * TROVE_BLOCK + k;
 
             n += (picks->pass[i] >> k)
-                 & trove_inside_scalar(box, rows->x[row], rows->y[row]);
+                 & trove_inside_scalar(box, key->x[k], key->y[k]);
         }
     }
 
@@ -186,15 +275,16 @@ trove_stage_scalar(const trove_rows_t *rows, const trove_picks_t *picks,
 
 
 static uint32_t
-trove_hits_scalar(const trove_rows_t *rows, size_t row, uint32_t n,
-    const trove_box_t *box)
+trove_hits_scalar(const trove_keys_t *key, uint32_t n, const trove_box_t *box)
 {
-    uint32_t  hit;
+    uint32_t  k, hit;
 
     hit = 0;
 
-    for ( /* void */ ; n; n--, row++) {
-        hit |= trove_inside_scalar(box, rows->x[row], rows->y[row]);
+    for ( /* void */ ; n; n--, key++) {
+        for (k = 0; k < TROVE_BLOCK; k++) {
+            hit |= trove_inside_scalar(box, key->x[k], key->y[k]);
+        }
     }
 
     return hit;
@@ -209,7 +299,7 @@ trove_hits_scalar(const trove_rows_t *rows, size_t row, uint32_t n,
 TROVE_INLINE void
 trove_sweep(const trove_rows_t *rows, uint32_t *block, uint32_t last,
     const trove_box_t *box, trove_picks_t *picks,
-    uint32_t (*hits)(const trove_rows_t *rows, size_t row, uint32_t n,
+    uint32_t (*hits)(const trove_keys_t *key, uint32_t n,
                      const trove_box_t *box))
 {
     uint32_t  k, n, b, step;
@@ -219,7 +309,7 @@ trove_sweep(const trove_rows_t *rows, uint32_t *block, uint32_t last,
     for (b = *block; b < last && n < TROVE_LIST; b += step) {
         step = last - b < TROVE_SWEEP ? 1 : TROVE_SWEEP;
 
-        if (hits(rows, (size_t) b * TROVE_BLOCK, step * TROVE_BLOCK, box)) {
+        if (hits(&rows->key[b], step, box)) {
             for (k = 0; k < step; k++) {
                 picks->block[n++] = b + k;
             }
@@ -244,8 +334,8 @@ trove_plane_scalar(const trove_probe_t *p, double x, double y)
 {
     double  dx, dy;
 
-    dx = (x - p->x) * p->scale;
-    dy = (y - p->y) * p->scale;
+    dx = x - p->x;
+    dy = y - p->y;
 
     return dx * dx + dy * dy;
 }
@@ -257,8 +347,8 @@ trove_earth_scalar(const trove_probe_t *p, double x, double y, uint32_t terms)
     double    dx, dy, u, v, hu, hv, s, c;
     uint32_t  k;
 
-    dx = (x - p->x) * p->scale;
-    dy = (y - p->y) * p->scale;
+    dx = (x - p->x) * TROVE_RADIAN;
+    dy = (y - p->y) * TROVE_RADIAN;
     u = dy * dy;
     v = dx * dx;
 
@@ -273,94 +363,150 @@ trove_earth_scalar(const trove_probe_t *p, double x, double y, uint32_t terms)
         s = s * u + trove_simd_sine[k];
     }
 
+    /* the cosine of the other latitude from the difference of the two */
+
     hu = hu * u;
     c = p->cos_y * (1 - 2 * hu) - p->sin_y * (s * dy);
 
-    return p->norm * (hu + p->cos_y * c * (hv * v));
+    return hu + p->cos_y * c * (hv * v);
 }
 
 
-TROVE_INLINE void
-trove_tally_scalar(trove_stage_t *stage, const trove_probe_t *p,
-    trove_tally_t *t, uint32_t i, double m)
-{
-    double    *lane;
-    uint32_t   within, maybe;
+/* Tells a row by its measure; returns that, or infinity. */
 
-    maybe = !(m > p->hi);
-    within = maybe & (m <= p->lo)
-             & trove_inside_scalar(&p->inner, stage->x[i], stage->y[i]);
+TROVE_INLINE double
+trove_tally_scalar(const trove_probe_t *p, trove_tally_t *t, uint32_t may,
+    int32_t x, int32_t y, uint32_t row, uint32_t i, double m)
+{
+    float     least;
+    uint32_t  within, maybe;
+
+    maybe = may & !(m > p->hi);
+    within = maybe & (m <= p->lo) & trove_inside_scalar(&p->inner, x, y);
 
     t->found += within;
 
     t->doubt.measure[t->doubt.n] = m;
-    t->doubt.row[t->doubt.n] = i;
+    t->doubt.row[t->doubt.n] = row;
     t->doubt.n += maybe & !within;
 
     m = within ? m : INFINITY;
 
-    lane = &t->lane[i % TROVE_LANES];
-    *lane = m < *lane ? m : *lane;
+    least = t->lane[i % TROVE_LANES];
+    t->lane[i % TROVE_LANES] = (float) m < least ? (float) m : least;
 
-    stage->measure[i] = m;
+    return m;
 }
 
 
 TROVE_INLINE void
-trove_measure_scalar(trove_stage_t *stage, const trove_probe_t *p,
-    trove_tally_t *t, int earth, int low)
+trove_measure_scalar(const trove_rows_t *rows, const trove_picks_t *picks,
+    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
+    const trove_probe_t *p, trove_tally_t *t, int earth)
 {
-    double    x, y, m;
-    uint32_t  i;
+    float               *out;
+    double               x, y, m;
+    uint32_t             k, row, may;
+    const trove_keys_t  *key;
 
-    for (i = 0; i < stage->n; i++) {
-        x = trove_unorder(trove_order_join(stage->x[i],
-                                      low ? stage->x_low[i] : 0x80000000));
-        y = trove_unorder(trove_order_join(stage->y[i],
-                                      low ? stage->y_low[i] : 0x80000000));
+    out = t->measure;
 
-        m = earth ? trove_earth_scalar(p, x, y, p->terms[low])
-                  : trove_plane_scalar(p, x, y);
+    for ( /* void */ ; i < last; i++) {
+        key = &rows->key[picks->block[i]];
+        row = base + picks->block[i] * TROVE_BLOCK;
 
-        trove_tally_scalar(stage, p, t, i, m);
+        for (k = 0; k < TROVE_BLOCK; k++, row++) {
+            may = (picks->pass[i] >> k)
+                  & trove_inside_scalar(box, key->x[k], key->y[k]);
+
+            x = trove_unorder(trove_order_join(key->x[k], 0x80000000));
+            y = trove_unorder(trove_order_join(key->y[k], 0x80000000));
+
+            m = earth ? trove_earth_scalar(p, x, y, p->terms[0])
+                      : trove_plane_scalar(p, x, y);
+
+            *out++ = (float) trove_tally_scalar(p, t, may, key->x[k],
+                                                key->y[k], row, k, m);
+        }
     }
 }
 
 
 static void
-trove_plane_scalar_key(trove_stage_t *stage, const trove_probe_t *probe,
-    trove_tally_t *t)
+trove_plane_measure_scalar(const trove_rows_t *rows,
+    const trove_picks_t *picks, uint32_t i, uint32_t last, uint32_t base,
+    const trove_box_t *box, const trove_probe_t *probe, trove_tally_t *t)
 {
-    trove_measure_scalar(stage, probe, t, 0, 0);
+    trove_measure_scalar(rows, picks, i, last, base, box, probe, t, 0);
 }
 
 
 static void
-trove_plane_scalar_low(trove_stage_t *stage, const trove_probe_t *probe,
-    trove_tally_t *t)
+trove_earth_measure_scalar(const trove_rows_t *rows,
+    const trove_picks_t *picks, uint32_t i, uint32_t last, uint32_t base,
+    const trove_box_t *box, const trove_probe_t *probe, trove_tally_t *t)
 {
-    trove_measure_scalar(stage, probe, t, 0, 1);
+    trove_measure_scalar(rows, picks, i, last, base, box, probe, t, 1);
+}
+
+
+static uint32_t
+trove_list_scalar(const trove_tally_t *t, uint32_t n, float near,
+    uint32_t *places)
+{
+    uint32_t  i, listed;
+
+    listed = 0;
+
+    for (i = 0; i < n * TROVE_BLOCK; i++) {
+        places[listed] = i;
+        listed += t->measure[i] <= near;
+    }
+
+    return listed;
+}
+
+
+TROVE_INLINE void
+trove_low_scalar(trove_stage_t *stage, const trove_probe_t *p,
+    trove_tally_t *t, int earth)
+{
+    double    x, y, m;
+    uint32_t  i;
+
+    for (i = 0; i < stage->n; i++) {
+        x = trove_unorder(trove_order_join(stage->x[i], stage->x_low[i]));
+        y = trove_unorder(trove_order_join(stage->y[i], stage->y_low[i]));
+
+        m = earth ? trove_earth_scalar(p, x, y, p->terms[1])
+                  : trove_plane_scalar(p, x, y);
+
+        stage->measure[i] = trove_tally_scalar(p, t, 1, stage->x[i],
+                                               stage->y[i], stage->row[i], i,
+                                               m);
+    }
 }
 
 
 static void
-trove_earth_scalar_key(trove_stage_t *stage, const trove_probe_t *probe,
+trove_plane_low_scalar(trove_stage_t *stage, const trove_probe_t *probe,
     trove_tally_t *t)
 {
-    trove_measure_scalar(stage, probe, t, 1, 0);
+    trove_low_scalar(stage, probe, t, 0);
 }
 
 
 static void
-trove_earth_scalar_low(trove_stage_t *stage, const trove_probe_t *probe,
+trove_earth_low_scalar(trove_stage_t *stage, const trove_probe_t *probe,
     trove_tally_t *t)
 {
-    trove_measure_scalar(stage, probe, t, 1, 1);
+    trove_low_scalar(stage, probe, t, 1);
 }
 
 
 static void
-trove_list_scalar(const trove_stage_t *stage, double near, trove_near_t *list)
+trove_list_low_scalar(const trove_stage_t *stage, double near,
+    trove_near_t *list)
 {
     uint32_t  i, n;
 
@@ -380,12 +526,13 @@ static const trove_simd_t  trove_simd_scalar = {
     .name = "scalar",
     .descend = trove_descend_scalar,
     .leaves = trove_leaves_scalar,
-    .filter = trove_filter_scalar,
-    .stage = trove_stage_scalar,
     .sweep = trove_sweep_scalar,
-    .measure = { trove_plane_scalar_key, trove_earth_scalar_key },
-    .measure_low = { trove_plane_scalar_low, trove_earth_scalar_low },
-    .list = trove_list_scalar
+    .filter = trove_filter_scalar,
+    .measure = { trove_plane_measure_scalar, trove_earth_measure_scalar },
+    .list = trove_list_scalar,
+    .stage = trove_stage_scalar,
+    .measure_low = { trove_plane_low_scalar, trove_earth_low_scalar },
+    .list_low = trove_list_low_scalar
 };
 
 
@@ -474,83 +621,20 @@ trove_outside_avx2(const trove_box_t *box, __m256i x, __m256i y)
 }
 
 
-/* Adds the numbers from "first" on of a mask's 32 bits; returns how many. */
-
-TROVE_AVX2 TROVE_INLINE uint32_t
-trove_number_list_avx2(uint32_t *list, uint32_t first, uint32_t mask)
-{
-    __m256i   v;
-    uint32_t  n, bits, k;
-
-    n = 0;
-    v = _mm256_add_epi32(_mm256_set1_epi32((int32_t) first),
-                         _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-
-    for (k = 0; k < 32; k += 8) {
-        bits = (mask >> k) & 0xff;
-        trove_pack_avx2(&list[n], v, trove_lanes_avx2(bits));
-        n += (uint32_t) __builtin_popcount(bits);
-        v = _mm256_add_epi32(v, _mm256_set1_epi32(8));
-    }
-
-    return n;
-}
-
-
-TROVE_AVX2 static uint32_t
-trove_descend_avx2(const trove_bounds_t *bounds, const uint32_t *nodes,
-    uint32_t *i, uint32_t last, const trove_box_t *box, uint32_t *below)
-{
-    __m256i                a, b, min_x, max_x, min_y, max_y;
-    uint32_t               k, n, at, mask;
-    const trove_bounds_t  *v;
-
-    n = 0;
-    min_x = _mm256_set1_epi32(box->min_x);
-    max_x = _mm256_set1_epi32(box->max_x);
-    min_y = _mm256_set1_epi32(box->min_y);
-    max_y = _mm256_set1_epi32(box->max_y);
-
-    for (at = *i; at < last && n <= TROVE_LIST; at++) {
-        v = &bounds[nodes[at]];
-        mask = 0;
-
-        for (k = 0; k < TROVE_BOUNDS; k += 8) {
-            a = _mm256_or_si256(
-                    _mm256_cmpgt_epi32(trove_load_avx2(&v->min_x[k]), max_x),
-                    _mm256_cmpgt_epi32(min_x, trove_load_avx2(&v->max_x[k])));
-
-            b = _mm256_or_si256(
-                    _mm256_cmpgt_epi32(trove_load_avx2(&v->min_y[k]), max_y),
-                    _mm256_cmpgt_epi32(min_y, trove_load_avx2(&v->max_y[k])));
-
-            mask |= trove_mask_avx2(_mm256_or_si256(a, b)) << k;
-        }
-
-        n += trove_number_list_avx2(&below[n], nodes[at] * TROVE_BOUNDS,
-                                    ~mask);
-    }
-
-    *i = at;
-
-    return n;
-}
-
-
 /*
  * The shares of a reach: min_x, max_x, min_y and max_y as bytes 0, 4, 8 and
  * 12.  As trove_share() does it: the maximum of nothing and 0 is 0.
  */
 
 TROVE_AVX2 TROVE_INLINE __m128i
-trove_shares_avx2(const trove_leaf_t *leaf, __m256d reach)
+trove_shares_avx2(const trove_frame_t *f, __m256d reach)
 {
     __m256d  v, most;
 
     most = _mm256_setr_pd(TROVE_SHARE_NONE, TROVE_SHARE_MAX, TROVE_SHARE_NONE,
                           TROVE_SHARE_MAX);
 
-    v = _mm256_loadu_pd(&leaf->x);
+    v = _mm256_loadu_pd(&f->x);
     v = _mm256_mul_pd(_mm256_sub_pd(reach, _mm256_permute4x64_pd(v, 0x50)),
                       _mm256_permute4x64_pd(v, 0xfa));
     v = _mm256_min_pd(_mm256_max_pd(v, _mm256_setzero_pd()), most);
@@ -574,26 +658,63 @@ trove_most_avx2(__m256i a, __m256i b)
 }
 
 
-/* The blocks k .. k + 31 that meet the shares. */
+/* Which of 32 boxes meet the shares. */
 
 TROVE_AVX2 TROVE_INLINE uint32_t
-trove_meet_avx2(const trove_leaf_t *leaf, uint32_t k, __m128i s)
+trove_meet_avx2(const uint8_t *min_x, const uint8_t *max_x,
+    const uint8_t *min_y, const uint8_t *max_y, __m128i s)
 {
     __m256i  a, b;
 
     a = _mm256_and_si256(
-            trove_most_avx2(trove_load_avx2(&leaf->min_x[k]),
-                            trove_side_avx2(s, 1)),
-            trove_most_avx2(trove_side_avx2(s, 0),
-                            trove_load_avx2(&leaf->max_x[k])));
+            trove_most_avx2(trove_load_avx2(min_x), trove_side_avx2(s, 1)),
+            trove_most_avx2(trove_side_avx2(s, 0), trove_load_avx2(max_x)));
 
     b = _mm256_and_si256(
-            trove_most_avx2(trove_load_avx2(&leaf->min_y[k]),
-                            trove_side_avx2(s, 3)),
-            trove_most_avx2(trove_side_avx2(s, 2),
-                            trove_load_avx2(&leaf->max_y[k])));
+            trove_most_avx2(trove_load_avx2(min_y), trove_side_avx2(s, 3)),
+            trove_most_avx2(trove_side_avx2(s, 2), trove_load_avx2(max_y)));
 
     return (uint32_t) _mm256_movemask_epi8(_mm256_and_si256(a, b));
+}
+
+
+TROVE_AVX2 TROVE_INLINE uint64_t
+trove_meet64_avx2(const uint8_t *min_x, const uint8_t *max_x,
+    const uint8_t *min_y, const uint8_t *max_y, __m128i s)
+{
+    return trove_meet_avx2(min_x, max_x, min_y, max_y, s)
+           | (uint64_t) trove_meet_avx2(min_x + 32, max_x + 32, min_y + 32,
+                                        max_y + 32, s) << 32;
+}
+
+
+TROVE_AVX2 static uint32_t
+trove_descend_avx2(const trove_bounds_t *bounds, const uint32_t *nodes,
+    uint32_t *i, uint32_t last, const trove_reach_t *reach, uint32_t *below)
+{
+    __m128i                s;
+    __m256d                r;
+    uint32_t               k, n, at;
+    uint64_t               mask;
+    const trove_bounds_t  *b;
+
+    n = 0;
+    r = _mm256_loadu_pd(&reach->min_x);
+
+    for (at = *i; at < last && n <= TROVE_LIST; at++) {
+        b = &bounds[nodes[at]];
+        s = trove_shares_avx2(&b->frame, r);
+
+        for (k = 0; k < TROVE_BOUNDS; k += 64) {
+            mask = trove_meet64_avx2(&b->min_x[k], &b->max_x[k], &b->min_y[k],
+                                     &b->max_y[k], s);
+            n += trove_number(&below[n], nodes[at] * TROVE_BOUNDS + k, mask);
+        }
+    }
+
+    *i = at;
+
+    return n;
 }
 
 
@@ -603,9 +724,9 @@ trove_leaves_avx2(const trove_leaf_t *leaves, const uint32_t *nodes,
     const trove_filter_t *f, trove_picks_t *picks)
 {
     __m128i              s;
-    __m256i              p;
     __m256d              r;
-    uint32_t             k, n, at, first, pass, partial;
+    uint32_t             n, at, partial;
+    uint64_t             mask;
     const trove_leaf_t  *leaf;
 
     n = picks->n;
@@ -614,22 +735,13 @@ trove_leaves_avx2(const trove_leaf_t *leaves, const uint32_t *nodes,
 
     for (at = *i; at < last && n <= TROVE_LIST; at++) {
         leaf = &leaves[nodes[at]];
-        s = trove_shares_avx2(leaf, r);
+        s = trove_shares_avx2(&leaf->frame, r);
 
-        pass = trove_gate_pass(&leaf->gate, f);
-        partial |= ~pass;
-        p = _mm256_set1_epi32((int32_t) pass);
+        mask = trove_meet64_avx2(leaf->min_x, leaf->max_x, leaf->min_y,
+                                 leaf->max_y, s);
+        n += trove_number(&picks->block[n], nodes[at] * TROVE_LEAF, mask);
 
-        for (k = 0; k < TROVE_LEAF; k += 8) {
-            _mm256_storeu_si256((__m256i *) &picks->pass[n + k], p);
-        }
-
-        first = nodes[at] * TROVE_LEAF;
-
-        n += trove_number_list_avx2(&picks->block[n], first,
-                                    trove_meet_avx2(leaf, 0, s));
-        n += trove_number_list_avx2(&picks->block[n], first + 32,
-                                    trove_meet_avx2(leaf, 32, s));
+        partial |= !trove_gate_pass(&leaf->gate, f);
     }
 
     *i = at;
@@ -680,19 +792,21 @@ trove_stage_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
     uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
     trove_stage_t *stage)
 {
-    size_t    row;
-    __m256i   x, y, r, lanes;
-    uint32_t  k, n, mask;
+    __m256i              x, y, r, lanes;
+    uint32_t             k, n, mask, row;
+    const trove_keys_t  *key;
 
     n = 0;
-    r = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
 
     for ( /* void */ ; i < last; i++) {
-        row = (size_t) picks->block[i] * TROVE_BLOCK;
+        key = &rows->key[picks->block[i]];
+        row = base + picks->block[i] * TROVE_BLOCK;
 
-        for (k = 0; k < TROVE_BLOCK; k += 8, row += 8) {
-            x = trove_load_avx2(&rows->x[row]);
-            y = trove_load_avx2(&rows->y[row]);
+        for (k = 0; k < TROVE_BLOCK; k += 8) {
+            x = trove_load_avx2(&key->x[k]);
+            y = trove_load_avx2(&key->y[k]);
+            r = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+                                 _mm256_set1_epi32((int32_t) (row + k)));
 
             mask = ~trove_mask_avx2(trove_outside_avx2(box, x, y))
                    & (picks->pass[i] >> k) & 0xff;
@@ -701,9 +815,7 @@ trove_stage_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
 
             trove_pack_avx2(&stage->x[n], x, lanes);
             trove_pack_avx2(&stage->y[n], y, lanes);
-            trove_pack_avx2(&stage->row[n],
-                _mm256_add_epi32(r, _mm256_set1_epi32((int32_t) (base + row))),
-                lanes);
+            trove_pack_avx2(&stage->row[n], r, lanes);
 
             n += (uint32_t) __builtin_popcount(mask);
         }
@@ -714,21 +826,19 @@ trove_stage_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
 
 
 TROVE_AVX2 TROVE_INLINE uint32_t
-trove_hits_avx2(const trove_rows_t *rows, size_t row, uint32_t n,
-    const trove_box_t *box)
+trove_hits_avx2(const trove_keys_t *key, uint32_t n, const trove_box_t *box)
 {
-    __m256i  a, b;
+    __m256i   a, b;
+    uint32_t  k;
 
     a = _mm256_set1_epi32(-1);
 
-    for ( /* void */ ; n; n -= 16, row += 16) {
-        b = trove_outside_avx2(box, trove_load_avx2(&rows->x[row]),
-                               trove_load_avx2(&rows->y[row]));
-        a = _mm256_and_si256(a, b);
-
-        b = trove_outside_avx2(box, trove_load_avx2(&rows->x[row + 8]),
-                               trove_load_avx2(&rows->y[row + 8]));
-        a = _mm256_and_si256(a, b);
+    for ( /* void */ ; n; n--, key++) {
+        for (k = 0; k < TROVE_BLOCK; k += 8) {
+            b = trove_outside_avx2(box, trove_load_avx2(&key->x[k]),
+                                   trove_load_avx2(&key->y[k]));
+            a = _mm256_and_si256(a, b);
+        }
     }
 
     return trove_mask_avx2(a) ^ 0xff;
@@ -740,6 +850,260 @@ trove_sweep_avx2(const trove_rows_t *rows, uint32_t *block, uint32_t last,
     const trove_box_t *box, trove_picks_t *picks)
 {
     trove_sweep(rows, block, last, box, picks, trove_hits_avx2);
+}
+
+
+/*
+ * Eight floats of eight keys: the exponent is moved, the lower half taken for
+ * its middle.  What is nearer to 0 than floats go becomes the least of them,
+ * what is too large does not get here.
+ */
+
+TROVE_AVX2 TROVE_INLINE __m256
+trove_float_avx2(__m256i k)
+{
+    __m256i  v;
+
+    v = _mm256_xor_si256(k, _mm256_srai_epi32(k, 31));
+    v = _mm256_max_epi32(v, _mm256_set1_epi32(TROVE_FLOAT_LEAST));
+    v = _mm256_add_epi32(_mm256_slli_epi32(v, 3),
+                         _mm256_set1_epi32(TROVE_FLOAT_MOVE));
+    k = _mm256_and_si256(k, _mm256_set1_epi32(INT32_MIN));
+
+    return _mm256_castsi256_ps(_mm256_or_si256(v, k));
+}
+
+
+/* The centre in floats, and the cosine and sine of its latitude. */
+
+typedef struct {
+    __m256  x;
+    __m256  y;
+    __m256  cos2;             /* cos_y^2                                     */
+    __m256  sin_cos;
+} trove_centre8_t;
+
+
+TROVE_AVX2 TROVE_INLINE trove_centre8_t
+trove_centre_avx2(const trove_probe_t *p)
+{
+    trove_centre8_t  c;
+
+    c.x = _mm256_set1_ps((float) p->x);
+    c.y = _mm256_set1_ps((float) p->y);
+    c.cos2 = _mm256_set1_ps((float) (p->cos_y * p->cos_y));
+    c.sin_cos = _mm256_set1_ps((float) (p->sin_y * p->cos_y));
+
+    return c;
+}
+
+
+TROVE_AVX2 TROVE_INLINE __m256
+trove_plane_float_avx2(__m256 dx, __m256 dy)
+{
+    return _mm256_fmadd_ps(dx, dx, _mm256_mul_ps(dy, dy));
+}
+
+
+TROVE_AVX2 TROVE_INLINE __m256
+trove_earth_float_avx2(const trove_centre8_t *c, uint32_t terms, __m256 dx,
+    __m256 dy)
+{
+    __m256    u, v, hu, hv, s, h, cos;
+    uint32_t  k;
+
+    dx = _mm256_mul_ps(dx, _mm256_set1_ps((float) TROVE_RADIAN));
+    dy = _mm256_mul_ps(dy, _mm256_set1_ps((float) TROVE_RADIAN));
+    u = _mm256_mul_ps(dy, dy);
+    v = _mm256_mul_ps(dx, dx);
+
+    k = terms - 1;
+    hu = _mm256_set1_ps(trove_half[k]);
+    hv = hu;
+    s = _mm256_set1_ps(trove_sine[k]);
+
+    while (k--) {
+        h = _mm256_set1_ps(trove_half[k]);
+        hu = _mm256_fmadd_ps(hu, u, h);
+        hv = _mm256_fmadd_ps(hv, v, h);
+        s = _mm256_fmadd_ps(s, u, _mm256_set1_ps(trove_sine[k]));
+    }
+
+    hu = _mm256_mul_ps(hu, u);
+    hv = _mm256_mul_ps(hv, v);
+    s = _mm256_mul_ps(s, dy);
+
+    cos = _mm256_fnmadd_ps(_mm256_add_ps(hu, hu), c->cos2, c->cos2);
+    cos = _mm256_fnmadd_ps(s, c->sin_cos, cos);
+
+    return _mm256_fmadd_ps(cos, hv, hu);
+}
+
+
+/* Measures eight rows; the mask is of those that may be within. */
+
+TROVE_AVX2 TROVE_INLINE __m256
+trove_measure8_avx2(const trove_centre8_t *c, const trove_probe_t *p,
+    __m256i x, __m256i y, int earth)
+{
+    __m256  dx, dy;
+
+    dx = _mm256_sub_ps(trove_float_avx2(x), c->x);
+    dy = _mm256_sub_ps(trove_float_avx2(y), c->y);
+
+    return earth ? trove_earth_float_avx2(c, p->terms[0], dx, dy)
+                 : trove_plane_float_avx2(dx, dy);
+}
+
+
+/* Bits of a mask as lanes of ones. */
+
+TROVE_AVX2 TROVE_INLINE __m256i
+trove_spread_avx2(uint32_t mask)
+{
+    __m256i  bit;
+
+    bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+
+    return _mm256_cmpeq_epi32(_mm256_and_si256(bit,
+                                  _mm256_set1_epi32((int32_t) mask)), bit);
+}
+
+
+/* Adds the lanes of a mask at place n of the list; returns how many. */
+
+TROVE_AVX2 TROVE_INLINE uint32_t
+trove_near_avx2(const trove_near_t *list, uint32_t n, __m256 m, __m256i row,
+    uint32_t mask)
+{
+    __m256   v;
+    __m256i  lanes;
+
+    lanes = trove_lanes_avx2(mask);
+    v = _mm256_permutevar8x32_ps(m, lanes);
+
+    _mm256_storeu_pd(&list->measure[n],
+                     _mm256_cvtps_pd(_mm256_castps256_ps128(v)));
+    _mm256_storeu_pd(&list->measure[n + 4],
+                     _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)));
+    trove_pack_avx2(&list->row[n], row, lanes);
+
+    return (uint32_t) __builtin_popcount(mask);
+}
+
+
+TROVE_AVX2 TROVE_INLINE __m256i
+trove_row_avx2(uint32_t row)
+{
+    return _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+                            _mm256_set1_epi32((int32_t) row));
+}
+
+
+TROVE_AVX2 TROVE_INLINE void
+trove_measure_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
+    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
+    const trove_probe_t *p, trove_tally_t *t, int earth)
+{
+    float               *out;
+    __m256               m, hi, lo, lane[2];
+    __m256i              x, y;
+    uint32_t             k, may, maybe, within, found, row;
+    trove_centre8_t      c;
+    const trove_keys_t  *key;
+
+    found = 0;
+    out = t->measure;
+    c = trove_centre_avx2(p);
+    hi = _mm256_set1_ps((float) p->hi);
+    lo = _mm256_set1_ps((float) p->lo);
+    lane[0] = _mm256_loadu_ps(&t->lane[0]);
+    lane[1] = _mm256_loadu_ps(&t->lane[8]);
+
+    for ( /* void */ ; i < last; i++) {
+        key = &rows->key[picks->block[i]];
+        row = base + picks->block[i] * TROVE_BLOCK;
+
+        for (k = 0; k < TROVE_BLOCK; k += 8, out += 8) {
+            x = trove_load_avx2(&key->x[k]);
+            y = trove_load_avx2(&key->y[k]);
+            m = trove_measure8_avx2(&c, p, x, y, earth);
+
+            may = ~trove_mask_avx2(trove_outside_avx2(box, x, y))
+                  & (picks->pass[i] >> k) & 0xff;
+
+            maybe = may & (uint32_t) _mm256_movemask_ps(
+                                         _mm256_cmp_ps(m, hi, _CMP_NGT_UQ));
+            within = may & (uint32_t) _mm256_movemask_ps(
+                                          _mm256_cmp_ps(m, lo, _CMP_LE_OQ));
+
+            if (p->boxed) {
+                within &= ~trove_mask_avx2(trove_outside_avx2(&p->inner, x,
+                                                              y));
+            }
+
+            found += (uint32_t) __builtin_popcount(within);
+            maybe &= ~within;
+
+            if (maybe) {
+                t->doubt.n += trove_near_avx2(&t->doubt, t->doubt.n, m,
+                                              trove_row_avx2(row + k), maybe);
+            }
+
+            m = _mm256_blendv_ps(_mm256_set1_ps(INFINITY), m,
+                     _mm256_castsi256_ps(trove_spread_avx2(within)));
+
+            lane[k / 8] = _mm256_min_ps(lane[k / 8], m);
+            _mm256_storeu_ps(out, m);
+        }
+    }
+
+    t->found += found;
+
+    _mm256_storeu_ps(&t->lane[0], lane[0]);
+    _mm256_storeu_ps(&t->lane[8], lane[1]);
+}
+
+
+TROVE_AVX2 static void
+trove_plane_measure_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
+    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
+    const trove_probe_t *probe, trove_tally_t *t)
+{
+    trove_measure_avx2(rows, picks, i, last, base, box, probe, t, 0);
+}
+
+
+TROVE_AVX2 static void
+trove_earth_measure_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
+    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
+    const trove_probe_t *probe, trove_tally_t *t)
+{
+    trove_measure_avx2(rows, picks, i, last, base, box, probe, t, 1);
+}
+
+
+TROVE_AVX2 static uint32_t
+trove_list_avx2(const trove_tally_t *t, uint32_t n, float near,
+    uint32_t *places)
+{
+    __m256    bound;
+    uint32_t  i, listed, mask;
+
+    listed = 0;
+    bound = _mm256_set1_ps(near);
+
+    for (i = 0; i < n * TROVE_BLOCK; i += 8) {
+        mask = (uint32_t) _mm256_movemask_ps(
+                   _mm256_cmp_ps(_mm256_loadu_ps(&t->measure[i]), bound,
+                                 _CMP_LE_OQ));
+
+        trove_pack_avx2(&places[listed], trove_row_avx2(i),
+                        trove_lanes_avx2(mask));
+        listed += (uint32_t) __builtin_popcount(mask);
+    }
+
+    return listed;
 }
 
 
@@ -778,6 +1142,8 @@ trove_earth_avx2(const trove_probe_t *p, __m256d dx, __m256d dy)
     __m256d   u, v, hu, hv, s, c, h, cos_y;
     uint32_t  k;
 
+    dx = _mm256_mul_pd(dx, _mm256_set1_pd(TROVE_RADIAN));
+    dy = _mm256_mul_pd(dy, _mm256_set1_pd(TROVE_RADIAN));
     u = _mm256_mul_pd(dy, dy);
     v = _mm256_mul_pd(dx, dx);
 
@@ -800,104 +1166,14 @@ trove_earth_avx2(const trove_probe_t *p, __m256d dx, __m256d dy)
     c = _mm256_fnmadd_pd(_mm256_add_pd(hu, hu), cos_y, cos_y);
     c = _mm256_fnmadd_pd(_mm256_mul_pd(s, dy), _mm256_set1_pd(p->sin_y), c);
 
-    return _mm256_mul_pd(_mm256_set1_pd(p->norm), _mm256_fmadd_pd(c, hv, hu));
-}
-
-
-TROVE_AVX2 TROVE_INLINE uint32_t
-trove_inside_avx2(const trove_box_t *box, const int32_t *x, const int32_t *y)
-{
-    __m128i  a, b, vx, vy;
-
-    vx = _mm_loadu_si128((const __m128i *) x);
-    vy = _mm_loadu_si128((const __m128i *) y);
-
-    a = _mm_or_si128(_mm_cmplt_epi32(vx, _mm_set1_epi32(box->min_x)),
-                     _mm_cmpgt_epi32(vx, _mm_set1_epi32(box->max_x)));
-    b = _mm_or_si128(_mm_cmplt_epi32(vy, _mm_set1_epi32(box->min_y)),
-                     _mm_cmpgt_epi32(vy, _mm_set1_epi32(box->max_y)));
-
-    return (uint32_t) ~_mm_movemask_ps(_mm_castsi128_ps(_mm_or_si128(a, b)));
-}
-
-
-/*
- * Eight floats of eight keys: the exponent is moved, the lower half taken for
- * its middle.  What is nearer to 0 than floats go becomes the least of them,
- * what is too large does not get here.
- */
-
-TROVE_AVX2 TROVE_INLINE __m256
-trove_float_avx2(const int32_t *key)
-{
-    __m256i  k, v;
-
-    k = trove_load_avx2(key);
-
-    v = _mm256_xor_si256(k, _mm256_srai_epi32(k, 31));
-    v = _mm256_max_epi32(v, _mm256_set1_epi32(TROVE_FLOAT_LEAST));
-    v = _mm256_add_epi32(_mm256_slli_epi32(v, 3),
-                         _mm256_set1_epi32(TROVE_FLOAT_MOVE));
-    k = _mm256_and_si256(k, _mm256_set1_epi32(INT32_MIN));
-
-    return _mm256_castsi256_ps(_mm256_or_si256(v, k));
-}
-
-
-TROVE_AVX2 TROVE_INLINE __m256
-trove_plane_float_avx2(__m256 dx, __m256 dy)
-{
-    return _mm256_fmadd_ps(dx, dx, _mm256_mul_ps(dy, dy));
-}
-
-
-TROVE_AVX2 TROVE_INLINE __m256
-trove_earth_float_avx2(const trove_probe_t *p, __m256 dx, __m256 dy)
-{
-    __m256    u, v, hu, hv, s, c, h, cos_y;
-    uint32_t  k;
-
-    u = _mm256_mul_ps(dy, dy);
-    v = _mm256_mul_ps(dx, dx);
-
-    k = p->terms[0] - 1;
-    hu = _mm256_set1_ps((float) trove_simd_half[k]);
-    hv = hu;
-    s = _mm256_set1_ps((float) trove_simd_sine[k]);
-
-    while (k--) {
-        h = _mm256_set1_ps((float) trove_simd_half[k]);
-        hu = _mm256_fmadd_ps(hu, u, h);
-        hv = _mm256_fmadd_ps(hv, v, h);
-        s = _mm256_fmadd_ps(s, u, _mm256_set1_ps((float) trove_simd_sine[k]));
-    }
-
-    cos_y = _mm256_set1_ps((float) p->cos_y);
-    hu = _mm256_mul_ps(hu, u);
-    hv = _mm256_mul_ps(_mm256_mul_ps(hv, v), cos_y);
-
-    c = _mm256_fnmadd_ps(_mm256_add_ps(hu, hu), cos_y, cos_y);
-    c = _mm256_fnmadd_ps(_mm256_mul_ps(s, dy),
-                         _mm256_set1_ps((float) p->sin_y), c);
-
-    return _mm256_fmadd_ps(c, hv, hu);
-}
-
-
-/* Lanes as the signs that a blend goes by. */
-
-TROVE_AVX2 TROVE_INLINE __m256d
-trove_signs_avx2(uint32_t mask)
-{
-    return _mm256_castsi256_pd(_mm256_sllv_epi64(_mm256_set1_epi64x(mask),
-                                       _mm256_setr_epi64x(63, 62, 61, 60)));
+    return _mm256_fmadd_pd(c, hv, hu);
 }
 
 
 /* Adds the lanes of a mask at place n of the list; returns how many. */
 
 TROVE_AVX2 TROVE_INLINE uint32_t
-trove_near_avx2(const trove_near_t *list, uint32_t n, __m256d m, __m128i row,
+trove_near4_avx2(const trove_near_t *list, uint32_t n, __m256d m, __m128i row,
     uint32_t mask)
 {
     __m128i  lanes;
@@ -921,120 +1197,67 @@ trove_near_avx2(const trove_near_t *list, uint32_t n, __m256d m, __m128i row,
 }
 
 
-/* Takes the measures of the staged rows i .. i + 3. */
+/* Takes the measures of the staged rows i .. i + 3, of which "n" are. */
 
-TROVE_AVX2 TROVE_INLINE __m256d
+TROVE_AVX2 TROVE_INLINE void
 trove_tally_avx2(trove_stage_t *stage, const trove_probe_t *p,
-    trove_tally_t *t, uint32_t i, __m256d m, __m256d lane)
+    trove_tally_t *t, uint32_t i, uint32_t n, __m256d m)
 {
-    __m128i   row;
+    float    *lane;
+    __m128i   x, y, out, row;
     uint32_t  lanes, maybe, within;
 
-    lanes = stage->n - i < 4 ? (1u << (stage->n - i)) - 1 : 15;
+    lanes = n < 4 ? (1u << n) - 1 : 15;
+    x = _mm_loadu_si128((const __m128i *) &stage->x[i]);
+    y = _mm_loadu_si128((const __m128i *) &stage->y[i]);
+    row = _mm_loadu_si128((const __m128i *) &stage->row[i]);
 
     maybe = lanes & (uint32_t) _mm256_movemask_pd(
                       _mm256_cmp_pd(m, _mm256_set1_pd(p->hi), _CMP_NGT_UQ));
-    within = maybe
-             & trove_inside_avx2(&p->inner, &stage->x[i], &stage->y[i])
-             & (uint32_t) _mm256_movemask_pd(
+    within = maybe & (uint32_t) _mm256_movemask_pd(
                       _mm256_cmp_pd(m, _mm256_set1_pd(p->lo), _CMP_LE_OQ));
+
+    out = _mm256_castsi256_si128(trove_outside_avx2(&p->inner,
+                                     _mm256_castsi128_si256(x),
+                                     _mm256_castsi128_si256(y)));
+    within &= (uint32_t) ~_mm_movemask_ps(_mm_castsi128_ps(out));
 
     t->found += (uint32_t) __builtin_popcount(within);
     maybe &= ~within;
 
     if (maybe) {
-        row = _mm_add_epi32(_mm_set1_epi32((int32_t) i),
-                            _mm_setr_epi32(0, 1, 2, 3));
-        t->doubt.n += trove_near_avx2(&t->doubt, t->doubt.n, m, row, maybe);
+        t->doubt.n += trove_near4_avx2(&t->doubt, t->doubt.n, m, row, maybe);
     }
 
     m = _mm256_blendv_pd(_mm256_set1_pd(INFINITY), m,
-                         trove_signs_avx2(within));
+                         _mm256_castsi256_pd(_mm256_cvtepi32_epi64(
+                             _mm256_castsi256_si128(
+                                 trove_spread_avx2(within)))));
 
     _mm256_storeu_pd(&stage->measure[i], m);
 
-    return _mm256_min_pd(m, lane);
+    lane = &t->lane[i % TROVE_LANES];
+    _mm_storeu_ps(lane, _mm_min_ps(_mm_loadu_ps(lane), _mm256_cvtpd_ps(m)));
 }
 
 
 TROVE_AVX2 TROVE_INLINE void
-trove_measure_key_avx2(trove_stage_t *stage, const trove_probe_t *p,
+trove_low_avx2(trove_stage_t *stage, const trove_probe_t *p,
     trove_tally_t *t, int earth)
 {
-    float     x, y;
-    __m256    dx, dy, m, scale;
-    __m256d   lane[2], norm;
+    __m256d   dx, dy, m;
     uint32_t  i;
-
-    x = (float) p->x;
-    y = (float) p->y;
-    scale = _mm256_set1_ps((float) p->scale);
-    norm = _mm256_set1_pd(earth ? p->norm : 1);
-    lane[0] = _mm256_loadu_pd(&t->lane[0]);
-    lane[1] = _mm256_loadu_pd(&t->lane[4]);
-
-    for (i = 0; i < stage->n; i += 8) {
-        dx = _mm256_sub_ps(trove_float_avx2(&stage->x[i]), _mm256_set1_ps(x));
-        dy = _mm256_sub_ps(trove_float_avx2(&stage->y[i]), _mm256_set1_ps(y));
-        dx = _mm256_sub_ps(dx, _mm256_set1_ps((float) (p->x - x)));
-        dy = _mm256_sub_ps(dy, _mm256_set1_ps((float) (p->y - y)));
-        dx = _mm256_mul_ps(dx, scale);
-        dy = _mm256_mul_ps(dy, scale);
-
-        m = earth ? trove_earth_float_avx2(p, dx, dy)
-                  : trove_plane_float_avx2(dx, dy);
-
-        lane[0] = trove_tally_avx2(stage, p, t, i,
-                  _mm256_mul_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(m)),
-                                norm),
-                  lane[0]);
-
-        if (i + 4 < stage->n) {
-            lane[1] = trove_tally_avx2(stage, p, t, i + 4,
-                  _mm256_mul_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(m, 1)),
-                                norm),
-                  lane[1]);
-        }
-    }
-
-    _mm256_storeu_pd(&t->lane[0], lane[0]);
-    _mm256_storeu_pd(&t->lane[4], lane[1]);
-}
-
-
-TROVE_AVX2 TROVE_INLINE void
-trove_measure_low_avx2(trove_stage_t *stage, const trove_probe_t *p,
-    trove_tally_t *t, int earth)
-{
-    __m256d   dx, dy, m, scale, lane[2];
-    uint32_t  i;
-
-    scale = _mm256_set1_pd(p->scale);
-    lane[0] = _mm256_loadu_pd(&t->lane[0]);
-    lane[1] = _mm256_loadu_pd(&t->lane[4]);
 
     for (i = 0; i < stage->n; i += 4) {
         dx = trove_number_avx2(&stage->x[i], &stage->x_low[i]);
         dy = trove_number_avx2(&stage->y[i], &stage->y_low[i]);
-        dx = _mm256_mul_pd(_mm256_sub_pd(dx, _mm256_set1_pd(p->x)), scale);
-        dy = _mm256_mul_pd(_mm256_sub_pd(dy, _mm256_set1_pd(p->y)), scale);
+        dx = _mm256_sub_pd(dx, _mm256_set1_pd(p->x));
+        dy = _mm256_sub_pd(dy, _mm256_set1_pd(p->y));
 
         m = earth ? trove_earth_avx2(p, dx, dy) : trove_plane_avx2(dx, dy);
 
-        lane[i / 4 % 2] = trove_tally_avx2(stage, p, t, i, m,
-                                           lane[i / 4 % 2]);
+        trove_tally_avx2(stage, p, t, i, stage->n - i, m);
     }
-
-    _mm256_storeu_pd(&t->lane[0], lane[0]);
-    _mm256_storeu_pd(&t->lane[4], lane[1]);
-}
-
-
-TROVE_AVX2 static void
-trove_plane_key_avx2(trove_stage_t *stage, const trove_probe_t *probe,
-    trove_tally_t *t)
-{
-    trove_measure_key_avx2(stage, probe, t, 0);
 }
 
 
@@ -1042,15 +1265,7 @@ TROVE_AVX2 static void
 trove_plane_low_avx2(trove_stage_t *stage, const trove_probe_t *probe,
     trove_tally_t *t)
 {
-    trove_measure_low_avx2(stage, probe, t, 0);
-}
-
-
-TROVE_AVX2 static void
-trove_earth_key_avx2(trove_stage_t *stage, const trove_probe_t *probe,
-    trove_tally_t *t)
-{
-    trove_measure_key_avx2(stage, probe, t, 1);
+    trove_low_avx2(stage, probe, t, 0);
 }
 
 
@@ -1058,12 +1273,13 @@ TROVE_AVX2 static void
 trove_earth_low_avx2(trove_stage_t *stage, const trove_probe_t *probe,
     trove_tally_t *t)
 {
-    trove_measure_low_avx2(stage, probe, t, 1);
+    trove_low_avx2(stage, probe, t, 1);
 }
 
 
 TROVE_AVX2 static void
-trove_list_avx2(const trove_stage_t *stage, double near, trove_near_t *list)
+trove_list_low_avx2(const trove_stage_t *stage, double near,
+    trove_near_t *list)
 {
     __m128i   row;
     __m256d   m, v;
@@ -1080,7 +1296,7 @@ trove_list_avx2(const trove_stage_t *stage, double near, trove_near_t *list)
         mask = lanes & (uint32_t) _mm256_movemask_pd(
                                       _mm256_cmp_pd(m, v, _CMP_LE_OQ));
 
-        n += trove_near_avx2(list, n, m, row, mask);
+        n += trove_near4_avx2(list, n, m, row, mask);
     }
 
     list->n = n;
@@ -1091,12 +1307,13 @@ static const trove_simd_t  trove_simd_avx2 = {
     .name = "avx2",
     .descend = trove_descend_avx2,
     .leaves = trove_leaves_avx2,
-    .filter = trove_filter_avx2,
-    .stage = trove_stage_avx2,
     .sweep = trove_sweep_avx2,
-    .measure = { trove_plane_key_avx2, trove_earth_key_avx2 },
+    .filter = trove_filter_avx2,
+    .measure = { trove_plane_measure_avx2, trove_earth_measure_avx2 },
+    .list = trove_list_avx2,
+    .stage = trove_stage_avx2,
     .measure_low = { trove_plane_low_avx2, trove_earth_low_avx2 },
-    .list = trove_list_avx2
+    .list_low = trove_list_low_avx2
 };
 
 
@@ -1145,80 +1362,11 @@ trove_inside_avx512(const trove_sides_t *s, __mmask16 m, __m512i x, __m512i y)
 }
 
 
-TROVE_AVX512 TROVE_INLINE uint32_t
-trove_overlap_avx512(const trove_bounds_t *bounds, uint32_t i,
-    const trove_sides_t *s)
-{
-    __mmask16  m;
-
-    m = _mm512_cmp_epi32_mask(trove_load_avx512(&bounds->min_x[i]), s->max_x,
-                              _MM_CMPINT_LE);
-    m = _mm512_mask_cmp_epi32_mask(m, trove_load_avx512(&bounds->max_x[i]),
-                                   s->min_x, _MM_CMPINT_NLT);
-    m = _mm512_mask_cmp_epi32_mask(m, trove_load_avx512(&bounds->min_y[i]),
-                                   s->max_y, _MM_CMPINT_LE);
-
-    return _mm512_mask_cmp_epi32_mask(m, trove_load_avx512(&bounds->max_y[i]),
-                                      s->min_y, _MM_CMPINT_NLT);
-}
-
-
 TROVE_AVX512 TROVE_INLINE __m512i
 trove_count_avx512(void)
 {
     return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
                              15);
-}
-
-
-/* Adds the numbers from "first" on of a mask's 32 bits; returns how many. */
-
-TROVE_AVX512 TROVE_INLINE uint32_t
-trove_number_list_avx512(uint32_t *list, uint32_t first, uint32_t mask)
-{
-    __m512i   v;
-    uint32_t  n;
-
-    v = _mm512_add_epi32(_mm512_set1_epi32((int32_t) first),
-                         trove_count_avx512());
-
-    _mm512_storeu_si512(list,
-                        _mm512_maskz_compress_epi32((__mmask16) mask, v));
-
-    n = (uint32_t) __builtin_popcount(mask & 0xffff);
-    v = _mm512_add_epi32(v, _mm512_set1_epi32(16));
-
-    _mm512_storeu_si512(&list[n],
-                  _mm512_maskz_compress_epi32((__mmask16) (mask >> 16), v));
-
-    return (uint32_t) __builtin_popcount(mask);
-}
-
-
-TROVE_AVX512 static uint32_t
-trove_descend_avx512(const trove_bounds_t *bounds, const uint32_t *nodes,
-    uint32_t *i, uint32_t last, const trove_box_t *box, uint32_t *below)
-{
-    uint32_t               n, at, mask;
-    trove_sides_t          s;
-    const trove_bounds_t  *b;
-
-    n = 0;
-    s = trove_sides_avx512(box);
-
-    for (at = *i; at < last && n <= TROVE_LIST; at++) {
-        b = &bounds[nodes[at]];
-
-        mask = trove_overlap_avx512(b, 0, &s)
-               | trove_overlap_avx512(b, 16, &s) << 16;
-
-        n += trove_number_list_avx512(&below[n], nodes[at] * TROVE_BOUNDS,
-                                      mask);
-    }
-
-    *i = at;
-
-    return n;
 }
 
 
@@ -1228,6 +1376,58 @@ trove_descend_avx512(const trove_bounds_t *bounds, const uint32_t *nodes,
     _mm512_broadcastb_epi8(_mm_srli_si128(shares, 4 * (side)))
 
 
+/* Which of 64 boxes meet the shares. */
+
+TROVE_AVX512 TROVE_INLINE uint64_t
+trove_meet_avx512(const uint8_t *min_x, const uint8_t *max_x,
+    const uint8_t *min_y, const uint8_t *max_y, __m128i s)
+{
+    __mmask64  a, b;
+
+    a = _mm512_cmp_epu8_mask(trove_load_avx512(min_x),
+                             trove_side_avx512(s, 1), _MM_CMPINT_LE);
+    b = _mm512_cmp_epu8_mask(trove_load_avx512(max_x),
+                             trove_side_avx512(s, 0), _MM_CMPINT_NLT);
+    a = _mm512_mask_cmp_epu8_mask(a, trove_load_avx512(min_y),
+                                  trove_side_avx512(s, 3), _MM_CMPINT_LE);
+    b = _mm512_mask_cmp_epu8_mask(b, trove_load_avx512(max_y),
+                                  trove_side_avx512(s, 2), _MM_CMPINT_NLT);
+    return a & b;
+}
+
+
+TROVE_AVX512 static uint32_t
+trove_descend_avx512(const trove_bounds_t *bounds, const uint32_t *nodes,
+    uint32_t *i, uint32_t last, const trove_reach_t *reach, uint32_t *below)
+{
+    __m128i                s;
+    __m256d                r;
+    uint32_t               n, at, first;
+    uint64_t               mask[2];
+    const trove_bounds_t  *b;
+
+    n = 0;
+    r = _mm256_loadu_pd(&reach->min_x);
+
+    for (at = *i; at < last && n <= TROVE_LIST; at++) {
+        b = &bounds[nodes[at]];
+        first = nodes[at] * TROVE_BOUNDS;
+        s = trove_shares_avx2(&b->frame, r);
+
+        mask[0] = trove_meet_avx512(b->min_x, b->max_x, b->min_y, b->max_y, s);
+        mask[1] = trove_meet_avx512(&b->min_x[64], &b->max_x[64],
+                                    &b->min_y[64], &b->max_y[64], s);
+
+        n += trove_number(&below[n], first, mask[0]);
+        n += trove_number(&below[n], first + 64, mask[1]);
+    }
+
+    *i = at;
+
+    return n;
+}
+
+
 TROVE_AVX512 static void
 trove_leaves_avx512(const trove_leaf_t *leaves, const uint32_t *nodes,
     uint32_t *i, uint32_t last, const trove_reach_t *reach,
@@ -1235,9 +1435,8 @@ trove_leaves_avx512(const trove_leaf_t *leaves, const uint32_t *nodes,
 {
     __m128i              s;
     __m256d              r;
-    __m512i              p;
-    uint32_t             k, n, at, first, pass, partial;
-    __mmask64            m;
+    uint32_t             n, at, partial;
+    uint64_t             mask;
     const trove_leaf_t  *leaf;
 
     n = picks->n;
@@ -1246,30 +1445,13 @@ trove_leaves_avx512(const trove_leaf_t *leaves, const uint32_t *nodes,
 
     for (at = *i; at < last && n <= TROVE_LIST; at++) {
         leaf = &leaves[nodes[at]];
-        s = trove_shares_avx2(leaf, r);
+        s = trove_shares_avx2(&leaf->frame, r);
 
-        m = _mm512_cmp_epu8_mask(trove_load_avx512(leaf->min_x),
-                                 trove_side_avx512(s, 1), _MM_CMPINT_LE);
-        m &= _mm512_cmp_epu8_mask(trove_load_avx512(leaf->max_x),
-                                  trove_side_avx512(s, 0), _MM_CMPINT_NLT);
-        m &= _mm512_cmp_epu8_mask(trove_load_avx512(leaf->min_y),
-                                  trove_side_avx512(s, 3), _MM_CMPINT_LE);
-        m &= _mm512_cmp_epu8_mask(trove_load_avx512(leaf->max_y),
-                                  trove_side_avx512(s, 2), _MM_CMPINT_NLT);
+        mask = trove_meet_avx512(leaf->min_x, leaf->max_x, leaf->min_y,
+                                 leaf->max_y, s);
+        n += trove_number(&picks->block[n], nodes[at] * TROVE_LEAF, mask);
 
-        pass = trove_gate_pass(&leaf->gate, f);
-        partial |= ~pass;
-        p = _mm512_set1_epi32((int32_t) pass);
-
-        for (k = 0; k < TROVE_LEAF; k += 16) {
-            _mm512_storeu_si512(&picks->pass[n + k], p);
-        }
-
-        first = nodes[at] * TROVE_LEAF;
-
-        n += trove_number_list_avx512(&picks->block[n], first, (uint32_t) m);
-        n += trove_number_list_avx512(&picks->block[n], first + 32,
-                                      (uint32_t) (m >> 32));
+        partial |= !trove_gate_pass(&leaf->gate, f);
     }
 
     *i = at;
@@ -1318,22 +1500,23 @@ trove_stage_avx512(const trove_rows_t *rows, const trove_picks_t *picks,
     uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
     trove_stage_t *stage)
 {
-    size_t         row;
-    __m512i        x, y, r;
-    uint32_t       n;
-    __mmask16      m;
-    trove_sides_t  s;
+    __m512i              x, y, r;
+    uint32_t             n, row;
+    __mmask16            m;
+    trove_sides_t        s;
+    const trove_keys_t  *key;
 
     n = 0;
     s = trove_sides_avx512(box);
 
     for ( /* void */ ; i < last; i++) {
-        row = (size_t) picks->block[i] * TROVE_BLOCK;
+        key = &rows->key[picks->block[i]];
+        row = base + picks->block[i] * TROVE_BLOCK;
 
-        x = trove_load_avx512(&rows->x[row]);
-        y = trove_load_avx512(&rows->y[row]);
+        x = trove_load_avx512(key->x);
+        y = trove_load_avx512(key->y);
         r = _mm512_add_epi32(trove_count_avx512(),
-                             _mm512_set1_epi32((int32_t) (base + row)));
+                             _mm512_set1_epi32((int32_t) row));
 
         m = (__mmask16) trove_inside_avx512(&s, (__mmask16) picks->pass[i],
                                             x, y);
@@ -1350,8 +1533,7 @@ trove_stage_avx512(const trove_rows_t *rows, const trove_picks_t *picks,
 
 
 TROVE_AVX512 TROVE_INLINE uint32_t
-trove_hits_avx512(const trove_rows_t *rows, size_t row, uint32_t n,
-    const trove_box_t *box)
+trove_hits_avx512(const trove_keys_t *key, uint32_t n, const trove_box_t *box)
 {
     uint32_t       hit;
     trove_sides_t  s;
@@ -1359,10 +1541,9 @@ trove_hits_avx512(const trove_rows_t *rows, size_t row, uint32_t n,
     hit = 0;
     s = trove_sides_avx512(box);
 
-    for ( /* void */ ; n; n -= 16, row += 16) {
-        hit |= trove_inside_avx512(&s, 0xffff,
-                                   trove_load_avx512(&rows->x[row]),
-                                   trove_load_avx512(&rows->y[row]));
+    for ( /* void */ ; n; n--, key++) {
+        hit |= trove_inside_avx512(&s, 0xffff, trove_load_avx512(key->x),
+                                   trove_load_avx512(key->y));
     }
 
     return hit;
@@ -1374,6 +1555,240 @@ trove_sweep_avx512(const trove_rows_t *rows, uint32_t *block, uint32_t last,
     const trove_box_t *box, trove_picks_t *picks)
 {
     trove_sweep(rows, block, last, box, picks, trove_hits_avx512);
+}
+
+
+/* Sixteen floats of sixteen keys, as trove_float_avx2() makes them. */
+
+TROVE_AVX512 TROVE_INLINE __m512
+trove_float_avx512(__m512i k)
+{
+    __m512i  v;
+
+    v = _mm512_xor_si512(k, _mm512_srai_epi32(k, 31));
+    v = _mm512_max_epi32(v, _mm512_set1_epi32(TROVE_FLOAT_LEAST));
+    v = _mm512_add_epi32(_mm512_slli_epi32(v, 3),
+                         _mm512_set1_epi32(TROVE_FLOAT_MOVE));
+
+    /* v, and of k the sign */
+
+    v = _mm512_ternarylogic_epi32(v, k, _mm512_set1_epi32(INT32_MIN), 0xf8);
+
+    return _mm512_castsi512_ps(v);
+}
+
+
+/* The centre in floats, and the cosine and sine of its latitude. */
+
+typedef struct {
+    __m512  x;
+    __m512  y;
+    __m512  cos2;             /* cos_y^2                                     */
+    __m512  sin_cos;
+} trove_centre16_t;
+
+
+TROVE_AVX512 TROVE_INLINE trove_centre16_t
+trove_centre_avx512(const trove_probe_t *p)
+{
+    trove_centre16_t  c;
+
+    c.x = _mm512_set1_ps((float) p->x);
+    c.y = _mm512_set1_ps((float) p->y);
+    c.cos2 = _mm512_set1_ps((float) (p->cos_y * p->cos_y));
+    c.sin_cos = _mm512_set1_ps((float) (p->sin_y * p->cos_y));
+
+    return c;
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512
+trove_plane_float_avx512(__m512 dx, __m512 dy)
+{
+    return _mm512_fmadd_ps(dx, dx, _mm512_mul_ps(dy, dy));
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512
+trove_earth_float_avx512(const trove_centre16_t *c, uint32_t terms, __m512 dx,
+    __m512 dy)
+{
+    __m512    u, v, hu, hv, s, h, cos;
+    uint32_t  k;
+
+    dx = _mm512_mul_ps(dx, _mm512_set1_ps((float) TROVE_RADIAN));
+    dy = _mm512_mul_ps(dy, _mm512_set1_ps((float) TROVE_RADIAN));
+    u = _mm512_mul_ps(dy, dy);
+    v = _mm512_mul_ps(dx, dx);
+
+    k = terms - 1;
+    hu = _mm512_set1_ps(trove_half[k]);
+    hv = hu;
+    s = _mm512_set1_ps(trove_sine[k]);
+
+    while (k--) {
+        h = _mm512_set1_ps(trove_half[k]);
+        hu = _mm512_fmadd_ps(hu, u, h);
+        hv = _mm512_fmadd_ps(hv, v, h);
+        s = _mm512_fmadd_ps(s, u, _mm512_set1_ps(trove_sine[k]));
+    }
+
+    hu = _mm512_mul_ps(hu, u);
+    hv = _mm512_mul_ps(hv, v);
+    s = _mm512_mul_ps(s, dy);
+
+    cos = _mm512_fnmadd_ps(_mm512_add_ps(hu, hu), c->cos2, c->cos2);
+    cos = _mm512_fnmadd_ps(s, c->sin_cos, cos);
+
+    return _mm512_fmadd_ps(cos, hv, hu);
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512
+trove_measure16_avx512(const trove_centre16_t *c, const trove_probe_t *p,
+    __m512i x, __m512i y, int earth)
+{
+    __m512  dx, dy;
+
+    dx = _mm512_sub_ps(trove_float_avx512(x), c->x);
+    dy = _mm512_sub_ps(trove_float_avx512(y), c->y);
+
+    return earth ? trove_earth_float_avx512(c, p->terms[0], dx, dy)
+                 : trove_plane_float_avx512(dx, dy);
+}
+
+
+/* Adds the lanes of a mask at place n of the list; returns how many. */
+
+TROVE_AVX512 TROVE_INLINE uint32_t
+trove_near_avx512(const trove_near_t *list, uint32_t n, __m512 m, __m512i row,
+    __mmask16 mask)
+{
+    __m512  v;
+
+    v = _mm512_maskz_compress_ps(mask, m);
+
+    _mm512_storeu_pd(&list->measure[n],
+                     _mm512_cvtps_pd(_mm512_castps512_ps256(v)));
+    _mm512_storeu_pd(&list->measure[n + 8],
+                     _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)));
+    _mm512_storeu_si512(&list->row[n], _mm512_maskz_compress_epi32(mask, row));
+
+    return (uint32_t) __builtin_popcount(mask);
+}
+
+
+TROVE_AVX512 TROVE_INLINE __m512i
+trove_row_avx512(uint32_t row)
+{
+    return _mm512_add_epi32(trove_count_avx512(),
+                            _mm512_set1_epi32((int32_t) row));
+}
+
+
+TROVE_AVX512 TROVE_INLINE void
+trove_measure_avx512(const trove_rows_t *rows, const trove_picks_t *picks,
+    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
+    const trove_probe_t *p, trove_tally_t *t, int earth)
+{
+    float               *out;
+    __m512               m, hi, lo, lane;
+    __m512i              x, y;
+    uint32_t             found, row;
+    __mmask16            may, maybe, within;
+    trove_sides_t        sides, inner;
+    trove_centre16_t     c;
+    const trove_keys_t  *key;
+
+    found = 0;
+    out = t->measure;
+    c = trove_centre_avx512(p);
+    sides = trove_sides_avx512(box);
+    inner = trove_sides_avx512(&p->inner);
+    hi = _mm512_set1_ps((float) p->hi);
+    lo = _mm512_set1_ps((float) p->lo);
+    lane = _mm512_loadu_ps(t->lane);
+
+    for ( /* void */ ; i < last; i++, out += TROVE_BLOCK) {
+        key = &rows->key[picks->block[i]];
+
+        x = trove_load_avx512(key->x);
+        y = trove_load_avx512(key->y);
+        m = trove_measure16_avx512(&c, p, x, y, earth);
+
+        may = (__mmask16) trove_inside_avx512(&sides,
+                                          (__mmask16) picks->pass[i], x, y);
+
+        maybe = _mm512_mask_cmp_ps_mask(may, m, hi, _CMP_NGT_UQ);
+        within = _mm512_mask_cmp_ps_mask(may, m, lo, _CMP_LE_OQ);
+
+        if (p->boxed) {
+            within = (__mmask16) trove_inside_avx512(&inner, within, x, y);
+        }
+
+        found += (uint32_t) __builtin_popcount(within);
+        maybe &= (__mmask16) ~within;
+
+        if (maybe) {
+            row = base + picks->block[i] * TROVE_BLOCK;
+            t->doubt.n += trove_near_avx512(&t->doubt, t->doubt.n, m,
+                                            trove_row_avx512(row), maybe);
+        }
+
+        m = _mm512_mask_blend_ps(within, _mm512_set1_ps(INFINITY), m);
+        lane = _mm512_min_ps(lane, m);
+        _mm512_storeu_ps(out, m);
+    }
+
+    t->found += found;
+
+    _mm512_storeu_ps(t->lane, lane);
+}
+
+
+TROVE_AVX512 static void
+trove_plane_measure_avx512(const trove_rows_t *rows,
+    const trove_picks_t *picks, uint32_t i, uint32_t last, uint32_t base,
+    const trove_box_t *box, const trove_probe_t *probe, trove_tally_t *t)
+{
+    trove_measure_avx512(rows, picks, i, last, base, box, probe, t, 0);
+}
+
+
+TROVE_AVX512 static void
+trove_earth_measure_avx512(const trove_rows_t *rows,
+    const trove_picks_t *picks, uint32_t i, uint32_t last, uint32_t base,
+    const trove_box_t *box, const trove_probe_t *probe, trove_tally_t *t)
+{
+    trove_measure_avx512(rows, picks, i, last, base, box, probe, t, 1);
+}
+
+
+TROVE_AVX512 static uint32_t
+trove_list_avx512(const trove_tally_t *t, uint32_t n, float near,
+    uint32_t *places)
+{
+    __m512     bound;
+    __m512i    place;
+    uint32_t   i, listed;
+    __mmask16  m;
+
+    listed = 0;
+    bound = _mm512_set1_ps(near);
+    place = trove_count_avx512();
+
+    for (i = 0; i < n; i++) {
+        m = _mm512_cmp_ps_mask(_mm512_loadu_ps(&t->measure[i * TROVE_BLOCK]),
+                               bound, _CMP_LE_OQ);
+
+        _mm512_storeu_si512(&places[listed],
+                            _mm512_maskz_compress_epi32(m, place));
+
+        place = _mm512_add_epi32(place, _mm512_set1_epi32(TROVE_BLOCK));
+        listed += (uint32_t) __builtin_popcount(m);
+    }
+
+    return listed;
 }
 
 
@@ -1412,6 +1827,8 @@ trove_earth_avx512(const trove_probe_t *p, __m512d dx, __m512d dy)
     __m512d   u, v, hu, hv, s, c, h, cos_y;
     uint32_t  k;
 
+    dx = _mm512_mul_pd(dx, _mm512_set1_pd(TROVE_RADIAN));
+    dy = _mm512_mul_pd(dy, _mm512_set1_pd(TROVE_RADIAN));
     u = _mm512_mul_pd(dy, dy);
     v = _mm512_mul_pd(dx, dx);
 
@@ -1434,98 +1851,15 @@ trove_earth_avx512(const trove_probe_t *p, __m512d dx, __m512d dy)
     c = _mm512_fnmadd_pd(_mm512_add_pd(hu, hu), cos_y, cos_y);
     c = _mm512_fnmadd_pd(_mm512_mul_pd(s, dy), _mm512_set1_pd(p->sin_y), c);
 
-    return _mm512_mul_pd(_mm512_set1_pd(p->norm), _mm512_fmadd_pd(c, hv, hu));
-}
-
-
-TROVE_AVX512 TROVE_INLINE __mmask8
-trove_inner_avx512(const trove_box_t *box, __mmask8 m, const int32_t *x,
-    const int32_t *y)
-{
-    __m256i  vx, vy;
-
-    vx = _mm256_loadu_si256((const __m256i *) x);
-    vy = _mm256_loadu_si256((const __m256i *) y);
-
-    m = _mm256_mask_cmp_epi32_mask(m, vx, _mm256_set1_epi32(box->min_x),
-                                   _MM_CMPINT_NLT);
-    m = _mm256_mask_cmp_epi32_mask(m, vx, _mm256_set1_epi32(box->max_x),
-                                   _MM_CMPINT_LE);
-    m = _mm256_mask_cmp_epi32_mask(m, vy, _mm256_set1_epi32(box->min_y),
-                                   _MM_CMPINT_NLT);
-
-    return _mm256_mask_cmp_epi32_mask(m, vy, _mm256_set1_epi32(box->max_y),
-                                      _MM_CMPINT_LE);
-}
-
-
-/* Sixteen floats of sixteen keys, as trove_float_avx2() makes them. */
-
-TROVE_AVX512 TROVE_INLINE __m512
-trove_float_avx512(const int32_t *key)
-{
-    __m512i  k, v;
-
-    k = trove_load_avx512(key);
-
-    v = _mm512_xor_si512(k, _mm512_srai_epi32(k, 31));
-    v = _mm512_max_epi32(v, _mm512_set1_epi32(TROVE_FLOAT_LEAST));
-    v = _mm512_add_epi32(_mm512_slli_epi32(v, 3),
-                         _mm512_set1_epi32(TROVE_FLOAT_MOVE));
-
-    /* v, and of k the sign */
-
-    v = _mm512_ternarylogic_epi32(v, k, _mm512_set1_epi32(INT32_MIN), 0xf8);
-
-    return _mm512_castsi512_ps(v);
-}
-
-
-TROVE_AVX512 TROVE_INLINE __m512
-trove_plane_float_avx512(__m512 dx, __m512 dy)
-{
-    return _mm512_fmadd_ps(dx, dx, _mm512_mul_ps(dy, dy));
-}
-
-
-TROVE_AVX512 TROVE_INLINE __m512
-trove_earth_float_avx512(const trove_probe_t *p, __m512 dx, __m512 dy)
-{
-    __m512    u, v, hu, hv, s, c, h, cos_y;
-    uint32_t  k;
-
-    u = _mm512_mul_ps(dy, dy);
-    v = _mm512_mul_ps(dx, dx);
-
-    k = p->terms[0] - 1;
-    hu = _mm512_set1_ps((float) trove_simd_half[k]);
-    hv = hu;
-    s = _mm512_set1_ps((float) trove_simd_sine[k]);
-
-    while (k--) {
-        h = _mm512_set1_ps((float) trove_simd_half[k]);
-        hu = _mm512_fmadd_ps(hu, u, h);
-        hv = _mm512_fmadd_ps(hv, v, h);
-        s = _mm512_fmadd_ps(s, u, _mm512_set1_ps((float) trove_simd_sine[k]));
-    }
-
-    cos_y = _mm512_set1_ps((float) p->cos_y);
-    hu = _mm512_mul_ps(hu, u);
-    hv = _mm512_mul_ps(_mm512_mul_ps(hv, v), cos_y);
-
-    c = _mm512_fnmadd_ps(_mm512_add_ps(hu, hu), cos_y, cos_y);
-    c = _mm512_fnmadd_ps(_mm512_mul_ps(s, dy),
-                         _mm512_set1_ps((float) p->sin_y), c);
-
-    return _mm512_fmadd_ps(c, hv, hu);
+    return _mm512_fmadd_pd(c, hv, hu);
 }
 
 
 /* Adds the lanes of a mask at place n of the list; returns how many. */
 
 TROVE_AVX512 TROVE_INLINE uint32_t
-trove_near_avx512(const trove_near_t *list, uint32_t n, __m512d m, __m256i row,
-    __mmask8 mask)
+trove_near8_avx512(const trove_near_t *list, uint32_t n, __m512d m,
+    __m256i row, __mmask8 mask)
 {
     _mm512_storeu_pd(&list->measure[n], _mm512_maskz_compress_pd(mask, m));
     _mm256_storeu_si256((__m256i *) &list->row[n],
@@ -1535,118 +1869,61 @@ trove_near_avx512(const trove_near_t *list, uint32_t n, __m512d m, __m256i row,
 }
 
 
-/* Takes the measures of the staged rows i .. i + 7. */
+/* Takes the measures of the staged rows i .. i + 7, of which "n" are. */
 
-TROVE_AVX512 TROVE_INLINE __m512d
+TROVE_AVX512 TROVE_INLINE void
 trove_tally_avx512(trove_stage_t *stage, const trove_probe_t *p,
-    trove_tally_t *t, uint32_t i, __m512d m, __m512d lane)
+    trove_tally_t *t, uint32_t i, uint32_t n, __m512d m)
 {
-    __m256i   row;
-    uint32_t  left;
+    float    *lane;
+    __m256i   x, y, row;
     __mmask8  maybe, within;
 
-    left = stage->n - i < 8 ? stage->n - i : 8;
-    maybe = (__mmask8) ((1u << left) - 1);
+    maybe = n < 8 ? (__mmask8) ((1u << n) - 1) : 0xff;
+    x = _mm256_loadu_si256((const __m256i *) &stage->x[i]);
+    y = _mm256_loadu_si256((const __m256i *) &stage->y[i]);
+    row = _mm256_loadu_si256((const __m256i *) &stage->row[i]);
 
     maybe = _mm512_mask_cmp_pd_mask(maybe, m, _mm512_set1_pd(p->hi),
                                     _CMP_NGT_UQ);
     within = _mm512_mask_cmp_pd_mask(maybe, m, _mm512_set1_pd(p->lo),
                                      _CMP_LE_OQ);
-    within = trove_inner_avx512(&p->inner, within, &stage->x[i],
-                                &stage->y[i]);
+    within &= (__mmask8) ~trove_mask_avx2(trove_outside_avx2(&p->inner, x, y));
 
     t->found += (uint32_t) __builtin_popcount(within);
     maybe &= (__mmask8) ~within;
 
     if (maybe) {
-        row = _mm256_add_epi32(_mm256_set1_epi32((int32_t) i),
-                               _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-        t->doubt.n += trove_near_avx512(&t->doubt, t->doubt.n, m, row, maybe);
+        t->doubt.n += trove_near8_avx512(&t->doubt, t->doubt.n, m, row, maybe);
     }
 
     m = _mm512_mask_blend_pd(within, _mm512_set1_pd(INFINITY), m);
 
     _mm512_storeu_pd(&stage->measure[i], m);
 
-    return _mm512_min_pd(m, lane);
+    lane = &t->lane[i % TROVE_LANES];
+    _mm256_storeu_ps(lane, _mm256_min_ps(_mm256_loadu_ps(lane),
+                                         _mm512_cvtpd_ps(m)));
 }
 
 
 TROVE_AVX512 TROVE_INLINE void
-trove_measure_key_avx512(trove_stage_t *stage, const trove_probe_t *p,
+trove_low_avx512(trove_stage_t *stage, const trove_probe_t *p,
     trove_tally_t *t, int earth)
 {
-    float     x, y;
-    __m512    dx, dy, m, scale;
-    __m512d   lane, norm;
+    __m512d   dx, dy, m;
     uint32_t  i;
-
-    x = (float) p->x;
-    y = (float) p->y;
-    scale = _mm512_set1_ps((float) p->scale);
-    norm = _mm512_set1_pd(earth ? p->norm : 1);
-    lane = _mm512_loadu_pd(t->lane);
-
-    for (i = 0; i < stage->n; i += 16) {
-        dx = _mm512_sub_ps(trove_float_avx512(&stage->x[i]),
-                           _mm512_set1_ps(x));
-        dy = _mm512_sub_ps(trove_float_avx512(&stage->y[i]),
-                           _mm512_set1_ps(y));
-        dx = _mm512_sub_ps(dx, _mm512_set1_ps((float) (p->x - x)));
-        dy = _mm512_sub_ps(dy, _mm512_set1_ps((float) (p->y - y)));
-        dx = _mm512_mul_ps(dx, scale);
-        dy = _mm512_mul_ps(dy, scale);
-
-        m = earth ? trove_earth_float_avx512(p, dx, dy)
-                  : trove_plane_float_avx512(dx, dy);
-
-        lane = trove_tally_avx512(stage, p, t, i,
-                   _mm512_mul_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(m)),
-                                 norm),
-                   lane);
-
-        if (i + 8 < stage->n) {
-            lane = trove_tally_avx512(stage, p, t, i + 8,
-                  _mm512_mul_pd(_mm512_cvtps_pd(_mm512_extractf32x8_ps(m, 1)),
-                                norm),
-                  lane);
-        }
-    }
-
-    _mm512_storeu_pd(t->lane, lane);
-}
-
-
-TROVE_AVX512 TROVE_INLINE void
-trove_measure_low_avx512(trove_stage_t *stage, const trove_probe_t *p,
-    trove_tally_t *t, int earth)
-{
-    __m512d   dx, dy, m, scale, lane;
-    uint32_t  i;
-
-    scale = _mm512_set1_pd(p->scale);
-    lane = _mm512_loadu_pd(t->lane);
 
     for (i = 0; i < stage->n; i += 8) {
         dx = trove_number_avx512(&stage->x[i], &stage->x_low[i]);
         dy = trove_number_avx512(&stage->y[i], &stage->y_low[i]);
-        dx = _mm512_mul_pd(_mm512_sub_pd(dx, _mm512_set1_pd(p->x)), scale);
-        dy = _mm512_mul_pd(_mm512_sub_pd(dy, _mm512_set1_pd(p->y)), scale);
+        dx = _mm512_sub_pd(dx, _mm512_set1_pd(p->x));
+        dy = _mm512_sub_pd(dy, _mm512_set1_pd(p->y));
 
         m = earth ? trove_earth_avx512(p, dx, dy) : trove_plane_avx512(dx, dy);
 
-        lane = trove_tally_avx512(stage, p, t, i, m, lane);
+        trove_tally_avx512(stage, p, t, i, stage->n - i, m);
     }
-
-    _mm512_storeu_pd(t->lane, lane);
-}
-
-
-TROVE_AVX512 static void
-trove_plane_key_avx512(trove_stage_t *stage, const trove_probe_t *probe,
-    trove_tally_t *t)
-{
-    trove_measure_key_avx512(stage, probe, t, 0);
 }
 
 
@@ -1654,15 +1931,7 @@ TROVE_AVX512 static void
 trove_plane_low_avx512(trove_stage_t *stage, const trove_probe_t *probe,
     trove_tally_t *t)
 {
-    trove_measure_low_avx512(stage, probe, t, 0);
-}
-
-
-TROVE_AVX512 static void
-trove_earth_key_avx512(trove_stage_t *stage, const trove_probe_t *probe,
-    trove_tally_t *t)
-{
-    trove_measure_key_avx512(stage, probe, t, 1);
+    trove_low_avx512(stage, probe, t, 0);
 }
 
 
@@ -1670,12 +1939,13 @@ TROVE_AVX512 static void
 trove_earth_low_avx512(trove_stage_t *stage, const trove_probe_t *probe,
     trove_tally_t *t)
 {
-    trove_measure_low_avx512(stage, probe, t, 1);
+    trove_low_avx512(stage, probe, t, 1);
 }
 
 
 TROVE_AVX512 static void
-trove_list_avx512(const trove_stage_t *stage, double near, trove_near_t *list)
+trove_list_low_avx512(const trove_stage_t *stage, double near,
+    trove_near_t *list)
 {
     __m256i   row;
     __m512d   m, v;
@@ -1692,9 +1962,9 @@ trove_list_avx512(const trove_stage_t *stage, double near, trove_near_t *list)
         left = stage->n - i < 8 ? stage->n - i : 8;
         lanes = (__mmask8) ((1u << left) - 1);
 
-        n += trove_near_avx512(list, n, m, row,
-                               _mm512_mask_cmp_pd_mask(lanes, m, v,
-                                                       _CMP_LE_OQ));
+        n += trove_near8_avx512(list, n, m, row,
+                                _mm512_mask_cmp_pd_mask(lanes, m, v,
+                                                        _CMP_LE_OQ));
     }
 
     list->n = n;
@@ -1705,12 +1975,13 @@ static const trove_simd_t  trove_simd_avx512 = {
     .name = "avx512",
     .descend = trove_descend_avx512,
     .leaves = trove_leaves_avx512,
-    .filter = trove_filter_avx512,
-    .stage = trove_stage_avx512,
     .sweep = trove_sweep_avx512,
-    .measure = { trove_plane_key_avx512, trove_earth_key_avx512 },
+    .filter = trove_filter_avx512,
+    .measure = { trove_plane_measure_avx512, trove_earth_measure_avx512 },
+    .list = trove_list_avx512,
+    .stage = trove_stage_avx512,
     .measure_low = { trove_plane_low_avx512, trove_earth_low_avx512 },
-    .list = trove_list_avx512
+    .list_low = trove_list_low_avx512
 };
 
 

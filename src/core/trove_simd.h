@@ -15,8 +15,8 @@
  *   leaf     the boxes of 64 blocks, in 255ths of the box that holds them all:
  *            5 cache lines, few enough for those of millions of rows to stay
  *            cached
- *   bounds   the boxes of 32 leaves, or of 32 bounds, in keys
- *   gates    what a query must reach so that all rows pass it by their level
+ *   bounds   the boxes of 128 leaves, or of 128 bounds, in the same way
+ *   gate     what a query must reach so that all rows pass it by their level
  *            and time
  *
  * Kernels that go through a list of nodes and make one of what lies below do
@@ -36,13 +36,13 @@
 #define TROVE_BLOCK          16     /* rows                                  */
 #define TROVE_LEAF           64     /* blocks                                */
 #define TROVE_LEAF_ROWS      (TROVE_LEAF * TROVE_BLOCK)
-#define TROVE_BOUNDS         32
+#define TROVE_BOUNDS         128    /* leaves, or bounds                     */
 #define TROVE_SWEEP          4      /* blocks that are swept at a time       */
-#define TROVE_LANES          8      /* running minima, see trove_tally_t     */
+#define TROVE_LANES          16     /* running minima, see trove_tally_t     */
 
 /* A list is added to while it is not longer than this. */
 #define TROVE_LIST           64
-#define TROVE_LIST_ROOM      (TROVE_LIST + 2 * TROVE_LEAF)
+#define TROVE_LIST_ROOM      (TROVE_LIST + 2 * TROVE_BOUNDS)
 
 #define TROVE_STAGE_BLOCKS   32
 #define TROVE_STAGE          (TROVE_STAGE_BLOCKS * TROVE_BLOCK)
@@ -53,7 +53,7 @@
 #define TROVE_KEY_MAX        0x7fefffff
 #define TROVE_KEY_MIN        (-TROVE_KEY_MAX - 1)
 
-/* In a leaf: above all that a query asks for. */
+/* In leaves and bounds: above all that a query asks for. */
 #define TROVE_SHARE_NONE     255
 #define TROVE_SHARE_MAX      254
 
@@ -71,19 +71,34 @@ typedef enum {
 typedef struct trove_simd_s  trove_simd_t;
 
 
-/* Rows as parallel arrays, each aligned to a cache line. */
+/*
+ * The coordinates of a block: side by side, for they are fetched together, in
+ * a pair of cache lines.
+ */
 
 typedef struct {
-    int32_t   *x;             /* keys                                        */
-    int32_t   *y;
-    uint32_t  *x_low;
-    uint32_t  *y_low;
-    int32_t   *level;         /* key and low as a coordinate's               */
-    uint32_t  *level_low;
-    int32_t   *starts;        /* first and last second, less 2^31            */
-    int32_t   *ends;
-    uint32_t  *id;
-    int32_t   *value;
+    int32_t        x[TROVE_BLOCK];
+    int32_t        y[TROVE_BLOCK];
+} trove_keys_t;
+
+
+typedef struct {
+    uint32_t       x[TROVE_BLOCK];
+    uint32_t       y[TROVE_BLOCK];
+} trove_lows_t;
+
+
+/* Rows as parallel arrays, each aligned to a pair of cache lines. */
+
+typedef struct {
+    trove_keys_t  *key;             /* of a block                            */
+    trove_lows_t  *low;
+    int32_t       *level;           /* key and low as a coordinate's         */
+    uint32_t      *level_low;
+    int32_t       *starts;          /* first and last second, less 2^31      */
+    int32_t       *ends;
+    uint32_t      *id;
+    int32_t       *value;
 } trove_rows_t;
 
 
@@ -97,15 +112,7 @@ typedef struct {
 } trove_box_t;
 
 
-typedef struct {
-    int32_t    min_x[TROVE_BOUNDS];
-    int32_t    max_x[TROVE_BOUNDS];
-    int32_t    min_y[TROVE_BOUNDS];
-    int32_t    max_y[TROVE_BOUNDS];
-} trove_bounds_t;
-
-
-/* The same box in numbers that hold all that the keys do. */
+/* The same in numbers that hold all that the keys do. */
 
 typedef struct {
     double     min_x;
@@ -125,22 +132,37 @@ typedef struct {
 
 
 /*
- * A box is rounded down to shares on all four sides by one function that
- * never falls, trove_share(), and so is what it is compared with: what meets
- * in numbers meets in shares.
+ * What shares are shares of.  A box is rounded down to shares on all four
+ * sides by one function that never falls, trove_share(), and so is what it is
+ * compared with: what meets in numbers meets in shares.  What lies beyond the
+ * frame has the first share or, as a maximum, TROVE_SHARE_NONE.
  */
 
 typedef struct {
-    uint8_t       min_x[TROVE_LEAF];
-    uint8_t       max_x[TROVE_LEAF];
-    uint8_t       min_y[TROVE_LEAF];
-    uint8_t       max_y[TROVE_LEAF];
-    double        x;          /* where the shares begin                      */
-    double        y;
-    double        step_x;     /* shares per unit                             */
-    double        step_y;
-    trove_gate_t  gate;       /* of all the rows below                       */
-    uint32_t      chain;      /* the view's, see trove_view_data.h           */
+    double         x;         /* where the shares begin                      */
+    double         y;
+    double         step_x;    /* shares per unit; 0: all is the first share  */
+    double         step_y;
+} trove_frame_t;
+
+
+typedef struct {
+    uint8_t        min_x[TROVE_BOUNDS];
+    uint8_t        max_x[TROVE_BOUNDS];
+    uint8_t        min_y[TROVE_BOUNDS];
+    uint8_t        max_y[TROVE_BOUNDS];
+    trove_frame_t  frame;
+} trove_aligned(TROVE_CACHE_LINE) trove_bounds_t;
+
+
+typedef struct {
+    uint8_t        min_x[TROVE_LEAF];
+    uint8_t        max_x[TROVE_LEAF];
+    uint8_t        min_y[TROVE_LEAF];
+    uint8_t        max_y[TROVE_LEAF];
+    trove_frame_t  frame;
+    trove_gate_t   gate;      /* of all the rows below                       */
+    uint32_t       chain;     /* the view's, see trove_view_data.h           */
 } trove_aligned(TROVE_CACHE_LINE) trove_leaf_t;
 
 
@@ -153,50 +175,52 @@ typedef struct {
 } trove_filter_t;
 
 
-/* Blocks whose rows are to be staged; bit i of "pass": row i may be. */
+/*
+ * Blocks whose rows are to be looked at.  Bit i of a block's "pass": row i may
+ * be found; it points to trove_simd_all if all may, as far as is known, and
+ * "partial" says that this is to be found out.
+ */
 
 typedef struct {
-    uint32_t   block[TROVE_LIST_ROOM];
-    uint32_t   pass[TROVE_LIST_ROOM];
-    uint32_t   n;
-    uint32_t   partial;       /* some "pass" is 0, and must be found out     */
+    uint32_t         block[TROVE_LIST_ROOM];
+    const uint32_t  *pass;
+    uint32_t         n;
+    uint32_t         partial;
 } trove_picks_t;
 
 
 /*
- * Rows that lie in the box, put side by side, and what they measure.  "x_low"
- * and "y_low" are the lower halves, for who asks for them.
+ * Rows put side by side, with both halves of their coordinates, and what they
+ * measure.
  */
 
 typedef struct {
     int32_t    x[TROVE_STAGE_ROOM];
     int32_t    y[TROVE_STAGE_ROOM];
-    uint32_t   row[TROVE_STAGE_ROOM];
     uint32_t   x_low[TROVE_STAGE_ROOM];
     uint32_t   y_low[TROVE_STAGE_ROOM];
+    uint32_t   row[TROVE_STAGE_ROOM];
     double     measure[TROVE_STAGE_ROOM];
     uint32_t   n;
 } trove_stage_t;
 
 
 /*
- * What the staged rows are measured by.  A measure is that of trove_space_key
- * divided by the one of the shape's radius, approximately: 1 is on the edge.
- * Up to "lo" and inside of "inner" a row is certainly within the shape, above
- * "hi" certainly not; what lies between is in doubt.
+ * What rows are measured by.  A measure is what trove_space_key() would say,
+ * approximately.  Up to "lo" and inside of "inner" a row is certainly within
+ * the shape, above "hi" certainly not; what lies between is in doubt.
  */
 
 typedef struct {
     double       x;
     double       y;
-    double       scale;       /* to radii, or to radians                     */
     double       lo;
     double       hi;
     double       sin_y;       /* on the earth                                */
     double       cos_y;
-    double       norm;
-    uint32_t     terms[2];    /* of the series, that suffice without and     */
-                              /* with the lower halves, 1 at least           */
+    uint32_t     terms[2];    /* of the series, that suffice for floats and  */
+                              /* for doubles, 1 at least                     */
+    uint32_t     boxed;       /* there is an inner box                       */
     trove_box_t  inner;
 } trove_probe_t;
 
@@ -211,14 +235,18 @@ typedef struct {
 
 
 /*
- * "lane" is the least measures of as many disjoint parts of the rows within:
- * the third of them in order, say, bounds the third of all.
+ * "lane" is the least measures of as many disjoint parts of the rows that are
+ * certainly within: the third of them in order, say, bounds the third of all.
  */
 
 typedef struct {
-    double         lane[TROVE_LANES];
+    float          lane[TROVE_LANES];
     uint64_t       found;     /* rows that are certainly within              */
-    trove_near_t   doubt;     /* rows in doubt; "row" is the place on stage  */
+    trove_near_t   doubt;
+
+    /* of the rows of the blocks measured last; infinity: not within */
+
+    float          measure[TROVE_STAGE];
 } trove_tally_t;
 
 
@@ -227,15 +255,14 @@ struct trove_simd_s {
 
     /*
      * From nodes[*i] on, lists the numbers of all below whose boxes meet the
-     * box, until "last" or until there are more than TROVE_LIST; moves *i and
-     * returns how many.
+     * reach, until "last" or until there are more than TROVE_LIST; moves *i
+     * and returns how many.
      */
     uint32_t   (*descend)(const trove_bounds_t *bounds, const uint32_t *nodes,
-                          uint32_t *i, uint32_t last, const trove_box_t *box,
-                          uint32_t *below);
+                          uint32_t *i, uint32_t last,
+                          const trove_reach_t *reach, uint32_t *below);
 
-    /* The same of leaves; "pass" of a block is all ones or, if its leaf's
-     * gate does not let all pass, 0. */
+    /* The same of leaves; notes if one's gate does not let all pass. */
     void       (*leaves)(const trove_leaf_t *leaves, const uint32_t *nodes,
                          uint32_t *i, uint32_t last,
                          const trove_reach_t *reach, const trove_filter_t *f,
@@ -246,12 +273,33 @@ struct trove_simd_s {
                          const trove_filter_t *f);
 
     /*
-     * Stages the rows that lie in the box, of the blocks picked from "i" up to
-     * "last", TROVE_STAGE_BLOCKS at most; adds "base" to their numbers.
+     * Measures the rows that lie in the box, of the blocks picked from "i" up
+     * to "last", TROVE_STAGE_BLOCKS at most, by their keys alone; by
+     * trove_space_kind_t.  "base" is added to the numbers of rows.
      */
+    void       (*measure[2])(const trove_rows_t *rows,
+                             const trove_picks_t *picks, uint32_t i,
+                             uint32_t last, uint32_t base,
+                             const trove_box_t *box,
+                             const trove_probe_t *probe, trove_tally_t *t);
+
+    /*
+     * Lists the places in t->measure of those that measured at most "near", of
+     * n blocks; returns how many.
+     */
+    uint32_t   (*list)(const trove_tally_t *t, uint32_t n, float near,
+                       uint32_t *places);
+
+    /* Stages the rows that lie in the box, of blocks as above; no lows yet. */
     void       (*stage)(const trove_rows_t *rows, const trove_picks_t *picks,
                         uint32_t i, uint32_t last, uint32_t base,
                         const trove_box_t *box, trove_stage_t *stage);
+
+    /* The two above for staged rows, by both halves of their coordinates. */
+    void       (*measure_low[2])(trove_stage_t *stage,
+                                 const trove_probe_t *probe, trove_tally_t *t);
+    void       (*list_low)(const trove_stage_t *stage, double near,
+                           trove_near_t *list);
 
     /*
      * Picks the blocks from *block on, and before "last", of which a row, or
@@ -261,21 +309,10 @@ struct trove_simd_s {
     void       (*sweep)(const trove_rows_t *rows, uint32_t *block,
                         uint32_t last, const trove_box_t *box,
                         trove_picks_t *picks);
-
-    /*
-     * Measures what is staged, by trove_space_kind_t, by the keys alone or
-     * with the lower halves.  What is not certainly within gets infinity.
-     */
-    void       (*measure[2])(trove_stage_t *stage, const trove_probe_t *probe,
-                             trove_tally_t *t);
-    void       (*measure_low[2])(trove_stage_t *stage,
-                                 const trove_probe_t *probe, trove_tally_t *t);
-
-    /* Adds the staged rows that measure at most "near" to the list. */
-    void       (*list)(const trove_stage_t *stage, double near,
-                       trove_near_t *list);
 };
 
+
+extern const uint32_t  trove_simd_all[TROVE_LIST_ROOM];
 
 /*
  * The series, in powers of the angle's square: that of sin(t/2)^2 / t^2, and
@@ -332,8 +369,10 @@ trove_order_join(int32_t key, uint32_t low)
 }
 
 
+/* The share that a number falls in, TROVE_SHARE_NONE if it is above all. */
+
 static inline uint32_t
-trove_share(double v, double origin, double step, double most)
+trove_share(double v, double origin, double step)
 {
     v = (v - origin) * step;
 
@@ -341,7 +380,7 @@ trove_share(double v, double origin, double step, double most)
 
     v = v > 0 ? v : 0;
 
-    return (uint32_t) (v < most ? v : most);
+    return (uint32_t) (v < TROVE_SHARE_NONE ? v : TROVE_SHARE_NONE);
 }
 
 

@@ -85,10 +85,8 @@ trove_rows_carve(trove_rows_t *rows, trove_carve_t *c, size_t n)
 {
     n *= sizeof(uint32_t);
 
-    rows->x = trove_carve(c, n);
-    rows->y = trove_carve(c, n);
-    rows->x_low = trove_carve(c, n);
-    rows->y_low = trove_carve(c, n);
+    rows->key = trove_carve(c, 2 * n);
+    rows->low = trove_carve(c, 2 * n);
     rows->level = trove_carve(c, n);
     rows->level_low = trove_carve(c, n);
     rows->starts = trove_carve(c, n);

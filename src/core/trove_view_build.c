@@ -40,10 +40,14 @@ static trove_rc_t trove_build_places(trove_build_t *b);
 static trove_rc_t trove_build_map(trove_build_t *b);
 static trove_rc_t trove_build_rows(trove_build_t *b);
 static void trove_build_levels(trove_build_t *b);
-static void trove_build_leaf(trove_view_t *v, uint32_t number);
+static void trove_build_leaf(trove_view_t *v, uint32_t number,
+    trove_reach_t *all);
+static void trove_build_bounds(trove_bounds_t *b, const trove_reach_t *reach,
+    uint32_t n, trove_reach_t *joint);
+static void trove_build_frame(trove_frame_t *f, const trove_reach_t *reach);
 static double trove_build_step(double width);
-static void trove_build_shares(trove_leaf_t *leaf, uint32_t lane,
-    const trove_reach_t *reach);
+static void trove_build_sides(double origin, double step, double min,
+    double max, uint8_t *at_min, uint8_t *at_max);
 static void trove_build_block(trove_view_t *v, uint32_t block,
     trove_reach_t *reach);
 static void trove_reach_none(trove_reach_t *reach);
@@ -278,7 +282,7 @@ trove_build_rows(trove_build_t *b)
 
     /* the memory of the rows, five times what is sorted, is still unused */
 
-    trove_sort_digits(b->places, (uint64_t *) v->rows[0].x, b->n, 4, 8);
+    trove_sort_digits(b->places, (uint64_t *) v->rows[0].key, b->n, 4, 8);
 
     for (i = 0; i < trove_view_base(v); i++) {
 
@@ -318,64 +322,102 @@ trove_build_rows(trove_build_t *b)
 static void
 trove_build_levels(trove_build_t *b)
 {
-    uint32_t       level, i;
-    trove_box_t    box;
-    trove_view_t  *v;
+    uint32_t        level, i;
+    trove_view_t   *v;
+    trove_reach_t  *reach;
 
     v = b->view;
 
-    for (level = 1; level < v->nlevels; level++) {
-        trove_box_none(&box);
+    /* where all of a level lies, in the memory of what is sorted by now */
 
-        for (i = 0; i < v->nodes[level] * TROVE_BOUNDS; i++) {
-            trove_bounds_set(&v->levels[level][i / TROVE_BOUNDS],
-                             i % TROVE_BOUNDS, &box);
-        }
-    }
+    reach = (trove_reach_t *) b->sample[0];
 
     for (i = 0; i < v->nodes[0]; i++) {
-        trove_build_leaf(v, i);
+        trove_build_leaf(v, i, &reach[i]);
+    }
+
+    for (level = 1; level < v->nlevels; level++) {
+        for (i = 0; i < v->nodes[level]; i++) {
+            trove_build_bounds(&v->levels[level][i],
+                               &reach[i * TROVE_BOUNDS],
+                               v->nodes[level - 1] - i * TROVE_BOUNDS,
+                               &reach[i]);
+        }
     }
 }
 
 
 static void
-trove_build_leaf(trove_view_t *v, uint32_t number)
+trove_build_leaf(trove_view_t *v, uint32_t number, trove_reach_t *all)
 {
     uint32_t       i, block;
-    trove_box_t    box;
     trove_leaf_t  *leaf;
-    trove_reach_t  reach[TROVE_LEAF], all;
+    trove_reach_t  reach[TROVE_LEAF];
 
     leaf = &v->leaves[number];
     block = number * TROVE_LEAF;
 
     trove_gate_open(&leaf->gate);
-    trove_reach_none(&all);
+    trove_reach_none(all);
 
     for (i = 0; i < TROVE_LEAF; i++) {
         trove_build_block(v, block + i, &reach[i]);
-        trove_reach_join(&all, &reach[i]);
+        trove_reach_join(all, &reach[i]);
         trove_gate_join(&leaf->gate, &v->gates[block + i]);
     }
 
-    leaf->x = all.min_x;
-    leaf->y = all.min_y;
-    leaf->step_x = trove_build_step(all.max_x - all.min_x);
-    leaf->step_y = trove_build_step(all.max_y - all.min_y);
+    trove_build_frame(&leaf->frame, all);
 
     for (i = 0; i < TROVE_LEAF; i++) {
-        trove_build_shares(leaf, i, &reach[i]);
+        trove_build_sides(leaf->frame.x, leaf->frame.step_x, reach[i].min_x,
+                          reach[i].max_x, &leaf->min_x[i], &leaf->max_x[i]);
+        trove_build_sides(leaf->frame.y, leaf->frame.step_y, reach[i].min_y,
+                          reach[i].max_y, &leaf->min_y[i], &leaf->max_y[i]);
+    }
+}
+
+
+/*
+ * Of the first n of "reach", there may be more than fit.  The joint one may
+ * be stored over the first of them.
+ */
+
+static void
+trove_build_bounds(trove_bounds_t *b, const trove_reach_t *reach, uint32_t n,
+    trove_reach_t *joint)
+{
+    uint32_t       i;
+    trove_reach_t  all, at;
+
+    trove_reach_none(&all);
+
+    for (i = 0; i < n && i < TROVE_BOUNDS; i++) {
+        trove_reach_join(&all, &reach[i]);
     }
 
-    if (all.min_x <= all.max_x) {
-        box.min_x = trove_order_key(trove_order(all.min_x));
-        box.max_x = trove_order_key(trove_order(all.max_x));
-        box.min_y = trove_order_key(trove_order(all.min_y));
-        box.max_y = trove_order_key(trove_order(all.max_y));
+    trove_build_frame(&b->frame, &all);
 
-        trove_view_widen(v, number, &box);
+    for (i = 0; i < TROVE_BOUNDS; i++) {
+        trove_reach_none(&at);
+        at = i < n ? reach[i] : at;
+
+        trove_build_sides(b->frame.x, b->frame.step_x, at.min_x, at.max_x,
+                          &b->min_x[i], &b->max_x[i]);
+        trove_build_sides(b->frame.y, b->frame.step_y, at.min_y, at.max_y,
+                          &b->min_y[i], &b->max_y[i]);
     }
+
+    *joint = all;
+}
+
+
+static void
+trove_build_frame(trove_frame_t *f, const trove_reach_t *reach)
+{
+    f->x = reach->min_x;
+    f->y = reach->min_y;
+    f->step_x = trove_build_step(reach->max_x - reach->min_x);
+    f->step_y = trove_build_step(reach->max_y - reach->min_y);
 }
 
 
@@ -393,26 +435,21 @@ trove_build_step(double width)
 
 
 static void
-trove_build_shares(trove_leaf_t *leaf, uint32_t lane,
-    const trove_reach_t *reach)
+trove_build_sides(double origin, double step, double min, double max,
+    uint8_t *at_min, uint8_t *at_max)
 {
-    if (reach->min_x > reach->max_x) {
-        leaf->min_x[lane] = TROVE_SHARE_NONE;
-        leaf->max_x[lane] = 0;
-        leaf->min_y[lane] = TROVE_SHARE_NONE;
-        leaf->max_y[lane] = 0;
+    uint32_t  share;
 
+    if (min > max) {
+        *at_min = TROVE_SHARE_NONE;
+        *at_max = 0;
         return;
     }
 
-    leaf->min_x[lane] = trove_share(reach->min_x, leaf->x, leaf->step_x,
-                                    TROVE_SHARE_MAX);
-    leaf->max_x[lane] = trove_share(reach->max_x, leaf->x, leaf->step_x,
-                                    TROVE_SHARE_MAX);
-    leaf->min_y[lane] = trove_share(reach->min_y, leaf->y, leaf->step_y,
-                                    TROVE_SHARE_MAX);
-    leaf->max_y[lane] = trove_share(reach->max_y, leaf->y, leaf->step_y,
-                                    TROVE_SHARE_MAX);
+    *at_min = (uint8_t) trove_share(min, origin, step);
+
+    share = trove_share(max, origin, step);
+    *at_max = (uint8_t) (share < TROVE_SHARE_MAX ? share : TROVE_SHARE_MAX);
 }
 
 

@@ -1,9 +1,9 @@
 /*
  * What a view is made of; for the files of the view only.
  *
- *   levels[2]             [ bounds ]                       32 of levels[1]
+ *   levels[2]             [ bounds ]                       128 of levels[1]
  *                        /          \
- *   levels[1]      [ bounds ] ...  [ bounds ]              32 leaves each
+ *   levels[1]      [ bounds ] ...  [ bounds ]              128 leaves each
  *                 /          \
  *   leaves       [ leaf ] ... [ leaf ]                     64 blocks each
  *              /    |    \
@@ -33,8 +33,8 @@
 #include "trove_view.h"
 
 
-/* 16 * 64 * 32^5 rows are more than 32 bits can number. */
-#define TROVE_LEVELS         6
+/* 16 * 64 * 128^4 rows are more than 32 bits can number. */
+#define TROVE_LEVELS         5
 
 #define TROVE_PATCH_ROWS     16384    /* room in patches, at least           */
 #define TROVE_WORN           4096     /* changes that wear no view out       */
@@ -105,9 +105,9 @@ typedef struct {
 
 
 /*
- * A query's shape, prepared.  "unit" is the root of the key that a measure of
- * 1 stands for.  The root of a measure is wrong by at most "coarse" when the
- * lower halves of the coordinates are left out, and "fine" with them.  If
+ * A query's shape, prepared.  "unit" is the root of the key of its radius, or
+ * of half its larger side.  The root of a measure is wrong by at most "coarse"
+ * if it is of the keys alone, and by "fine" if it is of both halves.  Where
  * "exact" is set, nothing can be measured and all is in doubt.
  */
 
@@ -144,12 +144,9 @@ int trove_view_row(const trove_reward_t *r, trove_row_t *row);
 trove_rc_t trove_view_put(trove_view_t *v, uint32_t slot,
     const trove_row_t *row);
 
-/* Makes what lies above the leaf hold the box. */
-void trove_view_widen(trove_view_t *v, uint32_t leaf, const trove_box_t *box);
-
-/* Whether a point lies in a block of a leaf, as far as the leaf can tell. */
-int trove_leaf_holds(const trove_leaf_t *leaf, uint32_t lane, double x,
-    double y);
+/* Whether a point lies in a box of a leaf or bounds, as far as they tell. */
+int trove_leaf_holds(const trove_leaf_t *leaf, uint32_t i, double x, double y);
+int trove_bounds_hold(const trove_bounds_t *b, uint32_t i, double x, double y);
 
 
 static inline uint32_t
@@ -179,13 +176,27 @@ trove_view_rows(const trove_view_t *v, uint32_t row, uint32_t *i)
 }
 
 
+static inline int32_t
+trove_rows_key_x(const trove_rows_t *rows, uint32_t i)
+{
+    return rows->key[i / TROVE_BLOCK].x[i % TROVE_BLOCK];
+}
+
+
+static inline int32_t
+trove_rows_key_y(const trove_rows_t *rows, uint32_t i)
+{
+    return rows->key[i / TROVE_BLOCK].y[i % TROVE_BLOCK];
+}
+
+
 static inline void
 trove_rows_set(const trove_rows_t *rows, uint32_t i, const trove_row_t *row)
 {
-    rows->x[i] = trove_order_key(row->x);
-    rows->y[i] = trove_order_key(row->y);
-    rows->x_low[i] = (uint32_t) row->x;
-    rows->y_low[i] = (uint32_t) row->y;
+    rows->key[i / TROVE_BLOCK].x[i % TROVE_BLOCK] = trove_order_key(row->x);
+    rows->key[i / TROVE_BLOCK].y[i % TROVE_BLOCK] = trove_order_key(row->y);
+    rows->low[i / TROVE_BLOCK].x[i % TROVE_BLOCK] = (uint32_t) row->x;
+    rows->low[i / TROVE_BLOCK].y[i % TROVE_BLOCK] = (uint32_t) row->y;
     rows->level[i] = trove_order_key(row->level);
     rows->level_low[i] = (uint32_t) row->level;
     rows->starts[i] = row->starts;
@@ -196,26 +207,18 @@ trove_rows_set(const trove_rows_t *rows, uint32_t i, const trove_row_t *row)
 
 
 static inline void
-trove_rows_clear(const trove_rows_t *rows, uint32_t i)
-{
-    rows->x[i] = TROVE_KEY_NONE;
-    rows->y[i] = TROVE_KEY_NONE;
-    rows->id[i] = 0;
-}
-
-
-static inline double
-trove_rows_x(const trove_rows_t *rows, uint32_t i)
-{
-    return trove_unorder(trove_order_join(rows->x[i], rows->x_low[i]));
-}
-
-
-static inline void
 trove_rows_get(const trove_rows_t *rows, uint32_t i, trove_row_t *row)
 {
-    row->x = trove_order_join(rows->x[i], rows->x_low[i]);
-    row->y = trove_order_join(rows->y[i], rows->y_low[i]);
+    const trove_keys_t  *key;
+    const trove_lows_t  *low;
+
+    key = &rows->key[i / TROVE_BLOCK];
+    low = &rows->low[i / TROVE_BLOCK];
+
+    row->x = trove_order_join(key->x[i % TROVE_BLOCK],
+                              low->x[i % TROVE_BLOCK]);
+    row->y = trove_order_join(key->y[i % TROVE_BLOCK],
+                              low->y[i % TROVE_BLOCK]);
     row->level = trove_order_join(rows->level[i], rows->level_low[i]);
     row->starts = rows->starts[i];
     row->ends = rows->ends[i];
@@ -224,10 +227,28 @@ trove_rows_get(const trove_rows_t *rows, uint32_t i, trove_row_t *row)
 }
 
 
+static inline void
+trove_rows_clear(const trove_rows_t *rows, uint32_t i)
+{
+    rows->key[i / TROVE_BLOCK].x[i % TROVE_BLOCK] = TROVE_KEY_NONE;
+    rows->key[i / TROVE_BLOCK].y[i % TROVE_BLOCK] = TROVE_KEY_NONE;
+    rows->id[i] = 0;
+}
+
+
+static inline double
+trove_rows_x(const trove_rows_t *rows, uint32_t i)
+{
+    return trove_unorder(trove_order_join(trove_rows_key_x(rows, i),
+                         rows->low[i / TROVE_BLOCK].x[i % TROVE_BLOCK]));
+}
+
+
 static inline double
 trove_rows_y(const trove_rows_t *rows, uint32_t i)
 {
-    return trove_unorder(trove_order_join(rows->y[i], rows->y_low[i]));
+    return trove_unorder(trove_order_join(trove_rows_key_y(rows, i),
+                         rows->low[i / TROVE_BLOCK].y[i % TROVE_BLOCK]));
 }
 
 
@@ -338,30 +359,6 @@ trove_box_holds(const trove_box_t *box, const trove_box_t *other)
 {
     return other->min_x >= box->min_x && other->max_x <= box->max_x
            && other->min_y >= box->min_y && other->max_y <= box->max_y;
-}
-
-
-static inline trove_box_t
-trove_bounds_get(const trove_bounds_t *b, uint32_t i)
-{
-    trove_box_t  box;
-
-    box.min_x = b->min_x[i];
-    box.max_x = b->max_x[i];
-    box.min_y = b->min_y[i];
-    box.max_y = b->max_y[i];
-
-    return box;
-}
-
-
-static inline void
-trove_bounds_set(trove_bounds_t *b, uint32_t i, const trove_box_t *box)
-{
-    b->min_x[i] = box->min_x;
-    b->max_x[i] = box->max_x;
-    b->min_y[i] = box->min_y;
-    b->max_y[i] = box->max_y;
 }
 
 

@@ -49,7 +49,8 @@ typedef struct {
     trove_near_t          list;       /* the nearest so far, and some more   */
     trove_picks_t         picks[2];   /* as the view's rows                  */
     trove_stage_t         stage;
-    trove_stage_t         again;      /* rows in doubt                       */
+    uint32_t              pass[TROVE_LIST_ROOM];
+    uint32_t              place[TROVE_STAGE_ROOM];
 
     uint32_t              doubt_row[TROVE_STAGE_ROOM];
     double                doubt_measure[TROVE_STAGE_ROOM];
@@ -76,12 +77,16 @@ static void trove_search_leaves(trove_search_t *s, const uint32_t *nodes,
 static void trove_search_chain(trove_search_t *s, uint32_t patch);
 static void trove_search_pass(trove_search_t *s, int patch);
 static void trove_search_flush(trove_search_t *s, int patch);
-static void trove_search_measure(trove_search_t *s);
-static void trove_search_list(trove_search_t *s, trove_stage_t *stage);
-static void trove_search_measure_low(trove_search_t *s, trove_stage_t *stage);
-static void trove_search_low(trove_search_t *s, trove_stage_t *stage);
+static void trove_search_measure(trove_search_t *s, int patch, uint32_t i,
+    uint32_t end);
+static void trove_search_measure_low(trove_search_t *s, int patch, uint32_t i,
+    uint32_t end);
+static void trove_search_stage(trove_search_t *s);
+static void trove_search_bound(trove_search_t *s);
+static void trove_search_shorten(trove_search_t *s);
 static void trove_search_probe(trove_search_t *s, double error);
 static void trove_search_doubt(trove_search_t *s);
+static void trove_search_decide(trove_search_t *s);
 static void trove_search_exact(trove_search_t *s, uint32_t row,
     double measure);
 static void trove_search_prune(trove_search_t *s);
@@ -139,7 +144,6 @@ trove_view_scan(const trove_view_t *view, const trove_query_t *q,
             view->simd->sweep(&view->rows[i % 2], &block, last, &s.part->box,
                               picks);
 
-            memset(picks->pass, 0, picks->n * sizeof(uint32_t));
             picks->partial = 1;
 
             trove_search_flush(&s, i % 2);
@@ -174,7 +178,7 @@ trove_search_init(trove_search_t *s, const trove_view_t *view,
 
     trove_target_init(&s->target, view->space, q);
 
-    s->fine = !(s->target.coarse < TROVE_COARSE);
+    s->fine = !(s->target.coarse < TROVE_COARSE * s->target.unit);
     s->error = s->fine ? s->target.fine : s->target.coarse;
 
     s->near = s->limit ? DBL_MAX : -1;
@@ -223,8 +227,8 @@ trove_search_probe(trove_search_t *s, double error)
         p->hi = INFINITY;
 
     } else {
-        p->lo = (1 - error) * (1 - error);
-        p->hi = (1 + error) * (1 + error);
+        p->lo = (s->target.unit - error) * (s->target.unit - error);
+        p->hi = (s->target.unit + error) * (s->target.unit + error);
     }
 }
 
@@ -270,8 +274,8 @@ trove_search_descend(trove_search_t *s, uint32_t level, const uint32_t *nodes,
     i = 0;
 
     while (i < n) {
-        k = v->simd->descend(v->levels[level], nodes, &i, n, &s->part->box,
-                             below);
+        k = v->simd->descend(v->levels[level], nodes, &i, n,
+                             &s->part->reach, below);
 
         trove_search_descend(s, level - 1, below, k);
     }
@@ -327,9 +331,8 @@ trove_search_chain(trove_search_t *s, uint32_t patch)
             continue;
         }
 
-        picks->block[picks->n] = patch - 1;
-        picks->pass[picks->n++] = 0;
-        picks->partial = 1;
+        picks->block[picks->n++] = patch - 1;
+        picks->partial |= !trove_gate_passes(&p->gate, &s->filter);
 
         if (picks->n > TROVE_LIST) {
             trove_search_flush(s, 1);
@@ -338,7 +341,7 @@ trove_search_chain(trove_search_t *s, uint32_t patch)
 }
 
 
-/* Finds out which rows pass, of blocks of which not all may. */
+/* Finds out which rows pass, where not all may. */
 
 static void
 trove_search_pass(trove_search_t *s, int patch)
@@ -350,76 +353,158 @@ trove_search_pass(trove_search_t *s, int patch)
 
     v = s->view;
     picks = &s->picks[patch];
-    picks->partial = 0;
 
     for (i = 0; i < picks->n; i++) {
-
-        if (picks->pass[i]) {
-            continue;
-        }
-
         block = picks->block[i];
         gate = patch ? &v->patch[block].gate : &v->gates[block];
 
-        picks->pass[i] = trove_gate_passes(gate, &s->filter)
-                         ? UINT32_MAX
-                         : v->simd->filter(&v->rows[patch], block, &s->filter);
+        s->pass[i] = trove_gate_passes(gate, &s->filter)
+                     ? UINT32_MAX
+                     : v->simd->filter(&v->rows[patch], block, &s->filter);
     }
+
+    picks->pass = s->pass;
 }
 
 
 static void
 trove_search_flush(trove_search_t *s, int patch)
 {
-    uint32_t             i, n, end, base;
-    trove_picks_t       *picks;
-    const trove_view_t  *v;
+    uint32_t        i, n, end;
+    trove_picks_t  *picks;
 
-    v = s->view;
     picks = &s->picks[patch];
-    base = patch ? trove_view_base(v) : 0;
+    picks->pass = trove_simd_all;
     n = picks->n;
 
     if (picks->partial) {
         trove_search_pass(s, patch);
     }
 
-    picks->n = 0;
-    s->scanned += (uint64_t) n * TROVE_BLOCK;
-
     for (i = 0; i < n; i = end) {
         end = n - i < TROVE_STAGE_BLOCKS ? n : i + TROVE_STAGE_BLOCKS;
 
-        v->simd->stage(&v->rows[patch], picks, i, end, base, &s->part->box,
-                       &s->stage);
+        if (s->fine) {
+            trove_search_measure_low(s, patch, i, end);
 
-        if (s->stage.n) {
-            trove_search_measure(s);
+        } else {
+            trove_search_measure(s, patch, i, end);
         }
+
+        trove_search_shorten(s);
     }
+
+    s->scanned += (uint64_t) n * TROVE_BLOCK;
+    picks->partial = 0;
+    picks->n = 0;
 }
 
 
 static void
-trove_search_measure(trove_search_t *s)
+trove_search_measure(trove_search_t *s, int patch, uint32_t i, uint32_t end)
 {
-    uint32_t  most;
+    uint32_t             base, k, n, place, row;
+    const trove_view_t  *v;
 
+    v = s->view;
+    base = patch ? trove_view_base(v) : 0;
     s->tally.doubt.n = 0;
 
-    if (s->fine) {
-        trove_search_measure_low(s, &s->stage);
+    v->simd->measure[v->space](&v->rows[patch], &s->picks[patch], i, end, base,
+                               &s->part->box, &s->target.probe, &s->tally);
 
-    } else {
-        s->view->simd->measure[s->view->space](&s->stage, &s->target.probe,
-                                               &s->tally);
+    trove_search_bound(s);
+
+    n = v->simd->list(&s->tally, end - i,
+                      s->near < FLT_MAX ? (float) s->near : FLT_MAX,
+                      s->place);
+
+    for (k = 0; k < n; k++) {
+        place = s->place[k];
+        row = s->picks[patch].block[i + place / TROVE_BLOCK] * TROVE_BLOCK
+              + place % TROVE_BLOCK;
+
+        __builtin_prefetch(&v->rows[patch].id[row]);
+
+        s->list_measure[s->list.n] = s->tally.measure[place];
+        s->list_row[s->list.n++] = base + row;
     }
-
-    trove_search_list(s, &s->stage);
 
     if (s->tally.doubt.n) {
         trove_search_doubt(s);
     }
+}
+
+
+/* The same with both halves of the coordinates. */
+
+static void
+trove_search_measure_low(trove_search_t *s, int patch, uint32_t i,
+    uint32_t end)
+{
+    const trove_view_t  *v;
+
+    v = s->view;
+
+    v->simd->stage(&v->rows[patch], &s->picks[patch], i, end,
+                   patch ? trove_view_base(v) : 0, &s->part->box, &s->stage);
+
+    trove_search_stage(s);
+    trove_search_decide(s);
+}
+
+
+/* Measures and lists what is staged. */
+
+static void
+trove_search_stage(trove_search_t *s)
+{
+    uint32_t             i, k;
+    trove_stage_t       *stage;
+    const trove_rows_t  *rows;
+
+    stage = &s->stage;
+
+    for (i = 0; i < stage->n; i++) {
+        rows = trove_view_rows(s->view, stage->row[i], &k);
+        stage->x_low[i] = rows->low[k / TROVE_BLOCK].x[k % TROVE_BLOCK];
+        stage->y_low[i] = rows->low[k / TROVE_BLOCK].y[k % TROVE_BLOCK];
+    }
+
+    s->tally.doubt.n = 0;
+    s->view->simd->measure_low[s->view->space](stage, &s->target.probe,
+                                               &s->tally);
+
+    trove_search_bound(s);
+
+    s->view->simd->list_low(stage, s->near, &s->list);
+}
+
+
+/*
+ * A few that are wanted are bounded by the lanes' minima, which are floats and
+ * may have been rounded down.
+ */
+
+static void
+trove_search_bound(trove_search_t *s)
+{
+    double  bound, near;
+
+    if (s->limit && s->limit <= TROVE_LIMIT_FEW) {
+        bound = trove_search_lanes(s) * (1 + 3e-7) + FLT_MIN;
+        near = trove_search_beyond(s, bound);
+        s->near = near < s->near ? near : s->near;
+    }
+}
+
+
+/* Keeps the list from growing beyond its room. */
+
+static void
+trove_search_shorten(trove_search_t *s)
+{
+    uint32_t  most;
 
     most = TROVE_NEAR + 2 * s->limit;
 
@@ -433,49 +518,6 @@ trove_search_measure(trove_search_t *s)
 }
 
 
-/* Lists what was measured, as far as it may be among the nearest. */
-
-static void
-trove_search_list(trove_search_t *s, trove_stage_t *stage)
-{
-    double  bound, near;
-
-    if (s->limit <= TROVE_LIMIT_FEW) {
-        bound = trove_search_lanes(s);
-        near = trove_search_beyond(s, bound);
-        s->near = near < s->near ? near : s->near;
-    }
-
-    s->view->simd->list(stage, s->near, &s->list);
-}
-
-
-static void
-trove_search_measure_low(trove_search_t *s, trove_stage_t *stage)
-{
-    trove_search_low(s, stage);
-
-    s->view->simd->measure_low[s->view->space](stage, &s->target.probe,
-                                               &s->tally);
-}
-
-
-/* Fetches the lower halves for what is staged. */
-
-static void
-trove_search_low(trove_search_t *s, trove_stage_t *stage)
-{
-    uint32_t             i, k;
-    const trove_rows_t  *rows;
-
-    for (i = 0; i < stage->n; i++) {
-        rows = trove_view_rows(s->view, stage->row[i], &k);
-        stage->x_low[i] = rows->x_low[k];
-        stage->y_low[i] = rows->y_low[k];
-    }
-}
-
-
 /*
  * Rows in doubt.  To measure them with both halves settles nearly all of a
  * circle's; what a box's sides leave open is open for any measure.
@@ -484,35 +526,41 @@ trove_search_low(trove_search_t *s, trove_stage_t *stage)
 static void
 trove_search_doubt(trove_search_t *s)
 {
-    uint32_t        i, k, n;
-    trove_stage_t  *stage;
+    uint32_t             i, k, n;
+    trove_stage_t       *stage;
+    const trove_rows_t  *rows;
 
-    stage = &s->stage;
-
-    if (!s->fine && s->q->shape == TROVE_CIRCLE) {
-        stage = &s->again;
+    if (s->q->shape == TROVE_CIRCLE) {
+        stage = &s->stage;
         n = s->tally.doubt.n;
 
         for (i = 0; i < n; i++) {
-            k = s->doubt_row[i];
-            stage->x[i] = s->stage.x[k];
-            stage->y[i] = s->stage.y[k];
-            stage->row[i] = s->stage.row[k];
+            rows = trove_view_rows(s->view, s->doubt_row[i], &k);
+            stage->x[i] = trove_rows_key_x(rows, k);
+            stage->y[i] = trove_rows_key_y(rows, k);
+            stage->row[i] = s->doubt_row[i];
         }
 
         stage->n = n;
-        s->tally.doubt.n = 0;
 
         trove_search_probe(s, s->target.fine);
-        trove_search_measure_low(s, stage);
+        trove_search_stage(s);
         trove_search_probe(s, s->error);
-
-        trove_search_list(s, stage);
     }
 
+    trove_search_decide(s);
+}
+
+
+/* Decides what is still in doubt. */
+
+static void
+trove_search_decide(trove_search_t *s)
+{
+    uint32_t  i;
+
     for (i = 0; i < s->tally.doubt.n; i++) {
-        trove_search_exact(s, stage->row[s->doubt_row[i]],
-                           s->doubt_measure[i]);
+        trove_search_exact(s, s->doubt_row[i], s->doubt_measure[i]);
     }
 }
 
@@ -587,31 +635,63 @@ trove_search_prune(trove_search_t *s)
 }
 
 
-/* A measure that at least "limit" of those listed do not exceed. */
+static inline void
+trove_search_swap(float *v, int i, int k)
+{
+    float  a, b;
+
+    a = v[i];
+    b = v[k];
+
+    v[i] = a < b ? a : b;
+    v[k] = a > b ? a : b;
+}
+
+
+/*
+ * A measure that at least "limit" of the rows within do not exceed: the lanes'
+ * minima, two by two, sorted by a network of minima and maxima, which has no
+ * jumps.
+ */
 
 static double
 trove_search_lanes(trove_search_t *s)
 {
-    double    v, t, least[TROVE_LIMIT_FEW];
-    uint32_t  i, k;
+    float     v[8], a, b;
+    uint32_t  i;
 
-    for (k = 0; k < TROVE_LIMIT_FEW; k++) {
-        least[k] = DBL_MAX;
+    for (i = 0; i < 8; i++) {
+        a = s->tally.lane[i];
+        b = s->tally.lane[i + 8];
+        v[i] = a < b ? a : b;
     }
 
-    /* each sinks to its place among the least; minima and maxima, no jumps */
+    trove_search_swap(v, 0, 2);
+    trove_search_swap(v, 1, 3);
+    trove_search_swap(v, 4, 6);
+    trove_search_swap(v, 5, 7);
 
-    for (i = 0; i < TROVE_LANES; i++) {
-        v = s->tally.lane[i];
+    trove_search_swap(v, 0, 4);
+    trove_search_swap(v, 1, 5);
+    trove_search_swap(v, 2, 6);
+    trove_search_swap(v, 3, 7);
 
-        for (k = 0; k < s->limit; k++) {
-            t = least[k];
-            least[k] = v < t ? v : t;
-            v = v > t ? v : t;
-        }
-    }
+    trove_search_swap(v, 0, 1);
+    trove_search_swap(v, 2, 3);
+    trove_search_swap(v, 4, 5);
+    trove_search_swap(v, 6, 7);
 
-    return s->limit ? least[s->limit - 1] : -1;
+    trove_search_swap(v, 2, 4);
+    trove_search_swap(v, 3, 5);
+
+    trove_search_swap(v, 1, 4);
+    trove_search_swap(v, 3, 6);
+
+    trove_search_swap(v, 1, 2);
+    trove_search_swap(v, 3, 4);
+    trove_search_swap(v, 5, 6);
+
+    return v[s->limit - 1];
 }
 
 
@@ -709,7 +789,7 @@ trove_search_best(trove_search_t *s)
     list->n = 0;
 
     if (s->nbest == s->limit && !s->target.exact) {
-        root = sqrt(s->best[0].key) / s->target.unit + s->error;
+        root = sqrt(s->best[0].key) + s->error;
 
         if (root * root < s->near) {
             s->near = root * root;
@@ -856,9 +936,7 @@ trove_search_refine(trove_search_t *s, uint32_t n)
             to = n - from < TROVE_STAGE ? n : from + TROVE_STAGE;
 
             trove_search_restage(s, &part->box, from, to);
-            trove_search_measure_low(s, &s->stage);
-
-            s->view->simd->list(&s->stage, s->near, &s->list);
+            trove_search_stage(s);
         }
     }
 }
@@ -878,11 +956,11 @@ trove_search_restage(trove_search_t *s, const trove_box_t *box, uint32_t from,
     for ( /* void */ ; from < to; from++) {
         rows = trove_view_rows(s->view, s->entry[from].row, &k);
 
-        s->stage.x[n] = rows->x[k];
-        s->stage.y[n] = rows->y[k];
+        s->stage.x[n] = trove_rows_key_x(rows, k);
+        s->stage.y[n] = trove_rows_key_y(rows, k);
         s->stage.row[n] = s->entry[from].row;
 
-        n += rows->x[k] >= box->min_x && rows->x[k] <= box->max_x;
+        n += s->stage.x[n] >= box->min_x && s->stage.x[n] <= box->max_x;
     }
 
     s->stage.n = n;
@@ -935,10 +1013,13 @@ trove_search_hits(trove_search_t *s, const trove_entry_t *e, uint32_t n,
         hit = &a->hits[i];
         rows = trove_view_rows(s->view, e[i].row, &k);
 
-        memset(hit, 0, sizeof(trove_hit_t));
         hit->id = rows->id[k];
 
         if (!s->q->detail) {
+            hit->x = 0;
+            hit->y = 0;
+            hit->distance = 0;
+            hit->value = 0;
             continue;
         }
 

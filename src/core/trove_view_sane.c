@@ -66,7 +66,9 @@ trove_sane_rows(const trove_view_t *v, int patch, uint32_t blocks,
 
     for (i = 0; i < blocks * TROVE_BLOCK; i++) {
 
-        if ((rows->x[i] == TROVE_KEY_NONE) != (rows->id[i] == 0)) {
+        if ((trove_rows_key_x(rows, i) == TROVE_KEY_NONE)
+            != (rows->id[i] == 0))
+        {
             return "a row is half a tomb";
         }
 
@@ -213,17 +215,16 @@ static int
 trove_sane_above(const trove_view_t *v, uint32_t leaf,
     const trove_row_t *row)
 {
-    uint32_t     level, node;
-    trove_box_t  box, above;
+    uint32_t  level, node;
 
     node = leaf;
-    box = trove_row_box(row);
 
     for (level = 1; level < v->nlevels; level++) {
-        above = trove_bounds_get(&v->levels[level][node / TROVE_BOUNDS],
-                                 node % TROVE_BOUNDS);
 
-        if (!trove_box_holds(&above, &box)) {
+        if (!trove_bounds_hold(&v->levels[level][node / TROVE_BOUNDS],
+                               node % TROVE_BOUNDS, trove_unorder(row->x),
+                               trove_unorder(row->y)))
+        {
             return 0;
         }
 

@@ -12,20 +12,23 @@
 
 #define TROVE_DEGREES      (180.0 / M_PI)
 
-/* A key is the order cut to its upper half: 2^-21 of the number, at most. */
-#define TROVE_KEY_ERROR    4.8e-7
+/*
+ * A key is the order cut to its upper half: 2^-21 of the number, at most; the
+ * centre as a float is 2^-25 of it off.
+ */
+#define TROVE_KEY_ERROR    5.2e-7
 
 /* A square below the least double is 0: what such a difference may be. */
 #define TROVE_PLANE_LEAST  4e-162
 
-/* Relative errors of a measure's root, several times what they come to. */
+/* Errors of a measure's root, several times what they come to, per unit. */
 #define TROVE_PLANE_ERROR  2e-12
 #define TROVE_EARTH_ERROR  4e-11
 
 /* The same of what is measured in floats, and where those still serve. */
 #define TROVE_FLOAT_ERROR  4e-6
-#define TROVE_FLOAT_MOST   1e30
-#define TROVE_FLOAT_LEAST  1e-30
+#define TROVE_FLOAT_MOST   1e15
+#define TROVE_FLOAT_LEAST  1e-15
 
 /* Of an angle: 6e-14 degrees from turning a longitude by 360, in radians. */
 #define TROVE_TURN_ERROR   2e-15
@@ -44,8 +47,8 @@ static void trove_target_plane(trove_target_t *t, const trove_query_t *q);
 static void trove_target_earth(trove_target_t *t, const trove_query_t *q);
 static void trove_target_bands(trove_target_t *t, const trove_query_t *q,
     double dx, double dy, double in_x, double in_y);
-static double trove_target_turn(const trove_query_t *q, double dy,
-    double sine);
+static double trove_target_turn(trove_target_t *t, const trove_query_t *q,
+    double dy);
 static double trove_target_stretch(const trove_query_t *q, double width,
     double dy, double *inner);
 static void trove_target_part(trove_target_t *t, const trove_box_t *rows,
@@ -97,10 +100,9 @@ trove_target_init(trove_target_t *t, trove_space_kind_t space,
         t->coarse = INFINITY;
     }
 
-    if (t->exact) {
-        t->probe.scale = 0;
-        t->probe.norm = 0;
-    }
+    t->coarse *= t->unit;
+    t->fine = t->exact ? 0 : t->fine * t->unit;
+    t->probe.boxed = q->shape == TROVE_BOX;
 
     for (i = 0; i < t->nparts; i++) {
         trove_target_reach(&t->part[i]);
@@ -195,8 +197,7 @@ trove_target_plane(trove_target_t *t, const trove_query_t *q)
     ex = (fabs(q->x) + dx) * TROVE_KEY_ERROR;
     ey = (fabs(q->y) + dy) * TROVE_KEY_ERROR;
 
-    t->probe.scale = 1 / t->unit;
-    t->coarse = sqrt(ex * ex + ey * ey) * t->probe.scale + TROVE_FLOAT_ERROR;
+    t->coarse = (ex + ey) / t->unit + TROVE_FLOAT_ERROR;
     t->fine = TROVE_PLANE_ERROR;
 }
 
@@ -204,13 +205,14 @@ trove_target_plane(trove_target_t *t, const trove_query_t *q)
 static void
 trove_target_earth(trove_target_t *t, const trove_query_t *q)
 {
-    double  dx, dy, in_x, sine, ex, ey, cosine;
+    double  dx, dy, in_x, inverse, ex, ey, cosine;
 
     t->key = trove_space_radius_key(TROVE_EARTH, q->r);
 
-    t->probe.scale = 1 / TROVE_DEGREES;
     t->probe.sin_y = sin(q->y / TROVE_DEGREES);
     t->probe.cos_y = cos(q->y / TROVE_DEGREES);
+
+    trove_target_unit(t, q);
 
     in_x = INFINITY;
 
@@ -220,18 +222,17 @@ trove_target_earth(trove_target_t *t, const trove_query_t *q)
                                   &in_x);
     } else {
         dy = q->r / TROVE_EARTH_RADIUS;
-        sine = 2 * sqrt(t->key * (1 - t->key)) / t->probe.cos_y;
-        dx = trove_target_turn(q, dy, sine);
+        dx = trove_target_turn(t, q, dy);
     }
 
-    trove_target_unit(t, q);
     trove_target_bands(t, q, dx, dy, in_x, dy);
 
     t->probe.terms[0] = trove_target_terms(trove_target_float,
                                            dx > dy ? dx : dy);
     t->probe.terms[1] = trove_target_terms(trove_target_double,
                                            dx > dy ? dx : dy);
-    t->probe.norm = 1 / (t->unit * t->unit);
+
+    inverse = 1 / t->unit;
 
     /* an angle that is wrong by e is wrong by e / 2 in the root */
 
@@ -240,35 +241,40 @@ trove_target_earth(trove_target_t *t, const trove_query_t *q)
 
     ex = (t->nparts == 2 || dx >= M_PI) ? 180
                                         : fabs(q->x) + dx * TROVE_DEGREES;
-    ex *= cosine * TROVE_KEY_ERROR;
-    ey = (fabs(q->y) + dy * TROVE_DEGREES) * TROVE_KEY_ERROR;
+    ey = fabs(q->y) + dy * TROVE_DEGREES;
 
-    t->coarse = sqrt(ex * ex + ey * ey) / TROVE_DEGREES / 2 / t->unit;
-    t->fine = TROVE_TURN_ERROR / t->unit + TROVE_EARTH_ERROR;
-    t->coarse += TROVE_FLOAT_ERROR;
+    t->coarse = (ex * cosine + ey) * (TROVE_KEY_ERROR / TROVE_DEGREES / 2)
+                * inverse + TROVE_FLOAT_ERROR;
+    t->fine = TROVE_TURN_ERROR * inverse + TROVE_EARTH_ERROR;
     t->exact = 0;
 }
 
 
-/*
- * Radians of longitude that a circle reaches to either side, where "sine" is
- * that of its radius over the cosine of its centre's latitude.
- */
+/* Radians of longitude that a circle reaches to either side. */
 
 static double
-trove_target_turn(const trove_query_t *q, double dy, double sine)
+trove_target_turn(trove_target_t *t, const trove_query_t *q, double dy)
 {
-    if (fabs(q->y) + dy * TROVE_DEGREES > 90 - 1e-6 || !(sine < 0.99)) {
+    double  sine;
+
+    if (fabs(q->y) + dy * TROVE_DEGREES > 90 - 1e-6) {
         return M_PI;
     }
 
-    /* asin(s) = atan(s / sqrt(1 - s^2)), which is less than its argument */
+    /* twice the sine of half the radius is a little above that of all */
+
+    sine = 2 * t->unit / t->probe.cos_y;
 
     if (sine < 0.1) {
-        return sine / sqrt(1 - sine * sine);
+
+        /* asin(s) = atan(s / sqrt(1 - s^2)), which is below its argument */
+
+        return sine * (1 + 0.51 * sine * sine);
     }
 
-    return asin(sine);
+    sine *= sqrt(1 - t->key);
+
+    return sine < 0.99 ? asin(sine) : M_PI;
 }
 
 

@@ -15,6 +15,8 @@ static int trove_view_stays(const trove_view_t *v, uint32_t number,
     const trove_row_t *row);
 static void trove_view_renew_patch(trove_view_t *v, uint32_t i,
     const trove_row_t *row);
+static void trove_view_widen(trove_view_t *v, uint32_t leaf,
+    const trove_row_t *row);
 static int trove_view_append(trove_view_t *v, uint32_t leaf,
     const trove_row_t *row, uint32_t *number);
 static trove_patch_t *trove_view_patch(trove_view_t *v, uint32_t leaf);
@@ -151,7 +153,6 @@ trove_view_renew(trove_view_t *v, uint32_t number, const trove_row_t *row,
     uint32_t leaf)
 {
     uint32_t      i, block;
-    trove_box_t   box;
     trove_gate_t  gate;
 
     if (number >= trove_view_base(v)) {
@@ -175,12 +176,11 @@ trove_view_renew(trove_view_t *v, uint32_t number, const trove_row_t *row,
 
     trove_rows_set(&v->rows[0], number, row);
 
-    box = trove_row_box(row);
     gate = trove_row_gate(row);
 
     trove_gate_join(&v->gates[block], &gate);
     trove_gate_join(&v->leaves[leaf].gate, &gate);
-    trove_view_widen(v, leaf, &box);
+    trove_view_widen(v, leaf, row);
 
     return 1;
 }
@@ -188,16 +188,19 @@ trove_view_renew(trove_view_t *v, uint32_t number, const trove_row_t *row,
 
 /*
  * Whether a row of the base is still one of its block: it has not moved, or
- * not out of it.  A leaf without steps holds all, which is no reason to stay.
+ * not out of it.  Beyond its frame a leaf tells little, and without steps
+ * nothing.
  */
 
 static int
 trove_view_stays(const trove_view_t *v, uint32_t number,
     const trove_row_t *row)
 {
-    uint32_t             block;
-    trove_row_t          old;
-    const trove_leaf_t  *leaf;
+    double                x, y;
+    uint32_t              block;
+    trove_row_t           old;
+    const trove_leaf_t   *leaf;
+    const trove_frame_t  *f;
 
     trove_rows_get(&v->rows[0], number, &old);
 
@@ -207,10 +210,12 @@ trove_view_stays(const trove_view_t *v, uint32_t number,
 
     block = number / TROVE_BLOCK;
     leaf = &v->leaves[block / TROVE_LEAF];
+    f = &leaf->frame;
+    x = trove_unorder(row->x);
+    y = trove_unorder(row->y);
 
-    return leaf->step_x > 0 && leaf->step_y > 0
-           && trove_leaf_holds(leaf, block % TROVE_LEAF,
-                               trove_unorder(row->x), trove_unorder(row->y));
+    return f->step_x > 0 && f->step_y > 0 && x >= f->x && y >= f->y
+           && trove_leaf_holds(leaf, block % TROVE_LEAF, x, y);
 }
 
 
@@ -229,7 +234,7 @@ trove_view_renew_patch(trove_view_t *v, uint32_t i, const trove_row_t *row)
 
     trove_box_join(&p->box, &box);
     trove_gate_join(&p->gate, &gate);
-    trove_view_widen(v, p->leaf, &box);
+    trove_view_widen(v, p->leaf, row);
 }
 
 
@@ -311,45 +316,66 @@ trove_view_erase(trove_view_t *v, uint32_t number)
 }
 
 
-void
-trove_view_widen(trove_view_t *v, uint32_t leaf, const trove_box_t *box)
+/* Makes all that lies above a leaf hold the row. */
+
+static void
+trove_view_widen(trove_view_t *v, uint32_t leaf, const trove_row_t *row)
 {
-    uint32_t         level, lane, node;
-    trove_box_t      held;
-    trove_bounds_t  *bounds;
+    double           x, y;
+    uint32_t         level, node, i, at_x, at_y;
+    trove_bounds_t  *b;
 
     node = leaf;
+    x = trove_unorder(row->x);
+    y = trove_unorder(row->y);
 
     for (level = 1; level < v->nlevels; level++) {
-        lane = node % TROVE_BOUNDS;
+        i = node % TROVE_BOUNDS;
         node = node / TROVE_BOUNDS;
-        bounds = &v->levels[level][node];
+        b = &v->levels[level][node];
 
-        held = trove_bounds_get(bounds, lane);
+        at_x = trove_share(x, b->frame.x, b->frame.step_x);
+        at_y = trove_share(y, b->frame.y, b->frame.step_y);
 
-        if (trove_box_holds(&held, box)) {
-            return;
-        }
+        b->max_x[i] = b->max_x[i] > at_x ? b->max_x[i] : at_x;
+        b->max_y[i] = b->max_y[i] > at_y ? b->max_y[i] : at_y;
 
-        trove_box_join(&held, box);
-        trove_bounds_set(bounds, lane, &held);
+        /* a minimum of TROVE_SHARE_NONE is none */
+
+        at_x = at_x < TROVE_SHARE_MAX ? at_x : TROVE_SHARE_MAX;
+        at_y = at_y < TROVE_SHARE_MAX ? at_y : TROVE_SHARE_MAX;
+
+        b->min_x[i] = b->min_x[i] < at_x ? b->min_x[i] : at_x;
+        b->min_y[i] = b->min_y[i] < at_y ? b->min_y[i] : at_y;
     }
 }
 
 
 int
-trove_leaf_holds(const trove_leaf_t *leaf, uint32_t lane, double x, double y)
+trove_leaf_holds(const trove_leaf_t *leaf, uint32_t i, double x, double y)
+{
+    uint32_t              at_x, at_y;
+    const trove_frame_t  *f;
+
+    f = &leaf->frame;
+    at_x = trove_share(x, f->x, f->step_x);
+    at_y = trove_share(y, f->y, f->step_y);
+
+    return at_x >= leaf->min_x[i] && at_x <= leaf->max_x[i]
+           && at_y >= leaf->min_y[i] && at_y <= leaf->max_y[i];
+}
+
+
+int
+trove_bounds_hold(const trove_bounds_t *b, uint32_t i, double x, double y)
 {
     uint32_t  at_x, at_y;
 
-    at_x = trove_share(x, leaf->x, leaf->step_x, TROVE_SHARE_NONE);
-    at_y = trove_share(y, leaf->y, leaf->step_y, TROVE_SHARE_NONE);
+    at_x = trove_share(x, b->frame.x, b->frame.step_x);
+    at_y = trove_share(y, b->frame.y, b->frame.step_y);
 
-    /* all that is below the origin is share 0 */
-
-    return x >= leaf->x && y >= leaf->y
-           && at_x >= leaf->min_x[lane] && at_x <= leaf->max_x[lane]
-           && at_y >= leaf->min_y[lane] && at_y <= leaf->max_y[lane];
+    return at_x >= b->min_x[i] && at_x <= b->max_x[i]
+           && at_y >= b->min_y[i] && at_y <= b->max_y[i];
 }
 
 
