@@ -133,7 +133,7 @@ sub found_by_all {
 }
 
 
-my %before = map { $_ => $t->resident($_) } $t->workers;
+my %before = map { $_ => $t->resident($_) } keys %{ $t->clients };
 
 load('at once', join '', rewards(1));
 
