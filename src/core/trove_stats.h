@@ -134,11 +134,11 @@
     X(COUNTER, slots_exhausted, "trove_stats_slots_exhausted_total", "",     \
       "Workers without a slot of their own, whose gauges are not counted.")  \
     X(SUM, arena_size, "trove_arena_bytes", "state=\"size\"",                \
-      "Bytes of the workers' arenas: all, used by now, most ever used.")     \
+      "Bytes of the workers' arenas: all, of the last epoch, at most.")      \
     X(SUM, arena_used, "trove_arena_bytes", "state=\"used\"",                \
-      "Bytes of the workers' arenas: all, used by now, most ever used.")     \
+      "Bytes of the workers' arenas: all, of the last epoch, at most.")      \
     X(SUM, arena_peak, "trove_arena_bytes", "state=\"peak\"",                \
-      "Bytes of the workers' arenas: all, used by now, most ever used.")     \
+      "Bytes of the workers' arenas: all, of the last epoch, at most.")      \
     X(SUM, view_bytes, "trove_view_bytes", "",                               \
       "Bytes of the workers' views.")                                        \
     X(SUM, large_pages, "trove_large_pages_bytes", "",                       \

@@ -308,6 +308,7 @@ ngx_http_trove_turn(ngx_http_trove_worker_t *w)
 
     start = trove_clock_ns();
 
+    trove_stats_set(w->stats, arena_used, trove_arena_used(&w->arena));
     trove_arena_reset(&w->arena);
 
     if (w->wrote) {
@@ -396,7 +397,6 @@ ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now)
     size_t  committed, reserved;
 
     trove_stats_set(w->stats, arena_size, trove_arena_size(&w->arena));
-    trove_stats_set(w->stats, arena_used, trove_arena_used(&w->arena));
     trove_stats_set(w->stats, arena_peak, w->arena.peak);
     trove_stats_set(w->stats, view_bytes, trove_view_memory(w->view));
     trove_stats_set(w->stats, view_version, trove_view_version(w->view));
