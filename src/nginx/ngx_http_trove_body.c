@@ -39,6 +39,8 @@ static ngx_int_t ngx_http_trove_read_file(ngx_http_request_t *r, ngx_buf_t *b,
     u_char *p, size_t size);
 
 static void ngx_http_trove_batch_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_batch_copy(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch);
 static void ngx_http_trove_batch_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_run(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_turn(ngx_http_request_t *r,
@@ -182,7 +184,7 @@ ngx_http_trove_gather(ngx_http_request_t *r, trove_slice_t *object)
 {
     off_t         size;
     u_char       *p;
-    ngx_buf_t    *b;
+    ngx_buf_t    *b, file;
     ngx_chain_t  *cl, *bufs;
 
     object->data = (u_char *) "";
@@ -227,9 +229,12 @@ ngx_http_trove_gather(ngx_http_request_t *r, trove_slice_t *object)
             continue;
         }
 
+        /* others may want to read it, too */
+
+        file = *b;
         size = ngx_buf_size(b);
 
-        if (ngx_http_trove_read_file(r, b, p, size) != NGX_OK) {
+        if (ngx_http_trove_read_file(r, &file, p, size) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -308,7 +313,14 @@ ngx_http_trove_batch_body(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    if (r->request_body) {
+    if (r != r->main || r->preserve_body) {
+
+        if (ngx_http_trove_batch_copy(r, ctx->batch) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+
+    } else if (r->request_body) {
         ctx->batch->in = r->request_body->bufs;
         r->request_body->bufs = NULL;
     }
@@ -317,6 +329,39 @@ ngx_http_trove_batch_body(ngx_http_request_t *r)
     r->write_event_handler = ngx_http_trove_batch_event;
 
     ngx_http_trove_batch_finalize(r, ngx_http_trove_batch_run(r));
+}
+
+
+/* The body is shared with a mirror's requests: only its memory is taken. */
+
+static ngx_int_t
+ngx_http_trove_batch_copy(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *in, *cl, **ll;
+
+    ll = &batch->in;
+
+    for (in = r->request_body ? r->request_body->bufs : NULL;
+         in;
+         in = in->next)
+    {
+        b = ngx_alloc_buf(r->pool);
+        cl = ngx_alloc_chain_link(r->pool);
+
+        if (b == NULL || cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        *b = *in->buf;
+
+        cl->buf = b;
+        cl->next = NULL;
+        *ll = cl;
+        ll = &cl->next;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -721,6 +766,7 @@ ngx_http_trove_batch_send(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
         }
 
         b->last_buf = (r == r->main) ? 1 : 0;
+        b->sync = (r == r->main) ? 0 : 1;
         b->last_in_chain = 1;
         cl->buf = b;
         cl->next = NULL;
@@ -730,7 +776,19 @@ ngx_http_trove_batch_send(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
         *ll = cl;
     }
 
-    rc = ngx_http_output_filter(r, batch->out);
+    if (r->header_only) {
+
+        /* of a mirror's request nobody reads the answer */
+
+        for (cl = batch->out; cl; cl = cl->next) {
+            cl->buf->pos = cl->buf->last;
+        }
+
+        rc = NGX_OK;
+
+    } else {
+        rc = ngx_http_output_filter(r, batch->out);
+    }
 
     ngx_chain_update_chains(r->pool, &batch->free, &batch->busy, &batch->out,
                             (ngx_buf_tag_t) &ngx_http_trove_module);
