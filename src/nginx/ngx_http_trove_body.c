@@ -801,7 +801,9 @@ ngx_http_trove_batch_send(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
         return ngx_http_trove_batch_wait(r);
     }
 
-    if (r->connection->write->timer_set) {
+    /* that of limit_rate stays */
+
+    if (r->connection->write->timer_set && !r->connection->write->delayed) {
         ngx_del_timer(r->connection->write);
     }
 
