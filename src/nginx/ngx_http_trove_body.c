@@ -294,7 +294,7 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
     batch->fields = fields;
     batch->nfields = nfields;
     batch->answer_max = answer_max;
-    batch->out_size = ngx_max(NGX_HTTP_TROVE_OUT_SIZE, answer_max);
+    batch->out_size = NGX_HTTP_TROVE_OUT_SIZE + answer_max;
 
     trove_lines_init(&batch->lines, carry, NGX_HTTP_TROVE_OBJECT_MAX);
 
