@@ -4,7 +4,7 @@
 
 #define NGX_HTTP_TROVE_OUT_SIZE    16384     /* of a buffer of answers       */
 #define NGX_HTTP_TROVE_OUT_MAX     4         /* of them on their way         */
-#define NGX_HTTP_TROVE_TURN_SIZE   131072    /* input read in one turn       */
+#define NGX_HTTP_TROVE_TURN_SIZE   131072    /* input taken in one turn      */
 #define NGX_HTTP_TROVE_FILE_SIZE   65536     /* read of a temp file at once  */
 
 
@@ -26,6 +26,7 @@ struct ngx_http_trove_batch_s {
     ngx_uint_t                         nbufs;
     size_t                             out_size;
     size_t                             answer_max;
+    size_t                             left;     /* input of this turn       */
 };
 
 
@@ -45,6 +46,7 @@ static void ngx_http_trove_batch_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_run(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_turn(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
+static ngx_int_t ngx_http_trove_batch_yield(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_more(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
 static ngx_int_t ngx_http_trove_batch_lines(ngx_http_request_t *r,
@@ -452,19 +454,20 @@ ngx_http_trove_batch_run(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
 {
-    off_t                      before;
-    ngx_int_t                  rc;
-    ngx_buf_t                 *b;
-    ngx_chain_t               *cl;
-    trove_json_t              *json;
-    ngx_http_trove_ctx_t      *ctx;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_int_t              rc;
+    ngx_buf_t             *b, *piece;
+    ngx_chain_t           *cl;
+    trove_json_t          *json;
+    ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
     json = trove_json_open(&ctx->worker->arena, batch->fields, batch->nfields);
 
-    before = r->request_length;
+    /* a subrequest has no events of its own, nor a client who is slow */
+
+    batch->left = (r == r->main) ? NGX_HTTP_TROVE_TURN_SIZE
+                                 : NGX_MAX_SIZE_T_VALUE;
 
     for ( ;; ) {
 
@@ -478,11 +481,16 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
                 return rc;
             }
 
-            rc = ngx_http_trove_batch_lines(r, batch, json,
-                                            batch->file_buf ? batch->file_buf
-                                                            : b, 0);
+            piece = batch->file_buf ? batch->file_buf : b;
+
+            rc = ngx_http_trove_batch_lines(r, batch, json, piece, 0);
+
             if (rc != NGX_OK) {
                 return rc;
+            }
+
+            if (piece->pos != piece->last) {
+                return ngx_http_trove_batch_yield(r);
             }
 
             if (batch->file_buf && b->file_pos != b->file_last) {
@@ -498,19 +506,8 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
             return ngx_http_trove_batch_lines(r, batch, json, NULL, 1);
         }
 
-        if (r->request_length - before > NGX_HTTP_TROVE_TURN_SIZE) {
-
-            /*
-             * let the others in, the next turn comes at once; without a timer
-             * a worker that shuts down would not wait for it
-             */
-
-            clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-            ngx_add_timer(r->connection->read, clcf->client_body_timeout);
-            ngx_post_event(r->connection->read, &ngx_posted_next_events);
-
-            return NGX_AGAIN;
+        if (batch->left == 0) {
+            return ngx_http_trove_batch_yield(r);
         }
 
         rc = ngx_http_trove_batch_more(r, batch);
@@ -519,6 +516,25 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
             return rc;
         }
     }
+}
+
+
+/*
+ * Lets the others in, the next turn comes at once.  Without a timer a worker
+ * that shuts down would not wait for it.
+ */
+
+static ngx_int_t
+ngx_http_trove_batch_yield(ngx_http_request_t *r)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_add_timer(r->connection->read, clcf->client_body_timeout);
+    ngx_post_event(r->connection->read, &ngx_posted_next_events);
+
+    return NGX_AGAIN;
 }
 
 
@@ -583,7 +599,10 @@ ngx_http_trove_batch_fill(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
 }
 
 
-/* NGX_OK: the buffer is used up; NGX_AGAIN: there is no room for answers. */
+/*
+ * NGX_OK: the buffer is used up, or what may be taken in this turn;
+ * NGX_AGAIN: there is no room for answers.
+ */
 
 static ngx_int_t
 ngx_http_trove_batch_lines(ngx_http_request_t *r,
@@ -601,6 +620,10 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
     pos = b ? b->pos : NULL;
     last = b ? b->last : NULL;
 
+    if ((size_t) (last - pos) > batch->left) {
+        last = pos + batch->left;
+    }
+
     for ( ;; ) {
         rc = ngx_http_trove_batch_room(r, batch);
 
@@ -611,6 +634,7 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
         trc = trove_lines_next(&batch->lines, &pos, last, final, &line);
 
         if (b) {
+            batch->left -= pos - b->pos;
             b->pos = (u_char *) pos;
         }
 
@@ -818,6 +842,10 @@ ngx_http_trove_batch_finish(ngx_http_request_t *r,
     ngx_int_t  rc;
 
     r->read_event_handler = ngx_http_block_reading;
+
+    if (r == r->main && r->connection->read->timer_set) {
+        ngx_del_timer(r->connection->read);
+    }
 
     if (batch->ops->done) {
         rc = batch->ops->done(r);
