@@ -13,10 +13,10 @@
 #define TROVE_SIMD_X86  1
 #include <immintrin.h>
 
-#define TROVE_AVX2      __attribute__((target("avx2,fma,popcnt")))
+#define TROVE_AVX2      __attribute__((target("avx2,fma,bmi,popcnt")))
 #define TROVE_AVX512                                                         \
-    __attribute__((target("avx2,fma,popcnt,avx512f,avx512bw,avx512dq,"       \
-                          "avx512vl")))
+    __attribute__((target("avx2,fma,bmi,popcnt,avx512f,avx512bw,"            \
+                          "avx512dq,avx512vl")))
 
 #else
 
@@ -59,18 +59,17 @@ const double  trove_simd_sine[TROVE_TERMS_MAX] = {
 
 /* The same for floats, of which no more are of use. */
 
-#define TROVE_TERMS_FLOAT  9
+#define TROVE_TERMS_FLOAT  7
 
 static const float  trove_half[TROVE_TERMS_FLOAT] = {
     1 / 4.0, -1 / 48.0, 1 / 1440.0, -1 / 80640.0, 1 / 7257600.0,
-    -1 / 958003200.0, 1 / 174356582400.0, -1 / 41845579776000.0,
-    1 / 12804747411456000.0
+    -1 / 958003200.0, 1 / 174356582400.0
 };
 
 
 static const float  trove_sine[TROVE_TERMS_FLOAT] = {
     1, -1 / 6.0, 1 / 120.0, -1 / 5040.0, 1 / 362880.0, -1 / 39916800.0,
-    1 / 6227020800.0, -1 / 1307674368000.0, 1 / 355687428096000.0
+    1 / 6227020800.0
 };
 
 
@@ -783,7 +782,7 @@ trove_filter_avx2(const trove_rows_t *rows, uint32_t block,
         mask |= trove_mask_avx2(a) << i;
     }
 
-    return ~mask;
+    return ~mask & 0xffff;
 }
 
 
@@ -905,29 +904,39 @@ trove_plane_float_avx2(__m256 dx, __m256 dy)
 }
 
 
+/* The first terms of a series in powers of u. */
+
+TROVE_AVX2 TROVE_INLINE __m256
+trove_series_avx2(const float *series, uint32_t terms, __m256 u)
+{
+    __m256  v;
+
+    for (v = _mm256_set1_ps(series[--terms]); terms > 1; /* void */ ) {
+        v = _mm256_fmadd_ps(v, u, _mm256_set1_ps(series[--terms]));
+    }
+
+    if (terms == 0) {
+        return v;
+    }
+
+    return _mm256_fmadd_ps(v, u, _mm256_set1_ps(series[0]));
+}
+
+
 TROVE_AVX2 TROVE_INLINE __m256
 trove_earth_float_avx2(const trove_centre8_t *c, uint32_t terms, __m256 dx,
     __m256 dy)
 {
-    __m256    u, v, hu, hv, s, h, cos;
-    uint32_t  k;
+    __m256  u, v, hu, hv, s, cos;
 
     dx = _mm256_mul_ps(dx, _mm256_set1_ps((float) TROVE_RADIAN));
     dy = _mm256_mul_ps(dy, _mm256_set1_ps((float) TROVE_RADIAN));
     u = _mm256_mul_ps(dy, dy);
     v = _mm256_mul_ps(dx, dx);
 
-    k = terms - 1;
-    hu = _mm256_set1_ps(trove_half[k]);
-    hv = hu;
-    s = _mm256_set1_ps(trove_sine[k]);
-
-    while (k--) {
-        h = _mm256_set1_ps(trove_half[k]);
-        hu = _mm256_fmadd_ps(hu, u, h);
-        hv = _mm256_fmadd_ps(hv, v, h);
-        s = _mm256_fmadd_ps(s, u, _mm256_set1_ps(trove_sine[k]));
-    }
+    hu = trove_series_avx2(trove_half, terms, u);
+    hv = trove_series_avx2(trove_half, terms, v);
+    s = trove_series_avx2(trove_sine, terms, u);
 
     hu = _mm256_mul_ps(hu, u);
     hv = _mm256_mul_ps(hv, v);
@@ -943,15 +952,15 @@ trove_earth_float_avx2(const trove_centre8_t *c, uint32_t terms, __m256 dx,
 /* Measures eight rows; the mask is of those that may be within. */
 
 TROVE_AVX2 TROVE_INLINE __m256
-trove_measure8_avx2(const trove_centre8_t *c, const trove_probe_t *p,
-    __m256i x, __m256i y, int earth)
+trove_measure8_avx2(const trove_centre8_t *c, uint32_t terms,
+    __m256i x, __m256i y)
 {
     __m256  dx, dy;
 
     dx = _mm256_sub_ps(trove_float_avx2(x), c->x);
     dy = _mm256_sub_ps(trove_float_avx2(y), c->y);
 
-    return earth ? trove_earth_float_avx2(c, p->terms[0], dx, dy)
+    return terms ? trove_earth_float_avx2(c, terms, dx, dy)
                  : trove_plane_float_avx2(dx, dy);
 }
 
@@ -1003,7 +1012,7 @@ trove_row_avx2(uint32_t row)
 TROVE_AVX2 TROVE_INLINE void
 trove_measure_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
     uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
-    const trove_probe_t *p, trove_tally_t *t, int earth)
+    const trove_probe_t *p, trove_tally_t *t, uint32_t terms)
 {
     float               *out;
     __m256               m, hi, lo, lane[2];
@@ -1027,7 +1036,7 @@ trove_measure_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
         for (k = 0; k < TROVE_BLOCK; k += 8, out += 8) {
             x = trove_load_avx2(&key->x[k]);
             y = trove_load_avx2(&key->y[k]);
-            m = trove_measure8_avx2(&c, p, x, y, earth);
+            m = trove_measure8_avx2(&c, terms, x, y);
 
             may = ~trove_mask_avx2(trove_outside_avx2(box, x, y))
                   & (picks->pass[i] >> k) & 0xff;
@@ -1074,12 +1083,27 @@ trove_plane_measure_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
 }
 
 
+/* A number of terms that is known when this is compiled needs no loop. */
+
 TROVE_AVX2 static void
-trove_earth_measure_avx2(const trove_rows_t *rows, const trove_picks_t *picks,
-    uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
-    const trove_probe_t *probe, trove_tally_t *t)
+trove_earth_measure_avx2(const trove_rows_t *rows,
+    const trove_picks_t *picks, uint32_t i, uint32_t last, uint32_t base,
+    const trove_box_t *box, const trove_probe_t *p, trove_tally_t *t)
 {
-    trove_measure_avx2(rows, picks, i, last, base, box, probe, t, 1);
+    switch (p->terms[0]) {
+
+    case 1:
+        trove_measure_avx2(rows, picks, i, last, base, box, p, t, 1);
+        break;
+
+    case 2:
+        trove_measure_avx2(rows, picks, i, last, base, box, p, t, 2);
+        break;
+
+    default:
+        trove_measure_avx2(rows, picks, i, last, base, box, p, t,
+                             p->terms[0]);
+    }
 }
 
 
@@ -1609,29 +1633,39 @@ trove_plane_float_avx512(__m512 dx, __m512 dy)
 }
 
 
+/* The first terms of a series in powers of u. */
+
+TROVE_AVX512 TROVE_INLINE __m512
+trove_series_avx512(const float *series, uint32_t terms, __m512 u)
+{
+    __m512  v;
+
+    for (v = _mm512_set1_ps(series[--terms]); terms > 1; /* void */ ) {
+        v = _mm512_fmadd_ps(v, u, _mm512_set1_ps(series[--terms]));
+    }
+
+    if (terms == 0) {
+        return v;
+    }
+
+    return _mm512_fmadd_ps(v, u, _mm512_set1_ps(series[0]));
+}
+
+
 TROVE_AVX512 TROVE_INLINE __m512
 trove_earth_float_avx512(const trove_centre16_t *c, uint32_t terms, __m512 dx,
     __m512 dy)
 {
-    __m512    u, v, hu, hv, s, h, cos;
-    uint32_t  k;
+    __m512  u, v, hu, hv, s, cos;
 
     dx = _mm512_mul_ps(dx, _mm512_set1_ps((float) TROVE_RADIAN));
     dy = _mm512_mul_ps(dy, _mm512_set1_ps((float) TROVE_RADIAN));
     u = _mm512_mul_ps(dy, dy);
     v = _mm512_mul_ps(dx, dx);
 
-    k = terms - 1;
-    hu = _mm512_set1_ps(trove_half[k]);
-    hv = hu;
-    s = _mm512_set1_ps(trove_sine[k]);
-
-    while (k--) {
-        h = _mm512_set1_ps(trove_half[k]);
-        hu = _mm512_fmadd_ps(hu, u, h);
-        hv = _mm512_fmadd_ps(hv, v, h);
-        s = _mm512_fmadd_ps(s, u, _mm512_set1_ps(trove_sine[k]));
-    }
+    hu = trove_series_avx512(trove_half, terms, u);
+    hv = trove_series_avx512(trove_half, terms, v);
+    s = trove_series_avx512(trove_sine, terms, u);
 
     hu = _mm512_mul_ps(hu, u);
     hv = _mm512_mul_ps(hv, v);
@@ -1645,15 +1679,15 @@ trove_earth_float_avx512(const trove_centre16_t *c, uint32_t terms, __m512 dx,
 
 
 TROVE_AVX512 TROVE_INLINE __m512
-trove_measure16_avx512(const trove_centre16_t *c, const trove_probe_t *p,
-    __m512i x, __m512i y, int earth)
+trove_measure16_avx512(const trove_centre16_t *c, uint32_t terms,
+    __m512i x, __m512i y)
 {
     __m512  dx, dy;
 
     dx = _mm512_sub_ps(trove_float_avx512(x), c->x);
     dy = _mm512_sub_ps(trove_float_avx512(y), c->y);
 
-    return earth ? trove_earth_float_avx512(c, p->terms[0], dx, dy)
+    return terms ? trove_earth_float_avx512(c, terms, dx, dy)
                  : trove_plane_float_avx512(dx, dy);
 }
 
@@ -1689,7 +1723,7 @@ trove_row_avx512(uint32_t row)
 TROVE_AVX512 TROVE_INLINE void
 trove_measure_avx512(const trove_rows_t *rows, const trove_picks_t *picks,
     uint32_t i, uint32_t last, uint32_t base, const trove_box_t *box,
-    const trove_probe_t *p, trove_tally_t *t, int earth)
+    const trove_probe_t *p, trove_tally_t *t, uint32_t terms)
 {
     float               *out;
     __m512               m, hi, lo, lane;
@@ -1714,7 +1748,7 @@ trove_measure_avx512(const trove_rows_t *rows, const trove_picks_t *picks,
 
         x = trove_load_avx512(key->x);
         y = trove_load_avx512(key->y);
-        m = trove_measure16_avx512(&c, p, x, y, earth);
+        m = trove_measure16_avx512(&c, terms, x, y);
 
         may = (__mmask16) trove_inside_avx512(&sides,
                                           (__mmask16) picks->pass[i], x, y);
@@ -1755,12 +1789,27 @@ trove_plane_measure_avx512(const trove_rows_t *rows,
 }
 
 
+/* A number of terms that is known when this is compiled needs no loop. */
+
 TROVE_AVX512 static void
 trove_earth_measure_avx512(const trove_rows_t *rows,
     const trove_picks_t *picks, uint32_t i, uint32_t last, uint32_t base,
-    const trove_box_t *box, const trove_probe_t *probe, trove_tally_t *t)
+    const trove_box_t *box, const trove_probe_t *p, trove_tally_t *t)
 {
-    trove_measure_avx512(rows, picks, i, last, base, box, probe, t, 1);
+    switch (p->terms[0]) {
+
+    case 1:
+        trove_measure_avx512(rows, picks, i, last, base, box, p, t, 1);
+        break;
+
+    case 2:
+        trove_measure_avx512(rows, picks, i, last, base, box, p, t, 2);
+        break;
+
+    default:
+        trove_measure_avx512(rows, picks, i, last, base, box, p, t,
+                               p->terms[0]);
+    }
 }
 
 
@@ -1988,7 +2037,8 @@ static const trove_simd_t  trove_simd_avx512 = {
 static int
 trove_simd_runs_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+           && __builtin_cpu_supports("bmi");
 }
 
 

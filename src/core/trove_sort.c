@@ -7,7 +7,7 @@
 #include "trove_sort.h"
 
 
-#define TROVE_SORT_FEW  24    /* entries that are sorted by insertion */
+#define TROVE_SORT_INSERT  24    /* entries that are sorted by insertion */
 
 
 static void trove_sort_pass(const uint64_t *from, uint64_t *to, size_t n,
@@ -60,7 +60,7 @@ trove_sort_entries(trove_entry_t *e, uint32_t n)
     uint32_t       i;
     trove_entry_t  last;
 
-    if (n <= TROVE_SORT_FEW) {
+    if (n <= TROVE_SORT_INSERT) {
         trove_sort_insert(e, n);
         return;
     }

@@ -33,6 +33,26 @@ void trove_sort_heap(trove_entry_t *e, uint32_t n);
 void trove_sort_sift(trove_entry_t *heap, uint32_t n, trove_entry_t e);
 
 
+/*
+ * Sorts TROVE_SORT_FEW numbers at "v" by a network: "swap" of two pointers puts
+ * the lesser first, and if it does so without a jump there is none.
+ */
+
+#define TROVE_SORT_FEW  8
+
+#define trove_sort_few(swap, v)                                              \
+    swap(&(v)[0], &(v)[2]); swap(&(v)[1], &(v)[3]);                          \
+    swap(&(v)[4], &(v)[6]); swap(&(v)[5], &(v)[7]);                          \
+    swap(&(v)[0], &(v)[4]); swap(&(v)[1], &(v)[5]);                          \
+    swap(&(v)[2], &(v)[6]); swap(&(v)[3], &(v)[7]);                          \
+    swap(&(v)[0], &(v)[1]); swap(&(v)[2], &(v)[3]);                          \
+    swap(&(v)[4], &(v)[5]); swap(&(v)[6], &(v)[7]);                          \
+    swap(&(v)[2], &(v)[4]); swap(&(v)[3], &(v)[5]);                          \
+    swap(&(v)[1], &(v)[4]); swap(&(v)[3], &(v)[6]);                          \
+    swap(&(v)[1], &(v)[2]); swap(&(v)[3], &(v)[4]);                          \
+    swap(&(v)[5], &(v)[6])
+
+
 static inline int
 trove_entry_before(const trove_entry_t *a, const trove_entry_t *b)
 {

@@ -26,7 +26,7 @@
 #define TROVE_LIMIT_FEW   6       /* limits that the lanes' minima bound well */
 
 /* Above this share of the radius keys alone leave too much in doubt. */
-#define TROVE_COARSE      0.03
+#define TROVE_COARSE      0.05
 
 
 typedef struct {
@@ -74,6 +74,7 @@ static void trove_search_descend(trove_search_t *s, uint32_t level,
     const uint32_t *nodes, uint32_t n);
 static void trove_search_leaves(trove_search_t *s, const uint32_t *nodes,
     uint32_t n);
+static void trove_search_prefetch(trove_search_t *s, uint32_t i);
 static void trove_search_chain(trove_search_t *s, uint32_t patch);
 static void trove_search_pass(trove_search_t *s, int patch);
 static void trove_search_flush(trove_search_t *s, int patch);
@@ -95,6 +96,7 @@ static double trove_search_select(double *a, uint32_t n, uint32_t k);
 static void trove_search_best(trove_search_t *s);
 static void trove_search_settle(trove_search_t *s, trove_answer_t *a);
 static uint32_t trove_search_entries(trove_search_t *s);
+static void trove_search_entries_few(trove_search_t *s);
 static int trove_search_certain(trove_search_t *s, uint32_t n);
 static void trove_search_refine(trove_search_t *s, uint32_t n);
 static void trove_search_restage(trove_search_t *s, const trove_box_t *box,
@@ -103,6 +105,28 @@ static void trove_search_ties(trove_search_t *s, uint32_t n);
 static double trove_search_key(trove_search_t *s, uint32_t row, uint32_t *id);
 static void trove_search_hits(trove_search_t *s, const trove_entry_t *e,
     uint32_t n, trove_answer_t *a);
+
+
+static inline void
+trove_swap_floats(float *a, float *b)
+{
+    float  lesser;
+
+    lesser = *a < *b ? *a : *b;
+    *b = *a > *b ? *a : *b;
+    *a = lesser;
+}
+
+
+static inline void
+trove_swap_bits(uint64_t *a, uint64_t *b)
+{
+    uint64_t  lesser;
+
+    lesser = *a < *b ? *a : *b;
+    *b = *a > *b ? *a : *b;
+    *a = lesser;
+}
 
 
 void
@@ -285,7 +309,7 @@ trove_search_descend(trove_search_t *s, uint32_t level, const uint32_t *nodes,
 static void
 trove_search_leaves(trove_search_t *s, const uint32_t *nodes, uint32_t n)
 {
-    uint32_t             i;
+    uint32_t             i, k;
     trove_picks_t       *picks;
     const trove_view_t  *v;
 
@@ -294,8 +318,12 @@ trove_search_leaves(trove_search_t *s, const uint32_t *nodes, uint32_t n)
     i = 0;
 
     while (i < n) {
+        k = picks->n;
+
         v->simd->leaves(v->leaves, nodes, &i, n, &s->part->reach, &s->filter,
                         picks);
+
+        trove_search_prefetch(s, k);
 
         if (picks->n > TROVE_LIST) {
             trove_search_flush(s, 0);
@@ -308,6 +336,31 @@ trove_search_leaves(trove_search_t *s, const uint32_t *nodes, uint32_t n)
 
     for (i = 0; i < n; i++) {
         trove_search_chain(s, v->leaves[nodes[i]].chain);
+    }
+}
+
+
+/* Fetches what will be read of the blocks picked from "i" on. */
+
+static void
+trove_search_prefetch(trove_search_t *s, uint32_t i)
+{
+    uint32_t             n;
+    const uint32_t      *block;
+    const trove_rows_t  *rows;
+
+    n = s->picks[0].n;
+    block = s->picks[0].block;
+    rows = &s->view->rows[0];
+
+    for ( /* void */ ; i < n; i++) {
+        __builtin_prefetch(rows->key[block[i]].x);
+        __builtin_prefetch(rows->key[block[i]].y);
+
+        if (s->fine) {
+            __builtin_prefetch(rows->low[block[i]].x);
+            __builtin_prefetch(rows->low[block[i]].y);
+        }
     }
 }
 
@@ -459,7 +512,7 @@ trove_search_measure_low(trove_search_t *s, int patch, uint32_t i,
 static void
 trove_search_stage(trove_search_t *s)
 {
-    uint32_t             i, k;
+    uint32_t             i, k, n;
     trove_stage_t       *stage;
     const trove_rows_t  *rows;
 
@@ -477,7 +530,13 @@ trove_search_stage(trove_search_t *s)
 
     trove_search_bound(s);
 
+    n = s->list.n;
     s->view->simd->list_low(stage, s->near, &s->list);
+
+    for ( /* void */ ; n < s->list.n; n++) {
+        rows = trove_view_rows(s->view, s->list.row[n], &k);
+        __builtin_prefetch(&rows->id[k]);
+    }
 }
 
 
@@ -635,61 +694,24 @@ trove_search_prune(trove_search_t *s)
 }
 
 
-static inline void
-trove_search_swap(float *v, int i, int k)
-{
-    float  a, b;
-
-    a = v[i];
-    b = v[k];
-
-    v[i] = a < b ? a : b;
-    v[k] = a > b ? a : b;
-}
-
-
 /*
- * A measure that at least "limit" of the rows within do not exceed: the lanes'
- * minima, two by two, sorted by a network of minima and maxima, which has no
- * jumps.
+ * A measure that at least "limit" of the rows within do not exceed: of the
+ * lanes' minima, two by two, the one that is as many in order.
  */
 
 static double
 trove_search_lanes(trove_search_t *s)
 {
-    float     v[8], a, b;
+    float     v[TROVE_SORT_FEW], a, b;
     uint32_t  i;
 
-    for (i = 0; i < 8; i++) {
+    for (i = 0; i < TROVE_SORT_FEW; i++) {
         a = s->tally.lane[i];
-        b = s->tally.lane[i + 8];
+        b = s->tally.lane[i + TROVE_SORT_FEW];
         v[i] = a < b ? a : b;
     }
 
-    trove_search_swap(v, 0, 2);
-    trove_search_swap(v, 1, 3);
-    trove_search_swap(v, 4, 6);
-    trove_search_swap(v, 5, 7);
-
-    trove_search_swap(v, 0, 4);
-    trove_search_swap(v, 1, 5);
-    trove_search_swap(v, 2, 6);
-    trove_search_swap(v, 3, 7);
-
-    trove_search_swap(v, 0, 1);
-    trove_search_swap(v, 2, 3);
-    trove_search_swap(v, 4, 5);
-    trove_search_swap(v, 6, 7);
-
-    trove_search_swap(v, 2, 4);
-    trove_search_swap(v, 3, 5);
-
-    trove_search_swap(v, 1, 4);
-    trove_search_swap(v, 3, 6);
-
-    trove_search_swap(v, 1, 2);
-    trove_search_swap(v, 3, 4);
-    trove_search_swap(v, 5, 6);
+    trove_sort_few(trove_swap_floats, v);
 
     return v[s->limit - 1];
 }
@@ -873,6 +895,11 @@ trove_search_entries(trove_search_t *s)
 
     n = list->n;
 
+    if (n <= TROVE_SORT_FEW) {
+        trove_search_entries_few(s);
+        return n;
+    }
+
     for (i = 0; i < n; i++) {
         s->entry[i].key = list->measure[i];
         s->entry[i].row = list->row[i];
@@ -882,6 +909,40 @@ trove_search_entries(trove_search_t *s)
     trove_sort_entries(s->entry, n);
 
     return n;
+}
+
+
+/*
+ * The same of so few that a network sorts them.  A measure is not negative,
+ * its bits therefore sort as it does, and its last ones, which no error leaves
+ * as they are, say which it was.
+ */
+
+static void
+trove_search_entries_few(trove_search_t *s)
+{
+    uint32_t       i, k;
+    uint64_t       v[TROVE_SORT_FEW];
+    trove_near_t  *list;
+
+    list = &s->list;
+
+    memcpy(v, list->measure, sizeof(v));
+
+    for (i = 0; i < TROVE_SORT_FEW; i++) {
+        v[i] = i < list->n ? (v[i] & ~(uint64_t) (TROVE_SORT_FEW - 1)) | i
+                           : UINT64_MAX;
+    }
+
+    trove_sort_few(trove_swap_bits, v);
+
+    for (i = 0; i < list->n; i++) {
+        k = v[i] % TROVE_SORT_FEW;
+
+        s->entry[i].key = list->measure[k];
+        s->entry[i].row = list->row[k];
+        s->entry[i].id = 0;
+    }
 }
 
 
