@@ -69,7 +69,7 @@ ok(wait_until { turns_in(20) eq '0 0' }, 'then they stand still again');
 
 my $turns = stats()->{hunt}{epoch_turns};
 
-cmp_ok($turns, '>=', 3, 'each of them has turned');
+cmp_ok($turns, '>=', 3, 'each has turned');
 cmp_ok($turns, '<=', 9, 'and not for long');
 is(stats()->{still}{epoch_turns}, 0, 'those of another trove have not');
 
@@ -115,5 +115,31 @@ $of->{$idle}->request('DELETE', '/rewards?id=2');
 ok(wait_until { stats()->{hunt}{workers_alive} == 3
                 && stats()->{hunt}{view_version} == 1003 },
    'nor is the one that takes another\'s place left out');
+
+$t->stop;
+
+# who is woken looks at once: an epoch after the write, and not another one
+# after that, all know of it
+
+$t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
+                         http => <<'HTTP', server => <<'SERVER');
+    trove clock { %%SIMD%% }
+    trove hunt  { epoch 1h; %%SIMD%% }
+HTTP
+    location = /poll    { trove_poll    hunt; }
+    location = /rewards { trove_rewards hunt; }
+    location = /stats   { trove_stats write=on; }
+SERVER
+
+$of = $t->clients;
+($asked, $idle) = sort keys %$of;
+
+is($of->{$asked}->request('POST', '/rewards', {}, '{"id":1,"x":1,"y":1}')
+       ->{json}{version}, 1, 'a write');
+is(stats()->{hunt}{view_version}, 0, 'is not known to all yet');
+is($of->{$asked}->request('POST', '/stats?cycle=hunt', {}, '')->{status}, 200,
+   'the epoch turns where it was made');
+ok(wait_until { stats()->{hunt}{view_version} == 1 }, 'now it is');
+is($of->{$idle}->get('/poll?x=1&y=1')->{json}{found}, 1, 'and shown');
 
 done_testing;

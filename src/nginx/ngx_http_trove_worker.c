@@ -248,7 +248,15 @@ ngx_http_trove_wake_handler(ngx_event_t *ev)
     c = ev->data;
     w = c->data;
 
-    if (!w->epoch.timer_set) {
+    if (w->epoch.timer_set) {
+        return;
+    }
+
+    /* the epoch of who wrote is over: to wait for one more is too late */
+
+    ngx_http_trove_turn(w);
+
+    if (trove_view_version(w->view) != trove_ledger_version(w->trove->ledger)) {
         ngx_http_trove_arm(w, w->trove->epoch);
     }
 }
