@@ -19,9 +19,10 @@ my $PROMPT = $SANITIZED ? 10 : 3;      # seconds
 
 
 sub start {
-    my $epoch = shift;
+    my ($epoch, @more) = @_;
 
-    return Trove::Nginx->start(workers => 2, http => <<"HTTP", server => <<'S');
+    return Trove::Nginx->start(workers => 2, @more,
+                               http => <<"HTTP", server => <<'S');
     trove hunt { capacity rewards=300k; epoch $epoch; %%SIMD%% }
     trove other { epoch $epoch; %%SIMD%% }
     client_max_body_size 100m;
@@ -133,6 +134,23 @@ $t->signal('QUIT');
 ok($t->wait_log(qr/gracefully shutting down/), 'an export is on its way');
 is(() = $reader->rest =~ /\n\{/g, 50_000, 'and comes to its end');
 ok(ends($t, $PROMPT), 'and that is all that is waited for');
+
+# who never ends is not waited for longer than nginx is told to
+
+$t = used('16ms', main => "worker_shutdown_timeout 1s;\n");
+
+$t->post('/rewards', rewards(1, 50_000));
+
+my @stuck = map { $t->client(rcvbuf => 4096) } 1 .. 4;
+
+$stuck[0]->send_request('GET', '/rewards');
+$stuck[1]->send_request('GET', '/rewards', {}, undef, version => '1.0');
+$stuck[2]->send(sprintf($head, '/rewards') . chunk(rewards(1, 1000)));
+$stuck[3]->send(sprintf($head, '/poll') . chunk(join '', @polls));
+$_->wait_more for @stuck[0, 1];
+
+$t->signal('QUIT');
+ok(ends($t, 1 + $PROMPT), 'connections that are stuck are closed in time');
 
 # while views are built
 
