@@ -57,22 +57,6 @@ const double  trove_simd_sine[TROVE_TERMS_MAX] = {
 };
 
 
-/* The same for floats, of which no more are of use. */
-
-#define TROVE_TERMS_FLOAT  7
-
-static const float  trove_half[TROVE_TERMS_FLOAT] = {
-    1 / 4.0, -1 / 48.0, 1 / 1440.0, -1 / 80640.0, 1 / 7257600.0,
-    -1 / 958003200.0, 1 / 174356582400.0
-};
-
-
-static const float  trove_sine[TROVE_TERMS_FLOAT] = {
-    1, -1 / 6.0, 1 / 120.0, -1 / 5040.0, 1 / 362880.0, -1 / 39916800.0,
-    1 / 6227020800.0
-};
-
-
 /* Scalar */
 
 
@@ -536,6 +520,22 @@ static const trove_simd_t  trove_simd_scalar = {
 
 
 #if (TROVE_SIMD_X86)
+
+
+/* The series in floats, of which no more terms are of use. */
+
+#define TROVE_TERMS_FLOAT  7
+
+static const float  trove_half[TROVE_TERMS_FLOAT] = {
+    1 / 4.0, -1 / 48.0, 1 / 1440.0, -1 / 80640.0, 1 / 7257600.0,
+    -1 / 958003200.0, 1 / 174356582400.0
+};
+
+
+static const float  trove_sine[TROVE_TERMS_FLOAT] = {
+    1, -1 / 6.0, 1 / 120.0, -1 / 5040.0, 1 / 362880.0, -1 / 39916800.0,
+    1 / 6227020800.0
+};
 
 
 /* AVX2 */

@@ -3,8 +3,9 @@
  * shape, the edges of the world, and changes that come meanwhile.
  */
 
-#include <math.h>
 #include <float.h>
+#include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -862,6 +863,72 @@ test_million(void **state)
 }
 
 
+static void *
+change_thread(void *data)
+{
+    int       i;
+    world_t  *w;
+
+    w = data;
+
+    for (i = 0; i < 200; i++) {
+        world_change(w, 50);
+    }
+
+    return NULL;
+}
+
+
+/* Another thread writes all the while that views are built and follow. */
+
+static void
+test_concurrent(void **state)
+{
+    int         i;
+    world_t     w;
+    pthread_t   thread;
+    trove_rc_t  rc;
+
+    world_open(&w, TROVE_EARTH, UNIFORM, CAPACITY);
+    world_fill(&w, CAPACITY / 2);
+    world_build(&w);
+
+    assert_int_equal(pthread_create(&thread, NULL, change_thread, &w), 0);
+
+    for (i = 0; i < 10; i++) {
+        trove_view_destroy(w.views[i % w.nviews]);
+
+        assert_int_equal(trove_view_build(&w.views[i % w.nviews], w.ledger,
+                                          trove_simd_select(TROVE_SIMD_AUTO),
+                                          TROVE_PAGES_AUTO, NULL), TROVE_OK);
+        world_sane(w.views[i % w.nviews]);
+
+        rc = trove_view_sync(w.views[0], 1000);
+        assert_true(rc == TROVE_OK || rc == TROVE_AGAIN || rc == TROVE_BEHIND);
+        world_sane(w.views[0]);
+    }
+
+    assert_int_equal(pthread_join(thread, NULL), 0);
+
+    for (i = 0; i < w.nviews; i++) {
+        rc = trove_view_sync(w.views[i], UINT32_MAX);
+
+        if (rc != TROVE_OK) {
+            assert_int_equal(rc, TROVE_BEHIND);
+            trove_view_destroy(w.views[i]);
+            assert_int_equal(trove_view_build(&w.views[i], w.ledger,
+                                           trove_simd_select(TROVE_SIMD_AUTO),
+                                           TROVE_PAGES_AUTO, NULL), TROVE_OK);
+        }
+
+        world_sane(w.views[i]);
+    }
+
+    world_ask_some(&w, QUERIES);
+    world_close(&w);
+}
+
+
 static void
 test_cancel(void **state)
 {
@@ -953,6 +1020,7 @@ main(void)
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_million),
+        cmocka_unit_test(test_concurrent),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_size),
