@@ -1,0 +1,1603 @@
+/*
+ * The load: polls, batches and rewards over many connections from one thread,
+ * every answer compared with what it must be, and the CPU that the server
+ * took meanwhile.  Any wrong answer ends the run with 1.
+ *
+ *   load check STREAM ...             each request once
+ *   load rounds N SECONDS STREAM ...  one stream after the other, N times
+ *   load together SECONDS STREAM ...  all at once
+ *   load loading SECONDS STREAM POST  the stream by itself, then while the
+ *                                     POST is carried out and until polls show
+ *                                     it, then by itself again
+ *
+ * A stream is a list of settings, "kind=get,to=127.0.0.1:8080,...":
+ *
+ *   name         for the output
+ *   kind         get      polls, of a file that bench/polls has written
+ *                batch    the same in batches of "lines"
+ *                redis    the same as GEOSEARCH of the key "places"
+ *                same     the same, answered by something of no meaning
+ *                post     batches of "lines" rewards of an NDJSON file, all of
+ *                         it if lines=0
+ *                any      GETs of the paths that a file lists
+ *   to           ADDRESS:PORT or the path of a Unix socket
+ *   path         of a POST, default /poll
+ *   file
+ *   lines        of a batch
+ *   connections  default 1
+ *   rate         requests a second, sent when they are due whether others are
+ *                answered or not, as far as there are connections; durations
+ *                begin when they are due.  Default 0: each connection sends
+ *                the next request as soon as it has an answer.
+ *   pid          whose CPU time is of interest
+ *
+ * Times in the output are in ns.
+ */
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+
+#define LOAD_STREAMS      8
+#define LOAD_EVENTS       256
+#define LOAD_SEND         32768         /* bytes sent in one go              */
+#define LOAD_BUFFER       2048          /* for an answer, at first           */
+#define LOAD_PHASES       4
+#define LOAD_WARM         1000000000    /* that does not count               */
+#define LOAD_LINE         128           /* longest poll as JSON              */
+#define LOAD_REDIS_LATITUDE  85
+#define LOAD_KEPT         (1 << 22)     /* durations of a phase              */
+#define LOAD_STUCK        20000000000   /* nothing happens for so long       */
+#define LOAD_SETTLE       30000000000   /* longest until polls show a load   */
+
+
+typedef enum {
+    LOAD_GET,
+    LOAD_BATCH,
+    LOAD_REDIS,
+    LOAD_SAME,
+    LOAD_POST,
+    LOAD_ANY
+} load_kind_t;
+
+
+typedef struct {
+    char            *text;              /* of an answer, behind the version  */
+    size_t           len;
+    uint64_t         found;
+} load_answer_t;
+
+
+typedef struct {
+    char            *x;
+    char            *y;
+    char            *r;
+    char            *ids[2];
+    load_answer_t    answer[2];         /* before and after the load         */
+} load_poll_t;
+
+
+typedef struct {
+    char            *text;
+    size_t           len;
+    load_poll_t     *polls;             /* that it asks for                  */
+    uint32_t         lines;
+} load_request_t;
+
+
+typedef struct {
+    uint64_t         main;              /* the event loop                    */
+    uint64_t         threads;           /* all others                        */
+} load_cpu_t;
+
+
+typedef struct {
+    uint64_t         start;
+    uint64_t         end;
+    uint64_t         requests;
+    uint64_t         lines;
+    uint64_t         bytes;             /* of the answers                    */
+    uint64_t         other;             /* answers that may differ, and do   */
+    load_cpu_t       cpu;               /* of "pid", from start to end       */
+    load_cpu_t       cpu_start;
+    uint64_t         own;               /* CPU of this process               */
+    uint64_t         own_start;
+} load_count_t;
+
+
+typedef struct load_stream_s  load_stream_t;
+typedef struct load_conn_s    load_conn_t;
+
+
+struct load_conn_s {
+    int              fd;
+    load_stream_t   *stream;
+    load_conn_t     *next;              /* idle, or with more to send        */
+    load_request_t  *request;           /* NULL: idle                        */
+    uint64_t         due;
+    int              phase;
+    int              pending;
+    size_t           sent;
+
+    char            *buf;
+    size_t           size;
+    size_t           len;
+    size_t           head;              /* 0: not whole yet                  */
+    size_t           length;            /* of the body                       */
+    int              chunked;
+    size_t           at;                /* the next chunk                    */
+};
+
+
+struct load_stream_s {
+    char            *name;
+    char            *path;
+    char            *to;
+    char            *file;
+    load_kind_t      kind;
+    uint32_t         lines;
+    uint32_t         nconns;
+    double           rate;
+    int              pid;
+
+    load_request_t  *requests;
+    size_t           nrequests;
+    size_t           next;
+
+    load_conn_t     *conns;
+    load_conn_t     *idle;
+    uint32_t         active;            /* connections that are not          */
+    int              running;
+    int              once;              /* each request once, then no more   */
+
+    double           interval;          /* between requests, in ns           */
+    uint64_t         due;               /* requests that were, of this run   */
+    load_count_t     count;
+
+    uint32_t        *took[LOAD_PHASES];
+    size_t           ntook[LOAD_PHASES];
+};
+
+
+static void load_check(void);
+static void load_rounds(int n, double seconds);
+static void load_together(double seconds);
+static void load_loading(double seconds);
+
+static void load_start(load_stream_t *s);
+static void load_stop(load_stream_t *s);
+static void load_run(uint64_t until);
+static void load_turn(uint64_t timeout);
+static uint64_t load_due(load_stream_t *s, uint64_t now);
+static void load_send_next(load_conn_t *c, uint64_t due);
+static void load_push(load_conn_t *c);
+static void load_read(load_conn_t *c);
+static void load_answered(load_conn_t *c);
+
+static int load_whole_http(load_conn_t *c);
+static int load_whole_chunks(load_conn_t *c);
+static int load_whole_redis(load_conn_t *c);
+static void load_check_answer(load_conn_t *c);
+static int load_check_poll(load_poll_t *poll, const char *p, const char *end);
+static int load_check_batch(load_request_t *r, const char *p,
+    const char *end);
+static int load_check_redis(load_poll_t *poll, const char *p,
+    const char *end);
+static int load_check_post(load_request_t *r, const char *p);
+
+static void load_stream(char *text);
+static void load_setting(load_stream_t *s, char *name, char *value);
+static void load_polls(load_stream_t *s);
+static void load_answer(load_answer_t *a, char *found, char *ids);
+static void load_poll_requests(load_stream_t *s, load_poll_t *polls,
+    size_t n);
+static void load_batch_requests(load_stream_t *s, load_poll_t *polls,
+    size_t n);
+static void load_post_requests(load_stream_t *s);
+static void load_any_requests(load_stream_t *s);
+static void load_post(load_stream_t *s, load_request_t *r, const char *body,
+    size_t len);
+static load_request_t *load_request(load_stream_t *s);
+static char *load_file(const char *name, size_t *size);
+static void load_connect(load_stream_t *s);
+static int load_socket(load_stream_t *s);
+
+static load_cpu_t load_cpu(int pid);
+static uint64_t load_schedstat(const char *name);
+static void load_print(const char *what, load_stream_t *s);
+static void load_print_took(load_stream_t *s, int phase, const char *name);
+static int load_by_size(const void *a, const void *b);
+static uint64_t load_now(void);
+static uint64_t load_own(void);
+static uint64_t load_clock(clockid_t id);
+static int load_format(char **text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void *load_alloc(void *p, size_t n, size_t size);
+static void load_die(const char *format, ...)
+    __attribute__((format(printf, 1, 2), noreturn));
+
+
+static load_stream_t  load_streams[LOAD_STREAMS];
+static uint32_t       load_nstreams;
+static int            load_epoll;
+static int            load_spin;        /* do not sleep: be on time          */
+static load_conn_t   *load_pending;
+static uint64_t       load_progress;    /* when something came last          */
+
+/* what a load in progress means for the answers */
+
+static int            load_phase;
+static uint64_t       load_seen;        /* highest version in an answer      */
+static uint64_t       load_before = UINT64_MAX;
+static uint64_t       load_after = UINT64_MAX;
+
+static const char  *load_kinds[] = {
+    "get", "batch", "redis", "same", "post", "any", NULL
+};
+
+static const char  *load_phases[] = { "warm", "idle", "meanwhile", "after" };
+
+
+int
+main(int argc, char **argv)
+{
+    int     i, first;
+    double  seconds;
+
+    first = 2;
+
+    if (argc > 2 && strcmp(argv[1], "check") != 0) {
+        first = strcmp(argv[1], "rounds") == 0 ? 4 : 3;
+    }
+
+    if (argc <= first) {
+        load_die("usage: load check|rounds|together|loading ... STREAM ...");
+    }
+
+    load_epoll = epoll_create1(EPOLL_CLOEXEC);
+    (void) prctl(PR_SET_TIMERSLACK, 1);
+
+    for (i = first; i < argc; i++) {
+        load_stream(argv[i]);
+    }
+
+    for (i = 0; i < (int) load_nstreams; i++) {
+        load_connect(&load_streams[i]);
+    }
+
+    seconds = strtod(argv[first - 1], NULL);
+    load_progress = load_now();
+
+    switch (argv[1][0]) {
+
+    case 'c':
+        load_check();
+        break;
+
+    case 'r':
+        load_rounds(atoi(argv[2]), seconds);
+        break;
+
+    case 't':
+        load_together(seconds);
+        break;
+
+    default:
+        load_loading(seconds);
+    }
+
+    return 0;
+}
+
+
+static void
+load_check(void)
+{
+    uint32_t        i;
+    load_stream_t  *s;
+
+    for (i = 0; i < load_nstreams; i++) {
+        s = &load_streams[i];
+
+        s->once = 1;
+        load_start(s);
+
+        while (s->running) {
+            load_turn(1000000);
+        }
+
+        load_stop(s);
+        load_print("check", s);
+    }
+}
+
+
+static void
+load_rounds(int n, double seconds)
+{
+    int       k;
+    uint32_t  i;
+
+    for (k = 0; k < n; k++) {
+
+        for (i = 0; i < load_nstreams; i++) {
+            load_start(&load_streams[i]);
+            load_run(load_now() + (uint64_t) (seconds * 1e9));
+            load_stop(&load_streams[i]);
+
+            load_print("round", &load_streams[i]);
+        }
+    }
+}
+
+
+static void
+load_together(double seconds)
+{
+    uint32_t  i;
+
+    for (i = 0; i < load_nstreams; i++) {
+        load_start(&load_streams[i]);
+    }
+
+    load_run(load_now() + (uint64_t) (seconds * 1e9));
+
+    for (i = 0; i < load_nstreams; i++) {
+        load_streams[i].running = 0;
+    }
+
+    for (i = 0; i < load_nstreams; i++) {
+        load_stop(&load_streams[i]);
+        load_print("all", &load_streams[i]);
+        load_print_took(&load_streams[i], 0, "all");
+    }
+}
+
+
+static void
+load_loading(double seconds)
+{
+    uint32_t        i;
+    uint64_t        end;
+    load_stream_t  *polls, *post;
+
+    if (load_nstreams != 2 || load_streams[1].kind != LOAD_POST) {
+        load_die("loading is of a stream and a POST");
+    }
+
+    polls = &load_streams[0];
+    post = &load_streams[1];
+    post->once = 1;
+    load_spin = 1;
+
+    load_start(polls);
+    load_run(load_now() + LOAD_WARM);
+
+    load_phase = 1;
+    load_run(load_now() + (uint64_t) (seconds * 1e9));
+
+    load_phase = 2;
+    load_before = load_seen;
+    load_start(post);
+
+    while (post->running) {
+        load_turn(0);
+    }
+
+    load_stop(post);
+    load_print("loaded", post);
+
+    end = load_now() + LOAD_SETTLE;
+
+    while (load_seen < load_after) {
+
+        if (load_now() > end) {
+            load_die("polls do not show what was loaded");
+        }
+
+        load_turn(0);
+    }
+
+    load_stop(post);
+    load_print("settled", post);
+
+    load_phase = 3;
+    load_run(load_now() + (uint64_t) (seconds * 1e9));
+    load_stop(polls);
+
+    for (i = 1; i < LOAD_PHASES; i++) {
+        load_print_took(polls, i, load_phases[i]);
+    }
+}
+
+
+static void
+load_start(load_stream_t *s)
+{
+    uint64_t      now;
+    load_conn_t  *c;
+
+    memset(&s->count, 0, sizeof(load_count_t));
+
+    s->running = 1;
+    s->due = 0;
+    s->count.own_start = load_own();
+    s->count.cpu_start = load_cpu(s->pid);
+
+    now = load_now();
+    s->count.start = now;
+
+    if (s->rate != 0) {
+        return;
+    }
+
+    while (s->idle && s->running) {
+        c = s->idle;
+        s->idle = c->next;
+
+        load_send_next(c, now);
+    }
+}
+
+
+/* Waits for the answers that are still to come, and counts up to here. */
+
+static void
+load_stop(load_stream_t *s)
+{
+    load_cpu_t  cpu;
+
+    if (!s->once) {
+        s->running = 0;
+    }
+
+    while (s->active) {
+        load_turn(1000000);
+    }
+
+    cpu = load_cpu(s->pid);
+
+    s->count.end = load_now();
+    s->count.cpu.main = cpu.main - s->count.cpu_start.main;
+    s->count.cpu.threads = cpu.threads - s->count.cpu_start.threads;
+    s->count.own = load_own() - s->count.own_start;
+}
+
+
+static void
+load_run(uint64_t until)
+{
+    uint64_t  now;
+
+    for ( ;; ) {
+        now = load_now();
+
+        if (now >= until) {
+            return;
+        }
+
+        load_turn(until - now);
+    }
+}
+
+
+/* Waits for "timeout" at most, and not at all if there is more to do. */
+
+static void
+load_turn(uint64_t timeout)
+{
+    int                  i, n;
+    uint32_t             k;
+    uint64_t             now, due;
+    load_conn_t         *c, *pending;
+    load_stream_t       *s;
+    struct timespec      ts;
+    struct epoll_event   events[LOAD_EVENTS];
+
+    now = load_now();
+
+    for (k = 0; k < load_nstreams; k++) {
+        s = &load_streams[k];
+
+        if (s->running && s->rate != 0) {
+            due = load_due(s, now);
+            timeout = due < timeout ? due : timeout;
+        }
+    }
+
+    if (load_pending || load_spin) {
+        timeout = 0;
+    }
+
+    ts.tv_sec = timeout / 1000000000;
+    ts.tv_nsec = timeout % 1000000000;
+
+    n = epoll_pwait2(load_epoll, events, LOAD_EVENTS, &ts, NULL);
+
+    for (i = 0; i < n; i++) {
+        c = events[i].data.ptr;
+
+        if (events[i].events & ~EPOLLOUT) {
+            load_read(c);
+        }
+
+        if ((events[i].events & EPOLLOUT) && !c->pending) {
+            load_push(c);
+        }
+    }
+
+    pending = load_pending;
+    load_pending = NULL;
+
+    while (pending) {
+        c = pending;
+        pending = c->next;
+        c->pending = 0;
+
+        load_push(c);
+    }
+
+    if (n > 0) {
+        load_progress = now;
+
+    } else if (now - load_progress > LOAD_STUCK) {
+        load_die("there is no answer");
+    }
+}
+
+
+/* Sends what is due; returns the time until something will be. */
+
+static uint64_t
+load_due(load_stream_t *s, uint64_t now)
+{
+    uint64_t      at;
+    load_conn_t  *c;
+
+    for ( ;; ) {
+        at = s->count.start + (uint64_t) (s->due * s->interval);
+
+        if (at > now) {
+            return at - now;
+        }
+
+        if (s->idle == NULL) {
+            return UINT64_MAX;
+        }
+
+        c = s->idle;
+        s->idle = c->next;
+        s->due++;
+
+        load_send_next(c, at);
+    }
+}
+
+
+static void
+load_send_next(load_conn_t *c, uint64_t due)
+{
+    load_stream_t  *s;
+
+    s = c->stream;
+
+    c->request = &s->requests[s->next++];
+    c->due = due;
+    c->phase = load_phase;
+    c->sent = 0;
+    c->len = 0;
+    c->head = 0;
+
+    s->active++;
+
+    if (s->next == s->nrequests) {
+        s->next = 0;
+
+        if (s->once) {
+            s->running = 0;
+        }
+    }
+
+    load_push(c);
+}
+
+
+static void
+load_push(load_conn_t *c)
+{
+    size_t   rest;
+    ssize_t  n;
+
+    if (c->request == NULL || c->sent == c->request->len) {
+        return;
+    }
+
+    rest = c->request->len - c->sent;
+
+    n = send(c->fd, c->request->text + c->sent,
+             rest < LOAD_SEND ? rest : LOAD_SEND, MSG_NOSIGNAL);
+
+    if (n == -1) {
+        if (errno != EAGAIN) {
+            load_die("send() to %s: %s", c->stream->to, strerror(errno));
+        }
+
+        return;
+    }
+
+    c->sent += n;
+
+    if ((size_t) n < rest) {
+        c->pending = 1;
+        c->next = load_pending;
+        load_pending = c;
+    }
+}
+
+
+static void
+load_read(load_conn_t *c)
+{
+    int      whole;
+    size_t   room;
+    ssize_t  n;
+
+    for ( ;; ) {
+        if (c->size - c->len < LOAD_BUFFER) {
+            c->size = 2 * c->size + LOAD_BUFFER;
+            c->buf = load_alloc(c->buf, c->size, 1);
+        }
+
+        room = c->size - c->len - 1;
+        n = recv(c->fd, c->buf + c->len, room, 0);
+
+        if (n == -1 && errno == EAGAIN) {
+            return;
+        }
+
+        if (n <= 0) {
+            load_die("%s has closed a connection%s%s", c->stream->to,
+                     n ? ": " : "", n ? strerror(errno) : "");
+        }
+
+        if (c->request == NULL) {
+            load_die("%s answers what was not asked", c->stream->to);
+        }
+
+        c->len += n;
+        c->buf[c->len] = '\0';
+
+        whole = c->stream->kind == LOAD_REDIS ? load_whole_redis(c)
+                                              : load_whole_http(c);
+
+        if (whole) {
+            load_answered(c);
+            return;
+        }
+
+        if ((size_t) n < room) {
+            return;
+        }
+    }
+}
+
+
+static void
+load_answered(load_conn_t *c)
+{
+    uint64_t        took;
+    load_stream_t  *s;
+
+    s = c->stream;
+
+    if (c->sent != c->request->len) {
+        load_die("%s answers before it has the request: %s", s->to, c->buf);
+    }
+
+    load_check_answer(c);
+
+    s->count.requests++;
+    s->count.lines += c->request->lines;
+    s->count.bytes += c->len;
+
+    if (s->rate != 0 && s->ntook[c->phase] < LOAD_KEPT) {
+        took = load_now() - c->due;
+        s->took[c->phase][s->ntook[c->phase]++] =
+            took < UINT32_MAX ? (uint32_t) took : UINT32_MAX;
+    }
+
+    c->request = NULL;
+    s->active--;
+
+    if (s->running && s->rate == 0) {
+        load_send_next(c, 0);
+        return;
+    }
+
+    c->next = s->idle;
+    s->idle = c;
+}
+
+
+/* Whether the answer has come to its end. */
+
+static int
+load_whole_http(load_conn_t *c)
+{
+    char  *p;
+
+    if (c->head == 0) {
+        p = strstr(c->buf, "\r\n\r\n");
+
+        if (p == NULL) {
+            return 0;
+        }
+
+        c->head = p + 4 - c->buf;
+        c->at = c->head;
+        c->length = 0;
+
+        p = memmem(c->buf, c->head, "Content-Length: ", 16);
+        c->chunked = (p == NULL);
+
+        if (p) {
+            c->length = strtoul(p + 16, NULL, 10);
+        }
+    }
+
+    return c->chunked ? load_whole_chunks(c)
+                      : c->len >= c->head + c->length;
+}
+
+
+/* Moves the chunks that are there together, behind the header. */
+
+static int
+load_whole_chunks(load_conn_t *c)
+{
+    char    *p;
+    size_t   size;
+
+    for ( ;; ) {
+        p = memmem(c->buf + c->at, c->len - c->at, "\r\n", 2);
+
+        if (p == NULL) {
+            return 0;
+        }
+
+        p += 2;
+        size = strtoul(c->buf + c->at, NULL, 16);
+
+        if (p + size + 2 > c->buf + c->len) {
+            return 0;
+        }
+
+        memmove(c->buf + c->head + c->length, p, size);
+
+        c->length += size;
+        c->at = p + size + 2 - c->buf;
+
+        if (size == 0) {
+            return 1;
+        }
+    }
+}
+
+
+static int
+load_whole_redis(load_conn_t *c)
+{
+    long   n, size;
+    char  *p, *end;
+
+    end = c->buf + c->len;
+    p = memmem(c->buf, c->len, "\r\n", 2);
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    p += 2;
+    n = c->buf[0] == '*' ? strtol(c->buf + 1, NULL, 10) : 0;
+
+    while (n-- > 0) {
+        size = strtol(p + (p < end), &p, 10);
+
+        if (p + 2 + size + 2 > end) {
+            return 0;
+        }
+
+        p += 2 + size + 2;
+    }
+
+    return 1;
+}
+
+
+static void
+load_check_answer(load_conn_t *c)
+{
+    int              ok;
+    char            *p, *end;
+    load_kind_t      kind;
+    load_request_t  *r;
+
+    r = c->request;
+    kind = c->stream->kind;
+
+    if (kind == LOAD_REDIS) {
+        c->stream->count.other += !load_check_redis(r->polls, c->buf,
+                                                    c->buf + c->len);
+        return;
+    }
+
+    p = c->buf + c->head;
+    end = p + c->length;
+
+    ok = c->len > 12 && memcmp(c->buf + 8, " 200", 4) == 0;
+
+    if (kind == LOAD_ANY) {
+        ok = c->len > 12 && c->buf[9] != '5';
+
+    } else if (kind == LOAD_GET) {
+        ok = ok && load_check_poll(r->polls, p, end);
+
+    } else if (kind == LOAD_BATCH) {
+        ok = ok && load_check_batch(r, p, end);
+
+    } else if (kind == LOAD_POST) {
+        ok = ok && load_check_post(r, p);
+    }
+
+    if (!ok) {
+        load_die("wrong answer of %s to:\n%.300s\nwhich is:\n%.600s\n"
+                 "and should be: %s", c->stream->to, r->text, c->buf,
+                 r->polls ? r->polls->answer[0].text : "a success");
+    }
+}
+
+
+/*
+ * A version from before the load must show what was before it, one from after
+ * it all of it, one between as much as is between.
+ */
+
+static int
+load_check_poll(load_poll_t *poll, const char *p, const char *end)
+{
+    char           *text;
+    uint64_t        version, found;
+    load_answer_t  *a;
+
+    static const char  begin[] = "{\"version\":";
+
+    if ((size_t) (end - p) < sizeof(begin)
+        || memcmp(p, begin, sizeof(begin) - 1) != 0)
+    {
+        return 0;
+    }
+
+    version = strtoull(p + sizeof(begin) - 1, &text, 10);
+
+    if (version > load_seen) {
+        load_seen = version;
+    }
+
+    if (version > load_before && version < load_after) {
+        found = strtoull(text + strcspn(text, "0123456789"), NULL, 10);
+
+        return found >= poll->answer[0].found
+               && found <= poll->answer[1].found;
+    }
+
+    a = &poll->answer[version > load_before];
+
+    return (size_t) (end - text) == a->len
+           && memcmp(text, a->text, a->len) == 0;
+}
+
+
+static int
+load_check_batch(load_request_t *r, const char *p, const char *end)
+{
+    uint32_t     i;
+    const char  *next;
+
+    for (i = 0; i < r->lines; i++) {
+        next = memchr(p, '\n', end - p);
+
+        if (next == NULL || !load_check_poll(&r->polls[i], p, next)) {
+            return 0;
+        }
+
+        p = next + 1;
+    }
+
+    return p == end;
+}
+
+
+static int
+load_check_redis(load_poll_t *poll, const char *p, const char *end)
+{
+    size_t       len;
+    const char  *id;
+
+    id = poll->ids[0];
+
+    if (id[0] == '-') {
+        id = "";
+    }
+
+    p = memchr(p, '\n', end - p);
+
+    while (p + 1 < end && *id) {
+        p = memchr(p + 1, '\n', end - p - 1);
+        len = strcspn(id, ",");
+
+        if (strncmp(p + 1, id, len) != 0 || p[1 + len] != '\r') {
+            return 0;
+        }
+
+        id += len + (id[len] == ',');
+        p += 1 + len + 1;
+    }
+
+    return p + 1 == end && *id == '\0';
+}
+
+
+static int
+load_check_post(load_request_t *r, const char *p)
+{
+    int                 n;
+    unsigned            accepted;
+    unsigned long long  version;
+
+    n = sscanf(p, "{\"accepted\":%u,\"rejected\":0,\"version\":%llu",
+               &accepted, &version);
+
+    if (n != 2 || accepted != r->lines) {
+        return 0;
+    }
+
+    load_after = version;
+
+    return 1;
+}
+
+
+static void
+load_stream(char *text)
+{
+    size_t          i;
+    char           *name, *value;
+    load_stream_t  *s;
+
+    if (load_nstreams == LOAD_STREAMS) {
+        load_die("too many streams");
+    }
+
+    s = &load_streams[load_nstreams++];
+
+    s->name = "-";
+    s->path = "/poll";
+    s->nconns = 1;
+
+    while ((name = strsep(&text, ",")) != NULL) {
+        value = strchr(name, '=');
+
+        if (value == NULL) {
+            load_die("what is \"%s\"?", name);
+        }
+
+        *value++ = '\0';
+        load_setting(s, name, value);
+    }
+
+    if (s->to == NULL || s->file == NULL) {
+        load_die("a stream needs to= and file=");
+    }
+
+    for (i = 0; i < LOAD_PHASES && s->rate != 0; i++) {
+        s->took[i] = load_alloc(NULL, LOAD_KEPT, sizeof(uint32_t));
+    }
+
+    switch (s->kind) {
+
+    case LOAD_POST:
+        load_post_requests(s);
+        break;
+
+    case LOAD_ANY:
+        load_any_requests(s);
+        break;
+
+    default:
+        load_polls(s);
+    }
+
+    if (s->nrequests == 0) {
+        load_die("%s holds no request", s->file);
+    }
+}
+
+
+static void
+load_setting(load_stream_t *s, char *name, char *value)
+{
+    int  i;
+
+    if (strcmp(name, "name") == 0) {
+        s->name = value;
+
+    } else if (strcmp(name, "to") == 0) {
+        s->to = value;
+
+    } else if (strcmp(name, "path") == 0) {
+        s->path = value;
+
+    } else if (strcmp(name, "file") == 0) {
+        s->file = value;
+
+    } else if (strcmp(name, "lines") == 0) {
+        s->lines = atoi(value);
+
+    } else if (strcmp(name, "connections") == 0) {
+        s->nconns = atoi(value);
+
+    } else if (strcmp(name, "rate") == 0) {
+        s->rate = strtod(value, NULL);
+        s->interval = 1e9 / s->rate;
+
+    } else if (strcmp(name, "pid") == 0) {
+        s->pid = atoi(value);
+
+    } else if (strcmp(name, "kind") == 0) {
+
+        for (i = 0; strcmp(load_kinds[i], value) != 0; i++) {
+            if (load_kinds[i + 1] == NULL) {
+                load_die("what kind is \"%s\"?", value);
+            }
+        }
+
+        s->kind = i;
+
+    } else {
+        load_die("what is \"%s\"?", name);
+    }
+}
+
+
+static void
+load_polls(load_stream_t *s)
+{
+    int           i;
+    char         *p, *line, *found;
+    size_t        n, size;
+    load_poll_t  *polls, *poll;
+
+    p = load_file(s->file, &size);
+    polls = NULL;
+    n = 0;
+
+    while ((line = strsep(&p, "\n")) != NULL && *line) {
+
+        if ((n & (n - 1)) == 0) {
+            polls = load_alloc(polls, 2 * n + 1, sizeof(load_poll_t));
+        }
+
+        poll = &polls[n++];
+
+        poll->x = strsep(&line, " ");
+        poll->y = strsep(&line, " ");
+        poll->r = strsep(&line, " ");
+
+        for (i = 0; i < 2; i++) {
+            found = strsep(&line, " ");
+            poll->ids[i] = strsep(&line, " ");
+
+            if (poll->ids[i] == NULL) {
+                load_die("%s: line %zu is short", s->file, n);
+            }
+
+            load_answer(&poll->answer[i], found, poll->ids[i]);
+        }
+    }
+
+    if (s->kind == LOAD_BATCH) {
+        load_batch_requests(s, polls, n);
+        return;
+    }
+
+    load_poll_requests(s, polls, n);
+}
+
+
+static void
+load_answer(load_answer_t *a, char *found, char *ids)
+{
+    a->found = strtoull(found, NULL, 10);
+    a->len = load_format(&a->text, ",\"found\":%s,\"rewards\":[%s]}", found,
+                         ids[0] == '-' ? "" : ids);
+}
+
+
+static void
+load_poll_requests(load_stream_t *s, load_poll_t *polls, size_t n)
+{
+    size_t           i;
+    load_request_t  *r;
+
+    for (i = 0; i < n; i++) {
+
+        if (s->kind == LOAD_REDIS) {
+
+            /* it knows no places nearer to the poles */
+
+            if (fabs(strtod(polls[i].y, NULL)) > LOAD_REDIS_LATITUDE) {
+                continue;
+            }
+
+            r = load_request(s);
+            r->len = load_format(&r->text, "*11\r\n$9\r\nGEOSEARCH\r\n"
+                                 "$6\r\nplaces\r\n$10\r\nFROMLONLAT\r\n"
+                                 "$%zu\r\n%s\r\n$%zu\r\n%s\r\n"
+                                 "$8\r\nBYRADIUS\r\n$%zu\r\n%s\r\n$1\r\nm\r\n"
+                                 "$3\r\nASC\r\n$5\r\nCOUNT\r\n$1\r\n3\r\n",
+                                 strlen(polls[i].x), polls[i].x,
+                                 strlen(polls[i].y), polls[i].y,
+                                 strlen(polls[i].r), polls[i].r);
+
+        } else {
+            r = load_request(s);
+            r->len = load_format(&r->text, "GET %s?x=%s&y=%s&r=%s HTTP/1.1\r\n"
+                                 "Host: localhost\r\n\r\n", s->path,
+                                 polls[i].x, polls[i].y, polls[i].r);
+        }
+
+        r->polls = &polls[i];
+        r->lines = 1;
+    }
+}
+
+
+static void
+load_batch_requests(load_stream_t *s, load_poll_t *polls, size_t n)
+{
+    char            *body;
+    size_t           i, k, len;
+    load_request_t  *r;
+
+    body = load_alloc(NULL, s->lines, LOAD_LINE);
+
+    for (i = 0; i + s->lines <= n; i += s->lines) {
+        len = 0;
+
+        for (k = i; k < i + s->lines; k++) {
+            len += snprintf(body + len, LOAD_LINE,
+                            "{\"x\":%s,\"y\":%s,\"r\":%s}\n",
+                            polls[k].x, polls[k].y, polls[k].r);
+        }
+
+        r = load_request(s);
+        load_post(s, r, body, len);
+        r->polls = &polls[i];
+        r->lines = s->lines;
+    }
+
+    free(body);
+}
+
+
+static void
+load_post_requests(load_stream_t *s)
+{
+    char            *p, *end, *next;
+    size_t           size;
+    uint32_t         lines;
+    load_request_t  *r;
+
+    p = load_file(s->file, &size);
+    end = p + size;
+
+    while (p < end) {
+        lines = 0;
+
+        for (next = p; next < end && (s->lines == 0 || lines < s->lines);
+             lines++)
+        {
+            next = memchr(next, '\n', end - next);
+            next = next ? next + 1 : end;
+        }
+
+        r = load_request(s);
+        load_post(s, r, p, next - p);
+        r->lines = lines;
+
+        p = next;
+    }
+}
+
+
+static void
+load_any_requests(load_stream_t *s)
+{
+    char            *p, *line;
+    size_t           size;
+    load_request_t  *r;
+
+    p = load_file(s->file, &size);
+
+    while ((line = strsep(&p, "\n")) != NULL && *line) {
+        r = load_request(s);
+        r->len = load_format(&r->text, "GET %s HTTP/1.1\r\n"
+                             "Host: localhost\r\n\r\n", line);
+        r->lines = 1;
+    }
+}
+
+
+static void
+load_post(load_stream_t *s, load_request_t *r, const char *body, size_t len)
+{
+    int    head;
+    char  *text;
+
+    head = load_format(&text, "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+                       "Content-Type: application/x-ndjson\r\n"
+                       "Content-Length: %zu\r\n\r\n", s->path, len);
+
+    r->text = load_alloc(text, head + len + 1, 1);
+    r->len = head + len;
+
+    memcpy(r->text + head, body, len);
+    r->text[r->len] = '\0';
+}
+
+
+static load_request_t *
+load_request(load_stream_t *s)
+{
+    size_t           n;
+    load_request_t  *r;
+
+    n = s->nrequests;
+
+    if ((n & (n - 1)) == 0) {
+        s->requests = load_alloc(s->requests, 2 * n + 1,
+                                 sizeof(load_request_t));
+    }
+
+    s->nrequests++;
+
+    r = &s->requests[n];
+    r->polls = NULL;
+
+    return r;
+}
+
+
+static char *
+load_file(const char *name, size_t *size)
+{
+    FILE  *f;
+    char  *text;
+
+    f = fopen(name, "r");
+
+    if (f == NULL || fseek(f, 0, SEEK_END) != 0) {
+        load_die("%s: %s", name, strerror(errno));
+    }
+
+    *size = ftell(f);
+    rewind(f);
+
+    text = load_alloc(NULL, *size + 1, 1);
+
+    if (fread(text, 1, *size, f) != *size) {
+        load_die("%s: cannot be read", name);
+    }
+
+    text[*size] = '\0';
+    fclose(f);
+
+    return text;
+}
+
+
+static void
+load_connect(load_stream_t *s)
+{
+    uint32_t             i;
+    load_conn_t         *c;
+    struct epoll_event   event;
+
+    s->conns = calloc(s->nconns, sizeof(load_conn_t));
+
+    if (s->conns == NULL) {
+        load_die("no memory");
+    }
+
+    for (i = 0; i < s->nconns; i++) {
+        c = &s->conns[i];
+
+        c->fd = load_socket(s);
+        c->stream = s;
+        c->next = s->idle;
+        s->idle = c;
+
+        event.events = EPOLLIN|EPOLLOUT|EPOLLRDHUP|EPOLLET;
+        event.data.ptr = c;
+
+        if (epoll_ctl(load_epoll, EPOLL_CTL_ADD, c->fd, &event) == -1) {
+            load_die("epoll_ctl(): %s", strerror(errno));
+        }
+    }
+}
+
+
+static int
+load_socket(load_stream_t *s)
+{
+    int                  fd, one, rc;
+    char                *port;
+    struct sockaddr_in   in;
+    struct sockaddr_un   un;
+
+    memset(&in, 0, sizeof(in));
+    memset(&un, 0, sizeof(un));
+
+    if (s->to[0] == '/') {
+        un.sun_family = AF_UNIX;
+        strncpy(un.sun_path, s->to, sizeof(un.sun_path) - 1);
+
+        fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        rc = connect(fd, (struct sockaddr *) &un, sizeof(un));
+
+    } else {
+        port = strchr(s->to, ':');
+
+        if (port == NULL) {
+            load_die("%s is no address", s->to);
+        }
+
+        in.sin_family = AF_INET;
+        in.sin_port = htons(atoi(port + 1));
+        *port = '\0';
+        rc = inet_pton(AF_INET, s->to, &in.sin_addr);
+        *port = ':';
+
+        if (rc != 1) {
+            load_die("%s is no address", s->to);
+        }
+
+        one = 1;
+        fd = socket(AF_INET, SOCK_STREAM, 0);
+        rc = connect(fd, (struct sockaddr *) &in, sizeof(in));
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    }
+
+    if (rc == -1 || fcntl(fd, F_SETFL, O_NONBLOCK) == -1) {
+        load_die("cannot connect to %s: %s", s->to, strerror(errno));
+    }
+
+    return fd;
+}
+
+
+/* What the scheduler has counted for each thread. */
+
+static load_cpu_t
+load_cpu(int pid)
+{
+    DIR            *dir;
+    char            name[64];
+    uint64_t        ns;
+    load_cpu_t      cpu;
+    struct dirent  *entry;
+
+    cpu.main = 0;
+    cpu.threads = 0;
+
+    if (pid == 0) {
+        return cpu;
+    }
+
+    snprintf(name, sizeof(name), "/proc/%d/task", pid);
+    dir = opendir(name);
+
+    if (dir == NULL) {
+        load_die("process %d is gone", pid);
+    }
+
+    while ((entry = readdir(dir)) != NULL) {
+
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+
+        snprintf(name, sizeof(name), "/proc/%d/task/%.16s/schedstat", pid,
+                 entry->d_name);
+        ns = load_schedstat(name);
+
+        if (atoi(entry->d_name) == pid) {
+            cpu.main += ns;
+
+        } else {
+            cpu.threads += ns;
+        }
+    }
+
+    closedir(dir);
+
+    return cpu;
+}
+
+
+static uint64_t
+load_schedstat(const char *name)
+{
+    FILE                *f;
+    unsigned long long   ns;
+
+    f = fopen(name, "r");
+
+    if (f == NULL) {
+        return 0;
+    }
+
+    if (fscanf(f, "%llu", &ns) != 1) {
+        ns = 0;
+    }
+
+    fclose(f);
+
+    return ns;
+}
+
+
+static void
+load_print(const char *what, load_stream_t *s)
+{
+    load_count_t  *n;
+
+    n = &s->count;
+
+    printf("%s name=%s requests=%llu lines=%llu bytes=%llu other=%llu ns=%llu"
+           " cpu=%llu threads=%llu own=%llu\n", what, s->name,
+           (unsigned long long) n->requests, (unsigned long long) n->lines,
+           (unsigned long long) n->bytes, (unsigned long long) n->other,
+           (unsigned long long) (n->end - n->start),
+           (unsigned long long) n->cpu.main,
+           (unsigned long long) n->cpu.threads,
+           (unsigned long long) n->own);
+
+    fflush(stdout);
+}
+
+
+static void
+load_print_took(load_stream_t *s, int phase, const char *name)
+{
+    size_t     n;
+    uint32_t  *took;
+
+    n = s->ntook[phase];
+    took = s->took[phase];
+
+    if (n == 0) {
+        return;
+    }
+
+    qsort(took, n, sizeof(uint32_t), load_by_size);
+
+    printf("took name=%s phase=%s n=%zu p50=%u p99=%u p999=%u max=%u\n",
+           s->name, name, n, took[n / 2], took[n * 99 / 100],
+           took[n * 999 / 1000], took[n - 1]);
+
+    fflush(stdout);
+}
+
+
+static int
+load_by_size(const void *a, const void *b)
+{
+    uint32_t  x, y;
+
+    x = *(const uint32_t *) a;
+    y = *(const uint32_t *) b;
+
+    return (x > y) - (x < y);
+}
+
+
+static uint64_t
+load_now(void)
+{
+    return load_clock(CLOCK_MONOTONIC);
+}
+
+
+static uint64_t
+load_own(void)
+{
+    return load_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+
+static uint64_t
+load_clock(clockid_t id)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(id, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+
+/* Text in memory of its own; its length. */
+
+static int
+load_format(char **text, const char *format, ...)
+{
+    int      n;
+    va_list  args;
+
+    va_start(args, format);
+    n = vasprintf(text, format, args);
+    va_end(args);
+
+    if (n == -1) {
+        load_die("no memory");
+    }
+
+    return n;
+}
+
+
+static void *
+load_alloc(void *p, size_t n, size_t size)
+{
+    p = realloc(p, n * size + 1);
+
+    if (p == NULL) {
+        load_die("no memory");
+    }
+
+    return p;
+}
+
+
+static void
+load_die(const char *format, ...)
+{
+    va_list  args;
+
+    fflush(stdout);
+    fprintf(stderr, "load: ");
+
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+
+    fprintf(stderr, "\n");
+    exit(1);
+}

@@ -1,0 +1,469 @@
+#!/usr/bin/perl
+
+# bench/parts.pl PART...: the parts of bench/run, which has built what they
+# need.  Shows what they measure at once, and all figures at the end.
+
+use strict;
+use warnings;
+
+use FindBin;
+use List::Util qw(max);
+
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
+
+BEGIN { $ENV{TROVE_TEST_SECONDS} = 24 * 3600 }
+
+use Bench::Data;
+use Bench::Figures;
+use Bench::Machine;
+use Bench::Programs;
+use Bench::Servers;
+
+
+my $QUICK = $ENV{BENCH_QUICK};
+
+my $CONNECTIONS = 48;
+my $WARM = 3;                           # rounds that do not count
+my $TRIES = 3;                          # to find enough that are undisturbed
+
+my %parts = (
+    arena => \&arena, query => \&query, json => \&json, record => \&record,
+    poll => \&poll, peers => \&peers, batch => \&batch, load => \&load,
+    memory => \&memory, growth => \&growth,
+);
+
+my $MAIN = $$;
+
+$| = 1;
+
+about();
+
+for my $part (@ARGV) {
+    my $before = busy();
+
+    print "\n$part\n";
+    $parts{$part}->();
+    others($before);
+}
+
+
+# Also when it is interrupted.  nginx is Trove::Nginx's to end.
+
+END {
+    my $status = $?;
+
+    if ($$ == $MAIN) {
+        end_all();
+        figures();
+        $? = $status;
+    }
+}
+
+
+# In process
+
+# The slowest of all sizes counts
+
+sub arena {
+    my %target = (bump => 2, reset => 100);
+    my %of;
+
+    for (lines_of($SERVER, 'arena')) {
+        print "  $_";
+
+        if (/^(\w+) +(\d+) MB  best +(\S+)  median +(\S+) ns/) {
+            push @{ $of{$1} }, [$4, $3, $2];
+        }
+    }
+
+    for my $what (sort keys %target) {
+        my @rows = sort { $a->[0] <=> $b->[0] } @{ $of{$what} };
+
+        figure_of("arena: $what, 1 MB to 1 GB", '<=', $target{$what}, 'ns',
+                  @{ $rows[-1] }[0, 1]);
+    }
+}
+
+
+# Of the kernels, the best that there are stand first
+
+sub query {
+    my %target = (100_000 => 300, 1_000_000 => 400, 10_000_000 => 600);
+    my %name = (100_000 => '100 k', 1_000_000 => '1 M', 10_000_000 => '10 M');
+    my @sizes = sort { $a <=> $b } keys %target;
+    my ($space, $n, %seen);
+
+    pop @sizes if $QUICK;
+
+    for (lines_of($SERVER, 'query', @sizes)) {
+        print "  $_";
+
+        ($space, $n) = ($1, $2) if /^(\w+), (\d+) rewards:/;
+
+        if (/ query +min +(\S+) +median +(\S+) ns/ && !$seen{"$space $n"}++) {
+            figure_of("query of $name{$n} rewards, $space, 50 found", '<=',
+                      $target{$n}, 'ns', $2, $1);
+        }
+
+        if (/ scan .* (\d+) %/ && $n == 10_000_000 && !$seen{$space}++) {
+            figure_of("scan of $name{$n} rewards, $space, of the bandwidth",
+                      '>=', 80, '%', $1, $1);
+        }
+    }
+}
+
+
+sub json {
+    for (lines_of($SERVER, 'json')) {
+        print "  $_";
+
+        if (/^json, one parser for all +best +(\S+)  median +(\S+) ns/) {
+            figure_of('parse of a poll: JSON', '<=', 250, 'ns', $2, $1);
+        }
+    }
+}
+
+
+sub record {
+    for (lines_of($SERVER, 'record')) {
+        print "  $_";
+
+        if (/^clock twice and record +best +(\S+)  median +(\S+) ns/) {
+            figure_of("recording a request's statistics", '<=', 60, 'ns', $2,
+                      $1);
+        }
+    }
+}
+
+
+# Over HTTP
+
+sub poll {
+    my $file = polls(places());
+    my $cache = length "Cache-Control: no-store\r\n";
+    my $bytes = 'x' x (answer_size($file) + $cache + 0.5);
+    my $t = nginx({ earth => '200k' }, http => <<"END");
+    server {
+        listen  127.0.0.1:%%PORT1%%;
+        location = /earth/poll { return 200 '$bytes'; }
+    }
+END
+
+    fill($t, 'earth', places());
+
+    my %s = (file => $file, path => '/earth/poll', pid => worker($t),
+             connections => $CONNECTIONS);
+    my $polls = stream(%s, name => 'poll', kind => 'get', to => at($t));
+    my $same = stream(%s, name => 'same', kind => 'same', to => at($t, 1));
+
+    measure('check', $polls);
+
+    my $rounds = $QUICK ? 30 : 100;
+    my %of = rounds(0.2, $rounds, $polls, $same);
+
+    per_request('poll', $of{poll});
+    per_request('return 200 of as many bytes', $of{same});
+
+    figure('poll over HTTP: rate of a core against return 200', '>=', 0.95, '',
+           map { cpu($of{same}[$_]) / cpu($of{poll}[$_]) }
+               0 .. $#{ $of{poll} });
+    figure('poll over HTTP: CPU added per poll', '<=', 0.7, 'us',
+           map { cpu($of{poll}[$_]) - cpu($of{same}[$_]) }
+               0 .. $#{ $of{poll} });
+
+    $t->stop;
+}
+
+
+sub peers {
+    my $file = polls(places());
+    my $t = nginx({ earth => '200k' });
+    my $lua = lua();
+    my ($redis, $socket) = redis();
+
+    fill($t, 'earth', places());
+
+    my %s = (file => $file, connections => $CONNECTIONS);
+    my @streams = (
+        stream(%s, name => 'trove', kind => 'get', path => '/earth/poll',
+               to => at($t), pid => worker($t)),
+        stream(%s, name => 'dict', kind => 'get', path => '/dict',
+               to => at($lua), pid => worker($lua)),
+        stream(%s, name => 'local', kind => 'get', path => '/local',
+               to => at($lua), pid => worker($lua)),
+        stream(%s, name => 'redis', kind => 'redis', to => $socket,
+               pid => $redis),
+    );
+
+    for (measure('check', @streams)) {
+        printf "  Redis names other places for %d of %d: its coordinates are"
+               . " rounded and its earth is another;\n"
+               . "  it does not say how many there are\n",
+               $_->{other}, $_->{requests} if $_->{name} eq 'redis';
+    }
+
+    my %of = rounds(0.5, $QUICK ? 8 : 20, @streams);
+
+    per_request('trove', $of{trove});
+    per_request('Lua, shared dictionary', $of{dict});
+    per_request("Lua, each worker's own copy", $of{local});
+    per_request('Redis GEOSEARCH, Unix socket', $of{redis});
+
+    my $against = sub {
+        my $peer = shift;
+        return map { cpu($of{$peer}[$_]) / cpu($of{trove}[$_]) }
+               0 .. $#{ $of{trove} };
+    };
+
+    figure('polls per core of the server, against Redis', '>=', 2, 'x',
+           $against->('redis'));
+    figure('polls per core, against Lua with a shared dictionary', '>=', 1,
+           'x', $against->('dict'));
+    figure('polls per core, against Lua with a copy per worker', '>=', 1, 'x',
+           $against->('local'));
+
+    end($redis);
+    $lua->stop;
+    $t->stop;
+}
+
+
+sub batch {
+    my $file = polls(places());
+    my $t = nginx({ earth => '200k' });
+
+    fill($t, 'earth', places());
+
+    my $batches = stream(name => 'batch', kind => 'batch', lines => 1000,
+                         to => at($t), path => '/earth/poll', file => $file,
+                         pid => worker($t), connections => 4);
+
+    measure('check', $batches);
+
+    my %of = rounds(0.25, $QUICK ? 10 : 40, $batches);
+
+    printf "  %.0f ns of CPU for a poll\n",
+           1000 * median(map { cpu_line($_) } @{ $of{batch} });
+
+    figure('polls in batches of 1,000, per core', '>=', 1.2, 'M/s',
+           map { 1 / cpu_line($_) } @{ $of{batch} });
+
+    $t->stop;
+}
+
+
+# Each of its times with a new nginx: only a new reward is a new reward
+
+sub load {
+    my $more = more();
+    my $file = polls(places(), $more);
+    my (@rate, @whole, @late);
+
+    for (1 .. ($QUICK ? 1 : 3)) {
+        my $t = nginx({ alone => '1200k', meanwhile => '1200k' });
+        my %s = (to => at($t), pid => worker($t));
+        my %polls = (%s, name => 'poll', kind => 'get', file => $file);
+        my %post = (%s, name => 'load', kind => 'post', file => $more,
+                    lines => 0);
+
+        fill($t, $_, places()) for qw(alone meanwhile);
+
+        for (measure('loading', 0.2,
+                     stream(%polls, path => '/alone/poll', rate => 100,
+                            connections => 4),
+                     stream(%post, path => '/alone/rewards')))
+        {
+            loaded($_, \@rate, \@whole);
+        }
+
+        my %p999 = map { took($_) }
+                   measure('loading', 3,
+                           stream(%polls, path => '/meanwhile/poll',
+                                  rate => 5000, connections => 256),
+                           stream(%post, path => '/meanwhile/rewards'));
+
+        push @late, $p999{meanwhile} / $p999{idle};
+
+        $t->stop;
+    }
+
+    figure('loading 1 M rewards: rate of the event loop', '>=', 500, 'k/s',
+           @rate);
+    printf "  with the building of views, wherever it runs: %.0f k/s\n",
+           median(@whole);
+    figure("loading 1 M rewards: polls' p99.9 against idle", '<=', 3, 'x',
+           @late);
+}
+
+
+sub loaded {
+    my ($line, $rate, $whole) = @_;
+
+    if ($line->{what} eq 'loaded') {
+        printf "  loaded in %.2f s: event loop %.2f s of CPU, threads %.2f\n",
+               map { $_ / 1e9 } @$line{qw(ns cpu threads)};
+        push @$rate, 1e6 * $line->{lines} / $line->{cpu};
+    }
+
+    if ($line->{what} eq 'settled') {
+        printf "  seen by polls after %.2f s: %.2f s of CPU, threads %.2f\n",
+               map { $_ / 1e9 } @$line{qw(ns cpu threads)};
+        push @$whole, 1e6 * $line->{lines} / ($line->{cpu} + $line->{threads});
+    }
+}
+
+
+# Shows how long polls took, and returns the phase and its p99.9
+
+sub took {
+    my $line = shift;
+
+    return if $line->{what} ne 'took';
+
+    printf "  polls %-10s p50 %5.0f  p99 %6.0f  p99.9 %6.0f  max %6.0f us\n",
+           $line->{phase}, map { $_ / 1000 } @$line{qw(p50 p99 p999 max)};
+
+    return ($line->{phase}, $line->{p999});
+}
+
+
+sub memory {
+    my $t = nginx({ full => '1m' });
+    my $worker = worker($t);
+    my $before = rss($worker);
+
+    fill($t, 'full', more());
+
+    # what was there before has gone when nothing changes any more
+
+    my $after = settled($worker);
+    my $stats = stats($t)->{full};
+    my $rewards = $stats->{rewards};
+    my $own = $after->{own} - $before->{own};
+    my $zone = zone($t->master);
+
+    printf "  of %d rewards, as the stats say: ledger %.1f bytes, view %.1f\n"
+           . "  as the kernel says: zone, with the workers' statistics, %.1f;"
+           . " worker, more than before, %.1f\n",
+           $rewards, $stats->{ledger_bytes} / $rewards,
+           $stats->{view_bytes} / $rewards, $zone / $rewards, $own / $rewards;
+
+    figure('memory per reward: ledger', '<=', 64, 'B',
+           max($zone, $stats->{ledger_bytes}) / $rewards);
+    figure('memory per reward: view of a worker', '<=', 48, 'B',
+           max($own, $stats->{view_bytes}) / $rewards);
+
+    $t->stop;
+}
+
+
+# Memory after a mixed load, against what it was after another one before it
+
+sub growth {
+    my $file = polls(places());
+    my $minutes = $ENV{BENCH_SOAK} || ($QUICK ? 0.25 : 1);
+    my $t = nginx({ earth => '200k' });
+    my %s = (to => at($t), path => '/earth/poll', file => $file);
+    my @streams = (
+        stream(%s, name => 'polls', kind => 'get', rate => 10000,
+               connections => $CONNECTIONS),
+        stream(%s, name => 'batches', kind => 'batch', rate => 20,
+               lines => 1000, connections => 4),
+        stream(%s, name => 'rewards', kind => 'post', rate => 20, lines => 500,
+               path => '/earth/rewards', file => moving(), connections => 2),
+        stream(%s, name => 'others', kind => 'any', rate => 50,
+               file => paths(), connections => 2),
+    );
+
+    fill($t, 'earth', places());
+
+    measure('together', $QUICK ? 12 : 20, @streams);
+
+    my $before = settled(worker($t));
+    my @all = grep { $_->{what} eq 'all' }
+              measure('together', 60 * $minutes, @streams);
+    my $after = settled(worker($t));
+
+    printf "  %s: %d requests, %.0f a second\n", $_->{name}, $_->{requests},
+           1e9 * $_->{requests} / $_->{ns} for @all;
+
+    my $stats = stats($t)->{earth};
+
+    printf "  resident %.2f MB before, %.2f after, of that the worker's own"
+           . " %.2f and %.2f; %d views were built\n",
+           map({ $_ / 1048576 } $before->{all}, $after->{all},
+               $before->{own}, $after->{own}), $stats->{view_builds};
+
+    figure("growth of RSS in $minutes min of mixed load", '<=', 256, 'KB',
+           ($after->{all} - $before->{all}) / 1024);
+
+    $t->stop;
+}
+
+
+# Lines of bench/load
+
+# Alternating rounds of streams, by their names.  The first are a warm-up; what
+# other work took from the server does not count, as long as enough is left.
+
+sub rounds {
+    my ($seconds, $n, @streams) = @_;
+    my (@all, @kept);
+
+    for (1 .. $TRIES) {
+        my (%of, @rounds);
+
+        for (measure('rounds', $n + $WARM, $seconds, @streams)) {
+            push @{ $of{$_->{name}} }, $_;
+        }
+
+        for my $i ($WARM .. $n + $WARM - 1) {
+            push @all, { map { ($_ => $of{$_}[$i]) } keys %of };
+        }
+
+        @kept = grep { undisturbed($_) } @all;
+
+        last if @kept >= $n / 2;
+    }
+
+    printf "  %d rounds of %g s, of which other work disturbed %d\n",
+           scalar @all, $seconds, @all - @kept;
+
+    @kept = @all if @kept < $n / 4;
+
+    return map { my $name = $_; ($name => [map { $_->{$name} } @kept]) }
+           keys %{ $kept[0] };
+}
+
+
+sub undisturbed {
+    my $round = shift;
+
+    return !grep { $_->{cpu} < 0.97 * $_->{ns} } values %$round;
+}
+
+
+# Requests a second; CPU of the server for a request and for a line, in us
+
+sub rate { return 1e9 * $_[0]{requests} / $_[0]{ns} }
+
+sub cpu {
+    return ($_[0]{cpu} + $_[0]{threads}) / $_[0]{requests} / 1000;
+}
+
+sub cpu_line {
+    return ($_[0]{cpu} + $_[0]{threads}) / $_[0]{lines} / 1000;
+}
+
+
+sub per_request {
+    my ($name, $rounds) = @_;
+    my $share = sub {
+        my $what = shift;
+        return 100 * median(map { $_->{$what} / $_->{ns} } @$rounds);
+    };
+
+    printf "  %-28s %7.0f/s, %6.2f us of CPU each; server %3.0f %% busy, load"
+           . " %3.0f %%\n", $name, median(map { rate($_) } @$rounds),
+           median(map { cpu($_) } @$rounds), $share->('cpu'), $share->('own');
+}
