@@ -33,6 +33,7 @@ my $locations = endpoints('hunt') . <<'END';
             }
 
             location = /buffers/read {
+                client_body_buffer_size 1m;
                 mirror /mirror;
                 trove_poll hunt;
             }
@@ -80,6 +81,8 @@ for my $path (@paths) {
     is($post->({}, [ $longest =~ /(.{1,5000})/gs ])->{body}, $answer,
        'the longest one in chunks');
     is_problem($post->({}, "$longest "), 413, qr/65536/, 'one byte too long');
+    $c->send_pieces(0.01, split_request($path, [ "$longest " ]));
+    is_problem($c->response, 413, qr/65536/, 'in a chunk');
 
     is(pieces($c, $path, $body), $answer, 'each byte by itself');
     is(pieces($c, $path, [ $body =~ /(.{1,7})/gs ]), $answer,
