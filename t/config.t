@@ -117,21 +117,21 @@ my @bad = (
 );
 
 
-# The first line of "http" is the 16th, with more above it if it has to be
+# The line that "http" begins at, whatever it is
 
-sub line_of {
-    my $t = Trove::Nginx->new(http => $_[0]);
+my $blank = Trove::Nginx->new(http => 'HERE');
 
-    $t->read_file('nginx.conf') =~ /\A(.*?)\Q$_[0]/s or die;
+$blank->read_file('nginx.conf') =~ /\A(.*?)HERE/s or die;
 
-    return 1 + ($1 =~ tr/\n//);
-}
+my $first = 1 + ($1 =~ tr/\n//);
+
+$blank->stop;
 
 
 for my $case (@bad) {
     my ($http, $says) = @$case;
     my ($ok, $said) = Trove::Nginx->check(http => $http);
-    my $line = $http =~ /\{$/ ? '\d+' : line_of($http);
+    my $line = $http =~ /\{$/ ? '\d+' : $first;
 
     ok(!$ok, $http);
     like($said, qr/\[emerg\] .*\Q$says\E.* in \S+nginx\.conf:$line$/m,
@@ -141,7 +141,7 @@ for my $case (@bad) {
 # a line further down, and one of another file
 
 my $t = Trove::Nginx->new(http => "trove a {\n\n\nepoch 0s;\nlimit x;\n}");
-my $line = line_of("trove a {\n\n\nepoch 0s;\nlimit x;\n}") + 4;
+my $line = $first + 4;
 
 like(($t->check)[1], qr/invalid parameter "x" in \S+nginx\.conf:$line$/m,
      'the line is that of the directive');

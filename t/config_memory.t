@@ -64,7 +64,7 @@ like($said, qr/\[emerg\] .*trove "hunt" needs \d{15} bytes at start/,
      'an arena that nobody has, by its bytes');
 
 my ($total, $available) = (meminfo('MemTotal'), meminfo('MemAvailable'));
-my $size = $available + 2**27;
+my $size = $available + 2**29;
 my $most = int($size / ($ledger / 500_000));
 
 SKIP: {
