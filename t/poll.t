@@ -14,15 +14,8 @@ use Trove::Nginx;
 use Trove::Poll;
 
 
-my $endpoints = endpoints('plane') . endpoints('earth', '/earth');
-
-my $t = Trove::Nginx->start(http => <<'HTTP', server => $endpoints . <<'SERVER');
-    trove plane { radius 10 max=50; limit 2 max=5; %%SIMD%% }
-    trove earth { space earth; %%SIMD%% }
-
-    log_format trove '$uri $trove_name $trove_status $trove_found '
-                     '$trove_version $trove_time';
-HTTP
+my $locations = endpoints('plane') . endpoints('earth', '/earth')
+                . <<'SERVER';
         access_log %%DIR%%/access.log trove;
 
         add_header X-Trove "$trove_name $trove_status $trove_found" always;
@@ -31,6 +24,14 @@ HTTP
 
         location = /none { return 204; }
 SERVER
+
+my $t = Trove::Nginx->start(http => <<'HTTP', server => $locations);
+    trove plane { radius 10 max=50; limit 2 max=5; %%SIMD%% }
+    trove earth { space earth; %%SIMD%% }
+
+    log_format trove '$uri $trove_name $trove_status $trove_found '
+                     '$trove_version $trove_time';
+HTTP
 
 # on a line, one unit apart
 
@@ -81,6 +82,12 @@ is($head->{status}, 200, 'HEAD');
 is($head->{body}, '', 'without a body');
 is($head->{headers}{$_}, $get->{headers}{$_}, "and the same $_")
     for qw(content-length content-type cache-control x-trove);
+
+my $c = $t->client;
+
+is($c->request('GET', '/poll?x=0&y=0', {}, '{"x":12,"y":0}')->{body},
+   $get->{body}, 'a body is passed over');
+ok(answered($c), 'and is not the next request');
 
 # a write's version is seen by polls
 

@@ -14,23 +14,22 @@ use Trove::Nginx;
 use Trove::Poll;
 
 
-my $endpoints = endpoints('hunt') . endpoints('batch', '/batch')
-                . endpoints('short', '/short');
-
-my $t = Trove::Nginx->start(http => <<'HTTP', server => $endpoints . <<'SERVER');
-    trove hunt { arena 8k; epoch 1h; limit 3 max=64; %%SIMD%% }
-    trove batch { arena 64k; epoch 1h; limit 3 max=64; %%SIMD%% }
-    trove short { arena 8k; epoch 20ms; limit 3 max=64; %%SIMD%% }
-HTTP
+my $locations = endpoints('hunt') . endpoints('batch', '/batch')
+                . endpoints('short', '/short') . <<'SERVER';
         add_header X-Status $trove_status always;
 
         location = /turn { trove_stats write=on; }
 SERVER
 
+my $t = Trove::Nginx->start(http => <<'HTTP', server => $locations);
+    trove hunt { arena 8k; epoch 1h; limit 3 max=64; %%SIMD%% }
+    trove batch { arena 64k; epoch 1h; limit 3 max=64; %%SIMD%% }
+    trove short { arena 8k; epoch 20ms; limit 3 max=64; %%SIMD%% }
+HTTP
+
 my $c = $t->client;
 my $used_up = qr/^the arena of this epoch is used up$/;
 my $wide = '{"x":0,"y":0,"limit":64}';
-my $refused = 0;
 
 sub turn { $t->request('POST', "/turn?cycle=$_[0]") }
 sub counted { return figure($t, $_[0], '/stats', 'arena_exhausted') }
@@ -107,7 +106,7 @@ is(counted('batch'), 0, 'and not refused');
 
 # the epoch that turns by itself: pipelined polls fill it now and then
 
-$refused = wait_until {
+my $refused = wait_until {
     grep { $_->{status} == 503 }
          $c->pipeline((['GET', '/short/poll?x=0&y=0&limit=64']) x 64);
 };

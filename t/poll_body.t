@@ -105,10 +105,12 @@ for my $path (@paths) {
        $answer, 'and without keep-alive');
 }
 
-is_deeply([ map { $_->{body} } $c->pipeline(map { ([ 'POST', $_, {}, $body ],
-                                                   [ 'GET', '/poll?x=-99&y=1' ],
-                                                   [ 'POST', $_, {}, [ $body ] ])
-                                                } @paths) ],
+my @answers = $c->pipeline(map {
+    ([ 'POST', $_, {}, $body ], [ 'GET', '/poll?x=-99&y=1' ],
+     [ 'POST', $_, {}, [ $body ] ])
+} @paths);
+
+is_deeply([ map { $_->{body} } @answers ],
           [ map { ($answer, '{"version":9,"found":1,"rewards":[1]}', $answer) }
                 @paths ],
           'pipelined, in their order');

@@ -6,15 +6,12 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use JSON::PP;
 use Test::More;
 
 use Trove::Nginx;
 
 
 our @EXPORT = qw(endpoints batch lines_of is_problem figure answered);
-
-my $json = JSON::PP->new->canonical;
 
 
 # Locations /poll, /rewards and /stats of a trove, behind a prefix if one is

@@ -78,6 +78,7 @@ sub inside {
 sub plane {
     my $dice = shift;
 
+    return { x => 7, y => 7 } if $dice < 0.35;
     return { x => int(around(12)), y => int(around(12)) } if $dice < 0.5;
     return { x => exact(around(1000)), y => exact(around(1000)) }
         if $dice < 0.9;
@@ -93,7 +94,7 @@ sub extreme {
 }
 
 
-# a tenth each near the poles and the antimeridian
+# a tenth each near the poles and the antimeridian, and some in one heap
 
 sub earth {
     my $dice = shift;
@@ -110,6 +111,9 @@ sub earth {
 
     } elsif ($dice < 0.65) {
         ($x, $y) = (pick(-180, -90, 0, 90, 180), pick(-90, 0, 45, 90));
+
+    } elsif ($dice < 0.7) {
+        ($x, $y) = (12.5, 41.9);
     }
 
     return inside('earth', $x, $y);
