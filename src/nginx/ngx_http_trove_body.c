@@ -5,6 +5,7 @@
 #define NGX_HTTP_TROVE_OUT_SIZE    16384     /* of a buffer of answers       */
 #define NGX_HTTP_TROVE_OUT_MAX     4         /* of them on their way         */
 #define NGX_HTTP_TROVE_TURN_SIZE   131072    /* input taken in one turn      */
+#define NGX_HTTP_TROVE_TURN_NS     2000000   /* spent on lines in one turn   */
 #define NGX_HTTP_TROVE_FILE_SIZE   65536     /* read of a temp file at once  */
 
 
@@ -654,6 +655,15 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
         } else {
             batch->ops->line(r, json, &line, batch->lines.line,
                              &batch->writer);
+        }
+
+        /* a line may ask for much: the turn ends by the clock, too */
+
+        if (b && r == r->main
+            && trove_clock_ns() - ctx->started > NGX_HTTP_TROVE_TURN_NS)
+        {
+            batch->left = 0;
+            return NGX_OK;
         }
     }
 }

@@ -226,6 +226,13 @@ ngx_http_trove_export_next(ngx_http_request_t *r)
 {
     ngx_http_core_loc_conf_t  *clcf;
 
+    if (r->connection->write->delayed) {
+
+        /* limit_rate has set the timer that goes on with it */
+
+        return ngx_http_trove_export_wait(r);
+    }
+
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     ngx_add_timer(r->connection->write, clcf->send_timeout);
