@@ -23,6 +23,9 @@
 #define TROVE_NEAR        256     /* rows listed before the far are dropped  */
 #define TROVE_NEAR_ROOM   (TROVE_NEAR + 2 * TROVE_LIMIT_MAX + TROVE_STAGE_ROOM)
 
+#define TROVE_FAR_IDS     (1 << 18)  /* blocks whose ids no cache holds      */
+#define TROVE_NEAREST     0.35    /* share of the reach that is prefetched   */
+
 #define TROVE_LIMIT_FEW   6       /* limits that the lanes' minima bound well */
 
 /* Above this share of the radius keys alone leave too much in doubt. */
@@ -75,6 +78,8 @@ static void trove_search_descend(trove_search_t *s, uint32_t level,
 static void trove_search_leaves(trove_search_t *s, const uint32_t *nodes,
     uint32_t n);
 static void trove_search_prefetch(trove_search_t *s, uint32_t i);
+static void trove_search_prefetch_ids(trove_search_t *s, const uint32_t *nodes,
+    uint32_t n);
 static void trove_search_chain(trove_search_t *s, uint32_t patch);
 static void trove_search_pass(trove_search_t *s, int patch);
 static void trove_search_flush(trove_search_t *s, int patch);
@@ -325,6 +330,10 @@ trove_search_leaves(trove_search_t *s, const uint32_t *nodes, uint32_t n)
 
         trove_search_prefetch(s, k);
 
+        if (v->blocks > TROVE_FAR_IDS) {
+            trove_search_prefetch_ids(s, nodes, n);
+        }
+
         if (picks->n > TROVE_LIST) {
             trove_search_flush(s, 0);
         }
@@ -361,6 +370,43 @@ trove_search_prefetch(trove_search_t *s, uint32_t i)
             __builtin_prefetch(rows->low[block[i]].x);
             __builtin_prefetch(rows->low[block[i]].y);
         }
+    }
+}
+
+
+/*
+ * The ids are the last that is needed, and in large views as far as the rows:
+ * fetches those about the centre, where the nearest are if there are many.
+ */
+
+static void
+trove_search_prefetch_ids(trove_search_t *s, const uint32_t *nodes, uint32_t n)
+{
+    double               dx, dy;
+    uint32_t             i;
+    trove_reach_t        reach;
+    trove_picks_t        picks;
+    const trove_view_t  *v;
+
+    v = s->view;
+    reach = s->part->reach;
+
+    dx = (reach.max_x - reach.min_x) * TROVE_NEAREST / 2;
+    dy = (reach.max_y - reach.min_y) * TROVE_NEAREST / 2;
+
+    reach.min_x = s->part->x - dx;
+    reach.max_x = s->part->x + dx;
+    reach.min_y = s->q->y - dy;
+    reach.max_y = s->q->y + dy;
+
+    i = 0;
+    picks.n = 0;
+    picks.partial = 0;
+
+    v->simd->leaves(v->leaves, nodes, &i, n, &reach, &s->filter, &picks);
+
+    for (i = 0; i < picks.n; i++) {
+        __builtin_prefetch(&v->rows[0].id[picks.block[i] * TROVE_BLOCK]);
     }
 }
 
