@@ -11,6 +11,8 @@
 static void trove_rows_carve(trove_rows_t *rows, trove_carve_t *c,
     size_t n);
 static size_t trove_rows_touched(size_t n);
+static int trove_view_changed(const trove_view_t *v, uint64_t least,
+    uint32_t share);
 
 
 /* Twice a cache line, which some machines fetch in pairs. */
@@ -112,12 +114,28 @@ trove_view_destroy(trove_view_t *v)
 int
 trove_view_worn(const trove_view_t *v)
 {
+    return trove_view_changed(v, TROVE_WORN, 4);
+}
+
+
+int
+trove_view_ragged(const trove_view_t *v)
+{
+    return trove_view_changed(v, TROVE_RAGGED, 64);
+}
+
+
+/* Whether more than "least" and a "share"th of the base was changed. */
+
+static int
+trove_view_changed(const trove_view_t *v, uint64_t least, uint32_t share)
+{
     uint64_t  changed, allowed;
 
     changed = (uint64_t) v->patches * TROVE_BLOCK + v->tombs;
-    allowed = trove_view_base(v) / 4;
+    allowed = trove_view_base(v) / share;
 
-    return changed > (allowed > TROVE_WORN ? allowed : TROVE_WORN);
+    return changed > (allowed > least ? allowed : least);
 }
 
 

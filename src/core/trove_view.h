@@ -82,6 +82,12 @@ trove_rc_t trove_view_sync(trove_view_t *view, uint32_t max);
 /* So much was changed since it was built that a new one would be faster. */
 int trove_view_worn(const trove_view_t *view);
 
+/*
+ * So much was changed that queries notice: worth a new view as soon as the
+ * changes have ceased for a while.
+ */
+int trove_view_ragged(const trove_view_t *view);
+
 /* The version of the ledger that its answers reflect. */
 uint64_t trove_view_version(const trove_view_t *view);
 

@@ -38,6 +38,7 @@
 
 #define TROVE_PATCH_ROWS     16384    /* room in patches, at least           */
 #define TROVE_WORN           4096     /* changes that wear no view out       */
+#define TROVE_RAGGED         256      /* and that none is ragged by          */
 
 
 typedef struct {

@@ -100,6 +100,8 @@ typedef struct {
     ngx_event_t             epoch;
     uint64_t                due;            /* when it should turn, in ns    */
     uint64_t                allocator_read; /* its usage, in ns              */
+    uint64_t                tidied;         /* version at the last turn      */
+    ngx_uint_t              quiet;          /* turns since without a change  */
     ngx_connection_t       *wake;           /* of the trove's eventfd        */
 
     ngx_thread_task_t      *build;
@@ -145,6 +147,7 @@ typedef struct {
     uint64_t                  spent;        /* by all turns so far           */
     uint64_t                  found;
     uint64_t                  version;
+    uint64_t                  scanned;      /* in this turn of a batch       */
     ngx_http_trove_batch_t   *batch;
     void                     *data;         /* the endpoint's own            */
     unsigned                  recorded:1;

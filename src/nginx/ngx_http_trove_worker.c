@@ -4,6 +4,7 @@
 
 #define NGX_HTTP_TROVE_SYNC_MAX        8192          /* changes in one go    */
 #define NGX_HTTP_TROVE_WAKE_SYNC_MAX   65536
+#define NGX_HTTP_TROVE_QUIET           32            /* turns               */
 #define NGX_HTTP_TROVE_ALLOCATOR_NS    1000000000    /* between two readings */
 
 
@@ -19,6 +20,7 @@ static void ngx_http_trove_wake_handler(ngx_event_t *ev);
 static void ngx_http_trove_arm(ngx_http_trove_worker_t *w, ngx_msec_t ms);
 static void ngx_http_trove_epoch_handler(ngx_event_t *ev);
 static void ngx_http_trove_sync(ngx_http_trove_worker_t *w, uint32_t max);
+static void ngx_http_trove_tidy(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now);
 static void ngx_http_trove_build(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_build_thread(void *data, ngx_log_t *log);
@@ -324,6 +326,7 @@ ngx_http_trove_turn(ngx_http_trove_worker_t *w)
     }
 
     ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
+    ngx_http_trove_tidy(w);
 
     end = trove_clock_ns();
 
@@ -394,6 +397,33 @@ ngx_http_trove_sync(ngx_http_trove_worker_t *w, uint32_t max)
     }
 
     if (w->behind || trove_view_worn(w->view)) {
+        ngx_http_trove_build(w);
+    }
+}
+
+
+/*
+ * What is left unsorted of the last changes makes every poll slower: sorts it
+ * in once they have ceased.
+ */
+
+static void
+ngx_http_trove_tidy(ngx_http_trove_worker_t *w)
+{
+    uint64_t  version;
+
+    version = trove_view_version(w->view);
+
+    if (version != w->tidied) {
+        w->tidied = version;
+        w->quiet = 0;
+        return;
+    }
+
+    if (w->quiet < NGX_HTTP_TROVE_QUIET
+        && ++w->quiet == NGX_HTTP_TROVE_QUIET
+        && trove_view_ragged(w->view))
+    {
         ngx_http_trove_build(w);
     }
 }
