@@ -2,11 +2,13 @@
 #include "ngx_http_trove.h"
 
 
-#define NGX_HTTP_TROVE_OUT_SIZE    16384     /* of a buffer of answers       */
-#define NGX_HTTP_TROVE_OUT_MAX     4         /* of them on their way         */
-#define NGX_HTTP_TROVE_TURN_SIZE   131072    /* input taken in one turn      */
-#define NGX_HTTP_TROVE_TURN_NS     2000000   /* spent on lines in one turn   */
-#define NGX_HTTP_TROVE_FILE_SIZE   65536     /* read of a temp file at once  */
+#define NGX_HTTP_TROVE_OUT_SIZE      16384   /* of a buffer of answers       */
+#define NGX_HTTP_TROVE_OUT_MAX       4       /* of them on their way         */
+#define NGX_HTTP_TROVE_TURN_SIZE     131072  /* input taken in one turn      */
+#define NGX_HTTP_TROVE_TURN_NS       2000000 /* spent on lines in one turn   */
+#define NGX_HTTP_TROVE_TURN_LINES    8       /* between looks at the clock,  */
+#define NGX_HTTP_TROVE_TURN_SCANNED  65536   /* or rewards scanned           */
+#define NGX_HTTP_TROVE_FILE_SIZE     65536   /* read of a temp file at once  */
 
 
 struct ngx_http_trove_batch_s {
@@ -55,6 +57,8 @@ static ngx_int_t ngx_http_trove_batch_lines(ngx_http_request_t *r,
     ngx_uint_t final);
 static ngx_int_t ngx_http_trove_batch_fill(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch, ngx_buf_t *b);
+static ngx_uint_t ngx_http_trove_batch_late(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_batch_t *batch);
 static ngx_int_t ngx_http_trove_batch_room(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
 static void ngx_http_trove_batch_close_buf(ngx_http_trove_batch_t *batch);
@@ -657,15 +661,32 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
                              &batch->writer);
         }
 
-        /* a line may ask for much: the turn ends by the clock, too */
-
-        if (b && r == r->main
-            && trove_clock_ns() - ctx->started > NGX_HTTP_TROVE_TURN_NS)
-        {
+        if (b && r == r->main && ngx_http_trove_batch_late(ctx, batch)) {
             batch->left = 0;
             return NGX_OK;
         }
     }
+}
+
+
+/*
+ * A line may ask for much: a turn ends by the clock, too.  To read it costs
+ * as much as a tenth of a small poll, so not all lines do.
+ */
+
+static ngx_uint_t
+ngx_http_trove_batch_late(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_batch_t *batch)
+{
+    if (batch->lines.line % NGX_HTTP_TROVE_TURN_LINES
+        && ctx->scanned < NGX_HTTP_TROVE_TURN_SCANNED)
+    {
+        return 0;
+    }
+
+    ctx->scanned = 0;
+
+    return trove_clock_ns() - ctx->started > NGX_HTTP_TROVE_TURN_NS;
 }
 
 

@@ -307,6 +307,8 @@ ngx_http_trove_poll_run(ngx_http_trove_ctx_t *ctx, trove_query_t *q,
 
     trove_view_query(w->view, q, a);
 
+    ctx->scanned += a->scanned;
+
     trove_stats_add(w->stats, poll_scanned, a->scanned);
     trove_stats_add(w->stats, poll_found, a->found);
 
