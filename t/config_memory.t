@@ -28,12 +28,14 @@ HTTP
     location = /stats { trove_stats; }
 END
 
-my ($all, $ledger, $arenas, $views) = $t->log =~ /\[notice\] .*
+my ($all, $ledger, $arenas, $views, $kept) = $t->log =~ /\[notice\] .*
     trove\ "hunt"\ takes\ (\d+)\ bytes:\ ledger\ (\d+),
-    \ arenas\ of\ 3\ workers\ (\d+),\ their\ views\ up\ to\ (\d+)/x;
+    \ arenas\ of\ 3\ workers\ (\d+),\ their\ views\ up\ to\ (\d+)\ when\ full,
+    \ one\ kept\ for\ those\ that\ start\ (\d+),/x;
 
 ok($all, 'the memory is told at start');
-is($all, $ledger + $arenas + $views, 'in all its parts');
+is($all, $ledger + $arenas + $views + $kept, 'in all its parts');
+is($kept * 3, $views, 'one view more than there are workers');
 is($arenas, 3 * 3 * 1048576, 'the arenas of all workers');
 cmp_ok($ledger, '<=', 64 * 500_000 + 65536, 'the ledger, 64 bytes a reward');
 cmp_ok($views, '<=', 3 * 48 * 500_000 + 1048576, 'and the views, 48');

@@ -1027,6 +1027,13 @@ trove_ledger_row(trove_ledger_t *l, uint32_t slot, trove_reward_t *r)
 }
 
 
+int
+trove_ledger_written(const trove_ledger_t *l, uint32_t slot, uint64_t after)
+{
+    return trove_get(&trove_ledger_rowp(l, slot)->version) > after;
+}
+
+
 uint32_t
 trove_ledger_slots(const trove_ledger_t *l)
 {

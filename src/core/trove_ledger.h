@@ -100,6 +100,13 @@ trove_rc_t trove_ledger_row(trove_ledger_t *l, uint32_t slot,
     trove_reward_t *r);
 uint32_t trove_ledger_slots(const trove_ledger_t *l);
 
+/*
+ * Whether the slot was written after that version of the ledger, or is being
+ * written; it is below trove_ledger_slots().
+ */
+int trove_ledger_written(const trove_ledger_t *l, uint32_t slot,
+    uint64_t after);
+
 /* Slot of this id, or UINT32_MAX: there is none, or the lock is not had. */
 uint32_t trove_ledger_slot(trove_ledger_t *l, uint32_t id);
 

@@ -159,6 +159,8 @@
       "Version of the ledger.")                                              \
     X(TROVE, ledger_bytes, "trove_ledger_bytes", "",                         \
       "Bytes of shared memory that the ledger takes.")                       \
+    X(TROVE, snapshot_bytes, "trove_snapshot_bytes", "",                     \
+      "Bytes of the view that is kept for workers that start.")              \
     X(TROVE, workers_alive, "trove_workers", "",                             \
       "Workers alive that have a slot of their own.")                        \
     X(TROVE, started, "trove_start_time_seconds", "",                        \

@@ -29,6 +29,46 @@ trove_carve(trove_carve_t *c, size_t size)
 }
 
 
+trove_rc_t
+trove_view_map(trove_view_t *v, uint32_t rows, uint32_t seen,
+    trove_pages_t pages)
+{
+    trove_rc_t     rc;
+    trove_carve_t  base, spare;
+
+    v->seen = seen;
+
+    memset(&base, 0, sizeof(trove_carve_t));
+    trove_view_carve_base(v, &base, rows);
+    v->base_size = base.size;
+
+    rc = trove_memory_map(&v->base, base.size, base.size, pages);
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    base.mem = v->base.base;
+    base.size = 0;
+    trove_view_carve_base(v, &base, rows);
+
+    memset(&spare, 0, sizeof(trove_carve_t));
+    trove_view_carve_spare(v, &spare);
+
+    rc = trove_memory_map(&v->spare, spare.size, seen * sizeof(uint32_t),
+                          TROVE_PAGES_OFF);
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    spare.mem = v->spare.base;
+    spare.size = 0;
+    trove_view_carve_spare(v, &spare);
+
+    return TROVE_OK;
+}
+
+
 /* What is written once, when the view is built, and its levels. */
 
 void

@@ -60,10 +60,10 @@ typedef struct {
 
 
 /*
- * Builds a view of all that the ledger holds; sorts, therefore takes as long
- * as some 100 ns a reward, and may run in any thread.  "cancel" may be NULL;
- * once it is non-zero the build ends soon with TROVE_CANCELED.  Returns
- * TROVE_OK, TROVE_NOMEM, TROVE_NOPAGES, TROVE_BUSY or TROVE_CANCELED.
+ * Builds a view of all that the ledger held when it was begun; sorts,
+ * therefore takes some 200 ns a reward, and may run in any thread.  "cancel"
+ * may be NULL; once it is non-zero the build ends soon with TROVE_CANCELED.
+ * Returns TROVE_OK, TROVE_NOMEM, TROVE_NOPAGES, TROVE_BUSY or TROVE_CANCELED.
  */
 trove_rc_t trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
     const trove_simd_t *simd, trove_pages_t pages,
@@ -78,6 +78,15 @@ void trove_view_destroy(trove_view_t *view);
  * TROVE_BUSY: a row's writer is dead and is not finished yet.
  */
 trove_rc_t trove_view_sync(trove_view_t *view, uint32_t max);
+
+/*
+ * Brings a view that lacks any number of changes up to the ledger, but for
+ * those that come meanwhile; looks at every row if that takes less time than
+ * the changes do, or they are not logged any more.  TROVE_OK, TROVE_CANCELED,
+ * TROVE_FULL or TROVE_BUSY as above: the view is one for all that.
+ */
+trove_rc_t trove_view_follow(trove_view_t *view,
+    const volatile sig_atomic_t *cancel);
 
 /* So much was changed since it was built that a new one would be faster. */
 int trove_view_worn(const trove_view_t *view);
@@ -100,6 +109,35 @@ size_t trove_view_large(const trove_view_t *view);
  * the old one lives until that is done.
  */
 size_t trove_view_size(uint32_t rewards);
+
+/*
+ * A snapshot: a view as it was built, kept in a file in memory, which belongs
+ * to no process, for those that start later.  They load it, which takes some
+ * 25 ns a reward, and let it follow.  Any number of processes may share the
+ * file; in each, one thread at a time uses it.
+ */
+
+/* A new file without a snapshot, or -1 and errno. */
+int trove_snapshot_open(void);
+
+/* Bytes of memory that it takes. */
+size_t trove_snapshot_size(int fd);
+
+/*
+ * Keeps the view, which was built and not changed since, unless what is kept
+ * is nearly as new.  TROVE_OK, TROVE_NOMEM, TROVE_CANCELED, TROVE_INVALID: it
+ * was changed, or TROVE_BUSY: another process holds the file for seconds.
+ */
+trove_rc_t trove_view_save(const trove_view_t *view, int fd,
+    const volatile sig_atomic_t *cancel);
+
+/*
+ * The view of this ledger that is kept in the file.  TROVE_OK, TROVE_NOTFOUND,
+ * TROVE_NOMEM, TROVE_NOPAGES or TROVE_BUSY.
+ */
+trove_rc_t trove_view_load(trove_view_t **view, int fd,
+    trove_ledger_t *ledger, const trove_simd_t *simd, trove_pages_t pages);
+
 
 /*
  * Looks through the whole view.  NULL, or what is wrong with it: for tests.

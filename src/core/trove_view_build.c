@@ -15,9 +15,7 @@
 #include "trove_view_data.h"
 
 
-#define TROVE_BUILD_STRIDE  65536   /* rows between looks at "cancel"       */
-#define TROVE_BUILD_BEHIND  1000    /* changes that are left to the syncs    */
-#define TROVE_BUILD_SYNC    4096
+#define TROVE_BUILD_STRIDE  65536   /* rows between looks at "cancel"        */
 
 
 typedef struct {
@@ -37,7 +35,6 @@ static trove_rc_t trove_build_view(trove_build_t *b);
 static trove_rc_t trove_build_temp(trove_build_t *b);
 static trove_rc_t trove_build_sample(trove_build_t *b);
 static trove_rc_t trove_build_places(trove_build_t *b);
-static trove_rc_t trove_build_map(trove_build_t *b);
 static trove_rc_t trove_build_rows(trove_build_t *b);
 static void trove_build_levels(trove_build_t *b);
 static void trove_build_leaf(trove_view_t *v, uint32_t number,
@@ -52,7 +49,6 @@ static void trove_build_block(trove_view_t *v, uint32_t block,
     trove_reach_t *reach);
 static void trove_reach_none(trove_reach_t *reach);
 static void trove_reach_join(trove_reach_t *reach, const trove_reach_t *other);
-static trove_rc_t trove_build_follow(trove_build_t *b);
 static trove_rc_t trove_build_get(trove_build_t *b, uint32_t slot,
     trove_row_t *row);
 
@@ -94,10 +90,6 @@ trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
 
     trove_memory_unmap(&b.temp);
 
-    if (rc == TROVE_OK) {
-        rc = trove_build_follow(&b);
-    }
-
     if (rc != TROVE_OK) {
         trove_view_destroy(v);
         return rc;
@@ -125,7 +117,7 @@ trove_build_view(trove_build_t *b)
     }
 
     if (rc == TROVE_OK) {
-        rc = trove_build_map(b);
+        rc = trove_view_map(b->view, b->n, b->used, b->pages);
     }
 
     if (rc == TROVE_OK) {
@@ -231,45 +223,6 @@ trove_build_places(trove_build_t *b)
 
 
 static trove_rc_t
-trove_build_map(trove_build_t *b)
-{
-    trove_rc_t      rc;
-    trove_view_t   *v;
-    trove_carve_t   base, spare;
-
-    v = b->view;
-
-    memset(&base, 0, sizeof(trove_carve_t));
-    trove_view_carve_base(v, &base, b->n);
-
-    rc = trove_memory_map(&v->base, base.size, base.size, b->pages);
-
-    if (rc != TROVE_OK) {
-        return rc;
-    }
-
-    base.mem = v->base.base;
-    base.size = 0;
-    trove_view_carve_base(v, &base, b->n);
-
-    memset(&spare, 0, sizeof(trove_carve_t));
-    trove_view_carve_spare(v, &spare);
-
-    rc = trove_memory_map(&v->spare, spare.size, b->used * sizeof(uint32_t),
-                          TROVE_PAGES_OFF);
-    if (rc != TROVE_OK) {
-        return rc;
-    }
-
-    spare.mem = v->spare.base;
-    spare.size = 0;
-    trove_view_carve_spare(v, &spare);
-
-    return TROVE_OK;
-}
-
-
-static trove_rc_t
 trove_build_rows(trove_build_t *b)
 {
     uint32_t       i, slot;
@@ -278,8 +231,6 @@ trove_build_rows(trove_build_t *b)
     trove_view_t  *v;
 
     v = b->view;
-    v->seen = b->used;
-
     /* the memory of the rows, five times what is sorted, is still unused */
 
     trove_sort_digits(b->places, (uint64_t *) v->rows[0].key, b->n, 4, 8);
@@ -504,35 +455,6 @@ trove_reach_join(trove_reach_t *reach, const trove_reach_t *other)
     reach->max_x = fmax(reach->max_x, other->max_x);
     reach->min_y = fmin(reach->min_y, other->min_y);
     reach->max_y = fmax(reach->max_y, other->max_y);
-}
-
-
-/*
- * Most of what was changed meanwhile is caught up with here and not by those
- * who wait for the view.  Whatever stops that will stop their syncs as well,
- * and they know what to do: the view is one for all that.
- */
-
-static trove_rc_t
-trove_build_follow(trove_build_t *b)
-{
-    trove_view_t  *v;
-
-    v = b->view;
-
-    while (trove_view_sync(v, TROVE_BUILD_SYNC) == TROVE_AGAIN) {
-
-        if (b->cancel && *b->cancel) {
-            return TROVE_CANCELED;
-        }
-
-        if (trove_ledger_version(v->ledger) - v->version < TROVE_BUILD_BEHIND)
-        {
-            break;
-        }
-    }
-
-    return TROVE_OK;
 }
 
 

@@ -77,6 +77,7 @@ struct trove_view_s {
 
     trove_mapping_t      self;        /* what you are reading                */
     trove_mapping_t      base;        /* levels and the base's rows          */
+    size_t               base_size;   /* bytes of it that are used           */
     trove_mapping_t      spare;       /* place and patches                   */
     trove_curve_t        curve;
 };
@@ -137,6 +138,13 @@ void trove_target_init(trove_target_t *t, trove_space_kind_t space,
 
 void trove_view_carve_base(trove_view_t *v, trove_carve_t *c, uint32_t rows);
 void trove_view_carve_spare(trove_view_t *v, trove_carve_t *c);
+
+/*
+ * Maps the memory of a base of so many rows, and faults it in, with the places
+ * of so many slots.  TROVE_OK, TROVE_NOMEM or TROVE_NOPAGES.
+ */
+trove_rc_t trove_view_map(trove_view_t *v, uint32_t rows, uint32_t seen,
+    trove_pages_t pages);
 
 /* 0 if nobody can have it, or can no longer. */
 int trove_view_row(const trove_reward_t *r, trove_row_t *row);

@@ -5,9 +5,18 @@
 #include "trove_view_data.h"
 
 
-#define TROVE_SYNC_SLOTS  256
+#define TROVE_SYNC_SLOTS     256
+#define TROVE_FOLLOW_SYNC    4096
+#define TROVE_FOLLOW_LEFT    1000     /* changes that are left to the syncs  */
+
+/* To look at so many rows in order takes as long as to apply a change. */
+#define TROVE_FOLLOW_ROWS    16
+
+#define TROVE_FOLLOW_STRIDE  65536    /* rows between looks at "cancel"      */
 
 
+static trove_rc_t trove_view_look(trove_view_t *v,
+    const volatile sig_atomic_t *cancel);
 static trove_rc_t trove_view_apply(trove_view_t *v, uint32_t slot);
 static int trove_view_renew(trove_view_t *v, uint32_t number,
     const trove_row_t *row, uint32_t leaf);
@@ -59,6 +68,78 @@ trove_view_sync(trove_view_t *v, uint32_t max)
 
     return v->version < trove_ledger_version(v->ledger) ? TROVE_AGAIN
                                                         : TROVE_OK;
+}
+
+
+trove_rc_t
+trove_view_follow(trove_view_t *v, const volatile sig_atomic_t *cancel)
+{
+    uint64_t    lacks;
+    trove_rc_t  rc;
+
+    for ( ;; ) {
+        lacks = trove_ledger_version(v->ledger) - v->version;
+        rc = TROVE_BEHIND;
+
+        if (lacks <= trove_ledger_slots(v->ledger) / TROVE_FOLLOW_ROWS
+                     + TROVE_FOLLOW_LEFT)
+        {
+            rc = trove_view_sync(v, TROVE_FOLLOW_SYNC);
+        }
+
+        if (rc == TROVE_BEHIND) {
+            rc = trove_view_look(v, cancel);
+        }
+
+        if (rc != TROVE_AGAIN) {
+            return rc;
+        }
+
+        if (cancel && *cancel) {
+            return TROVE_CANCELED;
+        }
+
+        if (trove_ledger_version(v->ledger) - v->version < TROVE_FOLLOW_LEFT) {
+            return TROVE_OK;
+        }
+    }
+}
+
+
+/* Takes over all rows that were written after the view's version. */
+
+static trove_rc_t
+trove_view_look(trove_view_t *v, const volatile sig_atomic_t *cancel)
+{
+    uint32_t    slot, slots;
+    uint64_t    version;
+    trove_rc_t  rc;
+
+    /* in this order: all that this version has is in these slots */
+
+    version = trove_ledger_version(v->ledger);
+    slots = trove_ledger_slots(v->ledger);
+
+    for (slot = 0; slot < slots; slot++) {
+
+        if (slot % TROVE_FOLLOW_STRIDE == 0 && cancel && *cancel) {
+            return TROVE_CANCELED;
+        }
+
+        if (!trove_ledger_written(v->ledger, slot, v->version)) {
+            continue;
+        }
+
+        rc = trove_view_apply(v, slot);
+
+        if (rc != TROVE_OK) {
+            return rc;
+        }
+    }
+
+    v->version = version;
+
+    return TROVE_OK;
 }
 
 

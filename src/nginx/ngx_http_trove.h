@@ -69,6 +69,7 @@ typedef struct {
     trove_ledger_t         *ledger;
     void                   *stats;          /* region of all workers' slots  */
     int                     eventfd;        /* written when the ledger moved */
+    int                     snapshot;       /* of a view, for who starts     */
     ngx_cycle_t            *cycle;
 } ngx_http_trove_t;
 

@@ -415,6 +415,7 @@ ngx_http_trove_set_unset(ngx_http_trove_t *trove)
     trove->limit = NGX_CONF_UNSET_UINT;
     trove->limit_max = NGX_CONF_UNSET_UINT;
     trove->eventfd = -1;
+    trove->snapshot = -1;
 }
 
 

@@ -211,6 +211,8 @@ ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
                    trove_ledger_version(trove->ledger));
     trove_stat_set(&total->sum.ledger_bytes,
                    trove_ledger_size(trove_ledger_conf(trove->ledger)));
+    trove_stat_set(&total->sum.snapshot_bytes,
+                   trove_snapshot_size(trove->snapshot));
 }
 
 

@@ -24,7 +24,6 @@ static void ngx_http_trove_tidy(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now);
 static void ngx_http_trove_build(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_build_thread(void *data, ngx_log_t *log);
-static trove_rc_t ngx_http_trove_follow(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_build_done(ngx_event_t *ev);
 static void ngx_http_trove_swap(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_notify(ngx_http_trove_worker_t *w);
@@ -142,6 +141,10 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
     trove_stats_set(w->stats, large_pages,
                     w->arena_large + trove_view_large(w->view));
 
+    if (w->behind) {
+        ngx_http_trove_build(w);
+    }
+
     return NGX_OK;
 }
 
@@ -179,28 +182,59 @@ ngx_http_trove_arena_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 }
 
 
+/*
+ * Who waits to be answered by this worker waits for as long as this takes: a
+ * snapshot that another one has kept is loaded in a twentieth of the time that
+ * building takes.
+ */
+
 static ngx_int_t
 ngx_http_trove_view_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 {
+    uint64_t           version;
     trove_rc_t         rc;
     ngx_http_trove_t  *trove;
 
     trove = w->trove;
 
-    rc = trove_view_build(&w->view, trove->ledger, trove->kernels,
-                          trove->large_pages, NULL);
+    rc = trove_view_load(&w->view, trove->snapshot, trove->ledger,
+                         trove->kernels, trove->large_pages);
 
     if (rc == TROVE_OK) {
+        version = trove_view_version(w->view);
+
+        /* what does not fit is answered of when a new one is built */
+
+        w->behind = trove_view_follow(w->view, NULL) == TROVE_FULL;
+
+        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                      "the view of trove \"%V\" is the one kept at version "
+                      "%uL, now at %uL", &trove->name, version,
+                      trove_view_version(w->view));
         return NGX_OK;
     }
 
-    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                  "the view of trove \"%V\" cannot be built, %uz bytes%s",
-                  &trove->name,
-                  trove_view_size(trove_ledger_rewards(trove->ledger)),
-                  rc == TROVE_BUSY ? ", the ledger is locked" : "");
+    rc = trove_view_build(&w->view, trove->ledger, trove->kernels,
+                          trove->large_pages, NULL);
 
-    return NGX_ERROR;
+    if (rc != TROVE_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "the view of trove \"%V\" cannot be built, %uz bytes%s",
+                      &trove->name,
+                      trove_view_size(trove_ledger_rewards(trove->ledger)),
+                      rc == TROVE_BUSY ? ", the ledger is locked" : "");
+        return NGX_ERROR;
+    }
+
+    if (trove_view_version(w->view)) {
+        (void) trove_view_save(w->view, trove->snapshot, NULL);
+
+        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                      "the view of trove \"%V\" was built at start, at version "
+                      "%uL", &trove->name, trove_view_version(w->view));
+    }
+
+    return NGX_OK;
 }
 
 
@@ -492,7 +526,7 @@ ngx_http_trove_build_thread(void *data, ngx_log_t *log)
 
     if (w->built) {
 
-        if (ngx_http_trove_follow(w) == TROVE_OK) {
+        if (trove_view_follow(w->built, &ngx_terminate) != TROVE_FULL) {
             return;
         }
 
@@ -507,24 +541,15 @@ ngx_http_trove_build_thread(void *data, ngx_log_t *log)
 
     w->build_ns = trove_clock_ns() - start;
 
-    if (w->built) {
-        w->built_large = trove_view_large(w->built);
+    if (w->build_rc != TROVE_OK) {
+        return;
     }
-}
 
+    (void) trove_view_save(w->built, trove->snapshot, &ngx_terminate);
 
-/* Not TROVE_OK: it cannot be brought up to the ledger any more. */
+    (void) trove_view_follow(w->built, &ngx_terminate);
 
-static trove_rc_t
-ngx_http_trove_follow(ngx_http_trove_worker_t *w)
-{
-    trove_rc_t  rc;
-
-    do {
-        rc = trove_view_sync(w->built, NGX_HTTP_TROVE_SYNC_MAX);
-    } while (rc == TROVE_AGAIN && !ngx_terminate);
-
-    return (rc == TROVE_FULL || rc == TROVE_BEHIND) ? rc : TROVE_OK;
+    w->built_large = trove_view_large(w->built);
 }
 
 

@@ -19,7 +19,7 @@ static ngx_int_t ngx_http_trove_zone_create(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
 static ngx_int_t ngx_http_trove_zone_attach(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
-static ngx_int_t ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove,
+static ngx_int_t ngx_http_trove_zone_files(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
 static ngx_int_t ngx_http_trove_zone_pages(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
@@ -119,7 +119,7 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    if (ngx_http_trove_zone_eventfd(trove, old) != NGX_OK
+    if (ngx_http_trove_zone_files(trove, old) != NGX_OK
         || ngx_http_trove_zone_afford(trove, old) != NGX_OK
         || ngx_http_trove_zone_pages(trove, old) != NGX_OK)
     {
@@ -225,27 +225,31 @@ ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
 
 
 /*
- * All generations of workers write and watch one eventfd; each configuration
- * holds a descriptor of its own for it.
+ * All generations of workers write and watch one eventfd, and keep one
+ * snapshot; each configuration holds descriptors of its own for them.
  */
 
 static ngx_int_t
-ngx_http_trove_zone_eventfd(ngx_http_trove_t *trove, ngx_http_trove_t *old)
+ngx_http_trove_zone_files(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 {
     if (ngx_test_config) {
         return NGX_OK;
     }
 
-    if (old && old->eventfd != -1) {
+    if (old) {
         trove->eventfd = fcntl(old->eventfd, F_DUPFD_CLOEXEC, 0);
+        trove->snapshot = fcntl(old->snapshot, F_DUPFD_CLOEXEC, 0);
 
     } else {
         trove->eventfd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+        trove->snapshot = trove_snapshot_open();
     }
 
-    if (trove->eventfd == -1) {
+    if (trove->eventfd == -1 || trove->snapshot == -1) {
         ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, ngx_errno,
-                      "eventfd() of trove \"%V\" failed", &trove->name);
+                      "%s() of trove \"%V\" failed",
+                      trove->eventfd == -1 ? "eventfd" : "memfd_create",
+                      &trove->name);
         return NGX_ERROR;
     }
 
@@ -302,7 +306,7 @@ ngx_http_trove_zone_pages(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 static ngx_int_t
 ngx_http_trove_zone_afford(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 {
-    size_t                       ledger, arena, view, available;
+    size_t                       ledger, arena, view, snapshot, available;
     ngx_log_t                   *log;
     ngx_uint_t                   workers;
     ngx_core_conf_t             *ccf;
@@ -323,14 +327,16 @@ ngx_http_trove_zone_afford(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 
     ledger = ngx_http_trove_ledger_size(trove);
     arena = trove->arena * workers;
-    view = trove_view_size(trove->rewards) * workers;
+    snapshot = trove_view_size(trove->rewards);
+    view = snapshot * workers;
 
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "trove \"%V\" takes %uz bytes: ledger %uz, arenas of %ui "
-                  "workers %uz, their views up to %uz when full and again as "
-                  "much while one is rebuilt",
-                  &trove->name, ledger + arena + view, ledger, workers, arena,
-                  view);
+                  "workers %uz, their views up to %uz when full, one kept for "
+                  "those that start %uz, and again as much while one is "
+                  "rebuilt",
+                  &trove->name, ledger + arena + view + snapshot, ledger,
+                  workers, arena, view, snapshot);
 
     available = trove_memory_available();
 
@@ -399,5 +405,10 @@ ngx_http_trove_zone_cleanup(void *data)
     if (trove->eventfd != -1) {
         (void) close(trove->eventfd);
         trove->eventfd = -1;
+    }
+
+    if (trove->snapshot != -1) {
+        (void) close(trove->snapshot);
+        trove->snapshot = -1;
     }
 }

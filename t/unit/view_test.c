@@ -1,19 +1,24 @@
 /*
  * Views against a naive model in float64: each SIMD path, both spaces, every
- * shape, the edges of the world, and changes that come meanwhile.
+ * shape, the edges of the world, changes that come meanwhile, and snapshots.
  */
 
+#include <fcntl.h>
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -42,7 +47,8 @@ typedef enum {
 typedef struct {
     trove_ledger_conf_t   conf;
     trove_ledger_t       *ledger;
-    void                 *mem;
+    void                 *mem;          /* shared with forks             */
+    size_t                size;
     style_t               style;
     uint32_t              ids;          /* rewards have the ids 1 .. ids     */
     trove_reward_t       *rewards;      /* by id; id 0: there is none        */
@@ -279,33 +285,64 @@ world_sane(const trove_view_t *v)
 }
 
 
+static int
+all_kernels(const trove_simd_t **simd)
+{
+    int  i, n;
+
+    static const trove_simd_kind_t  kinds[VIEWS] = {
+        TROVE_SIMD_SCALAR, TROVE_SIMD_AVX2, TROVE_SIMD_AVX512
+    };
+
+    n = 0;
+
+    for (i = 0; i < VIEWS; i++) {
+        simd[n] = trove_simd_select(kinds[i]);
+        n += simd[n] != NULL;
+    }
+
+    return n;
+}
+
+
 static void
 world_build(world_t *w)
 {
     int                  i;
     trove_view_t        *v;
-    const trove_simd_t  *simd;
+    const trove_simd_t  *simd[VIEWS + 1];
 
-    static const trove_simd_kind_t  kinds[] = {
-        TROVE_SIMD_SCALAR, TROVE_SIMD_AVX2, TROVE_SIMD_AVX512
-    };
+    w->nviews = all_kernels(simd);
 
-    w->nviews = 0;
-
-    for (i = 0; i < 3; i++) {
-        simd = trove_simd_select(kinds[i]);
-
-        if (simd == NULL) {
-            continue;
-        }
-
-        assert_int_equal(trove_view_build(&v, w->ledger, simd,
+    for (i = 0; i < w->nviews; i++) {
+        assert_int_equal(trove_view_build(&v, w->ledger, simd[i],
                                           TROVE_PAGES_OFF, NULL), TROVE_OK);
         world_sane(v);
         assert_int_equal(trove_view_version(v),
                          trove_ledger_version(w->ledger));
 
-        w->views[w->nviews++] = v;
+        w->views[i] = v;
+    }
+}
+
+
+/* The same out of a snapshot. */
+
+static void
+world_load(world_t *w, int fd)
+{
+    int                  i;
+    trove_view_t        *v;
+    const trove_simd_t  *simd[VIEWS + 1];
+
+    w->nviews = all_kernels(simd);
+
+    for (i = 0; i < w->nviews; i++) {
+        assert_int_equal(trove_view_load(&v, fd, w->ledger, simd[i],
+                                         i ? TROVE_PAGES_AUTO
+                                           : TROVE_PAGES_OFF), TROVE_OK);
+        world_sane(v);
+        w->views[i] = v;
     }
 }
 
@@ -332,14 +369,15 @@ world_open(world_t *w, trove_space_kind_t space, style_t style,
     w->style = style;
     w->ids = capacity;
 
-    size = trove_align(trove_ledger_size(&w->conf), TROVE_CACHE_LINE);
+    size = trove_ledger_size(&w->conf);
 
-    w->mem = aligned_alloc(TROVE_CACHE_LINE, size);
+    w->mem = mmap(NULL, size, PROT_READ|PROT_WRITE,
+                  MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+    w->size = size;
     w->rewards = calloc(capacity + 1, sizeof(trove_reward_t));
-    assert_non_null(w->mem);
+    assert_true(w->mem != MAP_FAILED);
     assert_non_null(w->rewards);
 
-    memset(w->mem, 0, size);
     w->ledger = trove_ledger_init(w->mem, &w->conf);
 }
 
@@ -348,7 +386,7 @@ static void
 world_close(world_t *w)
 {
     world_unbuild(w);
-    free(w->mem);
+    (void) munmap(w->mem, w->size);
     free(w->rewards);
 }
 
@@ -863,6 +901,347 @@ test_million(void **state)
 }
 
 
+static void
+world_follow(world_t *w)
+{
+    int  i;
+
+    for (i = 0; i < w->nviews; i++) {
+        assert_int_equal(trove_view_follow(w->views[i], NULL), TROVE_OK);
+        assert_int_equal(trove_view_version(w->views[i]),
+                         trove_ledger_version(w->ledger));
+        world_sane(w->views[i]);
+    }
+}
+
+
+/* A view that lacks more than is logged, or than patches have room for. */
+
+static void
+test_follow(void **state)
+{
+    int      i, style;
+    world_t  w;
+
+    for (style = 0; style < STYLES; style++) {
+        world_open(&w, (trove_space_kind_t) (style % 2), (style_t) style,
+                   CAPACITY);
+        world_fill(&w, random_below(w.ids));
+        world_build(&w);
+        world_change(&w, 9000);
+
+        for (i = 0; i < w.nviews; i++) {
+            assert_int_equal(trove_view_sync(w.views[i], 1), TROVE_BEHIND);
+        }
+
+        world_follow(&w);
+        world_ask_some(&w, QUERIES / 4);
+        world_close(&w);
+    }
+
+    world_open(&w, TROVE_PLANE, UNIFORM, 40000);
+    world_build(&w);
+    world_fill(&w, w.ids);
+
+    assert_int_equal(trove_view_follow(w.views[0], NULL), TROVE_FULL);
+    assert_int_equal(trove_view_version(w.views[0]), 0);
+    world_sane(w.views[0]);
+
+    world_close(&w);
+}
+
+
+/* What is loaded is what was saved, and follows as that would. */
+
+static void
+test_snapshot(void **state)
+{
+    int      fd, style, round;
+    size_t   size;
+    world_t  w;
+
+    for (style = 0; style < STYLES; style++) {
+        world_open(&w, (trove_space_kind_t) (style % 2), (style_t) style,
+                   1 + random_below(CAPACITY));
+
+        fd = trove_snapshot_open();
+        assert_true(fd != -1);
+        size = 0;
+
+        for (round = 0; round < 3; round++) {
+            world_unbuild(&w);
+            world_fill(&w, w.ids);
+            world_change(&w, random_below(w.ids));
+            world_build(&w);
+
+            assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_OK);
+
+            /* the one before it is given back */
+
+            assert_true(size == 0 || trove_snapshot_size(fd) < size * 3 / 2);
+            size = trove_snapshot_size(fd);
+
+            world_unbuild(&w);
+            world_load(&w, fd);
+            assert_int_equal(trove_view_version(w.views[0]),
+                             trove_ledger_version(w.ledger));
+            world_ask_some(&w, 3);
+
+            world_change(&w, random_below(random_below(2) ? 30 : 9000));
+            world_follow(&w);
+            world_ask_some(&w, 3);
+        }
+
+        world_close(&w);
+        (void) close(fd);
+    }
+}
+
+
+/* Whether the snapshot is the one of that version. */
+
+static void
+assert_kept(const world_t *w, int fd, uint64_t version)
+{
+    trove_view_t  *v;
+
+    assert_int_equal(trove_view_load(&v, fd, w->ledger,
+                                     trove_simd_select(TROVE_SIMD_AUTO),
+                                     TROVE_PAGES_OFF), TROVE_OK);
+    world_sane(v);
+    assert_int_equal(trove_view_version(v), version);
+    trove_view_destroy(v);
+}
+
+
+/* Saves in a process that dies meanwhile. */
+
+static void
+save_and_die(const trove_view_t *v, int fd)
+{
+    int    status;
+    pid_t  pid;
+
+    pid = fork();
+    assert_true(pid != -1);
+
+    if (pid == 0) {
+        trove_fault_arm("snapshot", 1);
+        (void) trove_view_save(v, fd, NULL);
+        _exit(0);
+    }
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+
+/* A process that holds all of the file locked until it is killed. */
+
+static pid_t
+lock_file(int fd)
+{
+    int           ends[2];
+    char          c;
+    pid_t         pid;
+    struct flock  lock;
+
+    assert_int_equal(pipe(ends), 0);
+
+    pid = fork();
+    assert_true(pid != -1);
+
+    if (pid == 0) {
+        memset(&lock, 0, sizeof(lock));
+        lock.l_type = F_RDLCK;
+        (void) fcntl(fd, F_SETLKW, &lock);
+
+        if (write(ends[1], "", 1) != 1) {
+            _exit(1);
+        }
+
+        for ( ;; ) {
+            (void) pause();
+        }
+    }
+
+    assert_int_equal(read(ends[0], &c, 1), 1);
+    (void) close(ends[0]);
+    (void) close(ends[1]);
+
+    return pid;
+}
+
+
+/* Whatever stops a save, the snapshot before it stays. */
+
+static void
+test_snapshot_fails(void **state)
+{
+    int                    fd;
+    size_t                 size;
+    world_t                w;
+    uint64_t               version, nth;
+    trove_rc_t             rc;
+    trove_view_t          *v;
+    volatile sig_atomic_t  cancel;
+    pid_t                  pid;
+
+    fd = trove_snapshot_open();
+    cancel = 1;
+
+    world_open(&w, TROVE_PLANE, UNIFORM, CAPACITY);
+    world_fill(&w, w.ids);
+    world_build(&w);
+
+    save_and_die(w.views[0], fd);
+    assert_int_equal(trove_view_save(w.views[0], fd, &cancel), TROVE_CANCELED);
+    assert_int_equal(trove_view_load(&v, fd, w.ledger,
+                                     trove_simd_select(TROVE_SIMD_AUTO),
+                                     TROVE_PAGES_OFF), TROVE_NOTFOUND);
+
+    assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_OK);
+    version = trove_view_version(w.views[0]);
+    size = trove_snapshot_size(fd);
+
+    /* one that is hardly newer is not worth it */
+
+    world_change(&w, 10);
+    world_unbuild(&w);
+    world_build(&w);
+    assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_OK);
+    assert_kept(&w, fd, version);
+
+    world_change(&w, CAPACITY);
+    world_follow(&w);
+    assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_INVALID);
+
+    world_unbuild(&w);
+    world_build(&w);
+
+    assert_int_equal(trove_view_save(w.views[0], fd, &cancel), TROVE_CANCELED);
+    assert_kept(&w, fd, version);
+    assert_int_equal(trove_snapshot_size(fd), size);
+
+    trove_fault_memory_arm(1);
+    assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_NOMEM);
+    trove_fault_memory_arm(0);
+    assert_kept(&w, fd, version);
+
+    save_and_die(w.views[0], fd);
+    assert_kept(&w, fd, version);
+
+    assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_OK);
+    version = trove_view_version(w.views[0]);
+    assert_kept(&w, fd, version);
+    assert_true(trove_snapshot_size(fd) < size * 3 / 2);
+
+    /* another process is saving one */
+
+    pid = lock_file(fd);
+    world_change(&w, CAPACITY);
+    world_unbuild(&w);
+    world_build(&w);
+    assert_int_equal(trove_view_save(w.views[0], fd, &cancel), TROVE_CANCELED);
+    assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_BUSY);
+    assert_kept(&w, fd, version);
+
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_OK);
+    assert_kept(&w, fd, trove_view_version(w.views[0]));
+
+    for (nth = 1; nth < 100; nth++) {
+        trove_fault_memory_arm(nth);
+        rc = trove_view_load(&v, fd, w.ledger,
+                             trove_simd_select(TROVE_SIMD_AUTO),
+                             TROVE_PAGES_OFF);
+        if (rc == TROVE_OK) {
+            break;
+        }
+
+        assert_int_equal(rc, TROVE_NOMEM);
+    }
+
+    trove_fault_memory_arm(0);
+    assert_int_equal(nth, 4);
+    trove_view_destroy(v);
+
+    world_close(&w);
+    (void) close(fd);
+}
+
+
+/* A process that loads, follows and saves all the while. */
+
+static void
+use_snapshot(world_t *w, int fd)
+{
+    int            i;
+    trove_rc_t     rc;
+    trove_view_t  *v;
+
+    for (i = 0; i < 40; i++) {
+        assert_int_equal(trove_view_load(&v, fd, w->ledger,
+                                         trove_simd_select(TROVE_SIMD_AUTO),
+                                         TROVE_PAGES_OFF), TROVE_OK);
+        world_sane(v);
+        assert_int_equal(trove_view_follow(v, NULL), TROVE_OK);
+        world_sane(v);
+        trove_view_destroy(v);
+
+        assert_int_equal(trove_view_build(&v, w->ledger,
+                                          trove_simd_select(TROVE_SIMD_AUTO),
+                                          TROVE_PAGES_OFF, NULL), TROVE_OK);
+        rc = trove_view_save(v, fd, NULL);
+        assert_true(rc == TROVE_OK || rc == TROVE_BUSY);
+        trove_view_destroy(v);
+    }
+}
+
+
+static void
+test_snapshot_shared(void **state)
+{
+    int      fd, i, status;
+    pid_t    pids[3];
+    world_t  w;
+
+    fd = trove_snapshot_open();
+
+    world_open(&w, TROVE_EARTH, UNIFORM, CAPACITY);
+    world_fill(&w, CAPACITY / 2);
+    world_build(&w);
+    assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_OK);
+
+    for (i = 0; i < 3; i++) {
+        pids[i] = fork();
+        assert_true(pids[i] != -1);
+
+        if (pids[i] == 0) {
+            use_snapshot(&w, fd);
+            _exit(0);
+        }
+    }
+
+    for (i = 0; i < 3; /* void */) {
+        world_change(&w, 50);
+
+        if (waitpid(pids[i], &status, WNOHANG) == pids[i]) {
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+            i++;
+        }
+    }
+
+    world_unbuild(&w);
+    world_load(&w, fd);
+    world_follow(&w);
+    world_ask_some(&w, QUERIES);
+    world_close(&w);
+    (void) close(fd);
+}
+
+
 static void *
 change_thread(void *data)
 {
@@ -1020,6 +1399,10 @@ main(void)
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_million),
+        cmocka_unit_test(test_follow),
+        cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_snapshot_fails),
+        cmocka_unit_test(test_snapshot_shared),
         cmocka_unit_test(test_concurrent),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_memory),
