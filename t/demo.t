@@ -58,6 +58,10 @@ is($c->get('/poll?x=12.4922&y=41.8902')->{status}, 200, 'it serves');
 
 is($status, 0, 'it starts again') or diag $said;
 is(pid(), $pid, 'in the same process');
+
+my ($loaded, $seen) = $said =~ /"version":(\d+)/g;
+
+is($seen, $loaded, 'and shows a poll that has seen all it loaded');
 is(Trove::Client->new($port)->get('/rewards?id=93465')->{status}, 200,
    'and has its rewards');
 
