@@ -6,7 +6,9 @@
 use strict;
 use warnings;
 
+use File::Temp;
 use FindBin;
+use IO::File;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -172,6 +174,26 @@ for my $sig (qw(QUIT TERM)) {
 
     ok(ends($t, 20), "SIG$sig while views are built");
     cmp_ok(time - $start, '<', $PROMPT, 'ends soon');
+}
+
+# and if one of them took for ever: a build waits while there is a file
+
+SKIP: {
+    skip 'there are no fault points', 6 if !$SANITIZED;
+
+    for my $sig (qw(QUIT TERM)) {
+        my $dir = File::Temp->newdir;
+
+        $t = start('16ms', env => { TROVE_FAULT_HOLD => "built:$dir/hold" });
+        $t->clients;
+        close(IO::File->new("$dir/hold", 'w'));
+
+        is($t->post('/rewards', rewards(1, 20_000))->{json}{accepted}, 20_000,
+           'the views of a load are built');
+        $t->signal($sig);
+        ok(ends($t, $PROMPT), "for ever: SIG$sig ends them");
+        unlike($t->log, qr/could not be built/, 'which is no failure');
+    }
 }
 
 # and in the middle of everything

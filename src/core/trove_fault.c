@@ -96,6 +96,22 @@ trove_fault_meet_arm(const char *name, uint64_t nth, void (*act)(void *data),
 
 
 int
+trove_fault_held(const char *name)
+{
+    size_t       len;
+    const char  *value;
+
+    value = getenv("TROVE_FAULT_HOLD");
+    len = strlen(name);
+
+    return value != NULL
+           && strncmp(value, name, len) == 0
+           && value[len] == ':'
+           && access(value + len + 1, F_OK) == 0;
+}
+
+
+int
 trove_fault_memory(void)
 {
     if (trove_fault_memory_left == 0) {

@@ -15,6 +15,7 @@
 #define TROVE_FAULT(name)       trove_fault(name)
 #define TROVE_FAULT_MEET(name)  trove_fault_meet(name)
 #define TROVE_FAULT_MEMORY()    trove_fault_memory()
+#define TROVE_FAULT_HELD(name)  trove_fault_held(name)
 
 /*
  * Kills this process (SIGKILL) if it was armed for this point; armed by the
@@ -36,6 +37,12 @@ void trove_fault_meet(const char *name);
 void trove_fault_meet_arm(const char *name, uint64_t nth,
     void (*act)(void *data), void *data);
 
+/*
+ * Whether to wait at this point, as the environment's TROVE_FAULT_HOLD says,
+ * "name:file": for as long as there is that file.
+ */
+int trove_fault_held(const char *name);
+
 /* Whether this allocation or mapping is to fail. */
 int trove_fault_memory(void);
 
@@ -47,6 +54,7 @@ void trove_fault_memory_arm(uint64_t nth);
 #define TROVE_FAULT(name)
 #define TROVE_FAULT_MEET(name)
 #define TROVE_FAULT_MEMORY()    0
+#define TROVE_FAULT_HELD(name)  0
 
 #endif
 

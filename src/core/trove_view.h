@@ -7,8 +7,6 @@
 #define TROVE_VIEW_H_INCLUDED
 
 
-#include <signal.h>
-
 #include "trove.h"
 #include "trove_ledger.h"
 #include "trove_memory.h"
@@ -20,6 +18,9 @@
 
 
 typedef struct trove_view_s  trove_view_t;
+
+/* Once it returns non-zero, what it was given to ends soon.  May be NULL. */
+typedef int                (*trove_cancel_pt)(void);
 
 
 typedef enum {
@@ -61,13 +62,11 @@ typedef struct {
 
 /*
  * Builds a view of all that the ledger held when it was begun; sorts,
- * therefore takes some 200 ns a reward, and may run in any thread.  "cancel"
- * may be NULL; once it is non-zero the build ends soon with TROVE_CANCELED.
- * Returns TROVE_OK, TROVE_NOMEM, TROVE_NOPAGES, TROVE_BUSY or TROVE_CANCELED.
+ * therefore takes some 200 ns a reward, and may run in any thread.  Returns
+ * TROVE_OK, TROVE_NOMEM, TROVE_NOPAGES, TROVE_BUSY or TROVE_CANCELED.
  */
 trove_rc_t trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
-    const trove_simd_t *simd, trove_pages_t pages,
-    const volatile sig_atomic_t *cancel);
+    const trove_simd_t *simd, trove_pages_t pages, trove_cancel_pt cancel);
 
 void trove_view_destroy(trove_view_t *view);
 
@@ -85,8 +84,7 @@ trove_rc_t trove_view_sync(trove_view_t *view, uint32_t max);
  * the changes do, or they are not logged any more.  TROVE_OK, TROVE_CANCELED,
  * TROVE_FULL or TROVE_BUSY as above: the view is one for all that.
  */
-trove_rc_t trove_view_follow(trove_view_t *view,
-    const volatile sig_atomic_t *cancel);
+trove_rc_t trove_view_follow(trove_view_t *view, trove_cancel_pt cancel);
 
 /* So much was changed since it was built that a new one would be faster. */
 int trove_view_worn(const trove_view_t *view);
@@ -129,7 +127,7 @@ size_t trove_snapshot_size(int fd);
  * was changed, or TROVE_BUSY: another process holds the file for seconds.
  */
 trove_rc_t trove_view_save(const trove_view_t *view, int fd,
-    const volatile sig_atomic_t *cancel);
+    trove_cancel_pt cancel);
 
 /*
  * The view of this ledger that is kept in the file.  TROVE_OK, TROVE_NOTFOUND,

@@ -10,7 +10,9 @@
 
 #include <float.h>
 #include <math.h>
+#include <unistd.h>
 
+#include "trove_fault.h"
 #include "trove_sort.h"
 #include "trove_view_data.h"
 
@@ -19,15 +21,15 @@
 
 
 typedef struct {
-    trove_view_t                 *view;
-    const volatile sig_atomic_t  *cancel;
-    trove_pages_t                 pages;
-    trove_mapping_t               temp;
-    uint64_t                      gets;       /* of rows of the ledger       */
-    uint32_t                      used;       /* slots of it                 */
-    uint32_t                      n;          /* rows of the base            */
-    int64_t                      *sample[3];
-    uint64_t                     *places;     /* on the curve << 32 | slot   */
+    trove_view_t      *view;
+    trove_cancel_pt    cancel;
+    trove_pages_t      pages;
+    trove_mapping_t    temp;
+    uint64_t           gets;          /* of rows of the ledger               */
+    uint32_t           used;          /* slots of it                         */
+    uint32_t           n;             /* rows of the base                    */
+    int64_t           *sample[3];
+    uint64_t          *places;        /* on the curve << 32 | slot           */
 } trove_build_t;
 
 
@@ -55,8 +57,7 @@ static trove_rc_t trove_build_get(trove_build_t *b, uint32_t slot,
 
 trove_rc_t
 trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
-    const trove_simd_t *simd, trove_pages_t pages,
-    const volatile sig_atomic_t *cancel)
+    const trove_simd_t *simd, trove_pages_t pages, trove_cancel_pt cancel)
 {
     trove_rc_t                  rc;
     trove_view_t               *v;
@@ -89,6 +90,11 @@ trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
     rc = trove_build_view(&b);
 
     trove_memory_unmap(&b.temp);
+
+    while (TROVE_FAULT_HELD("built") && rc == TROVE_OK) {
+        (void) usleep(1000);
+        rc = trove_canceled(cancel) ? TROVE_CANCELED : TROVE_OK;
+    }
 
     if (rc != TROVE_OK) {
         trove_view_destroy(v);
@@ -466,7 +472,7 @@ trove_build_get(trove_build_t *b, uint32_t slot, trove_row_t *row)
     trove_rc_t      rc;
     trove_reward_t  reward;
 
-    if (b->gets++ % TROVE_BUILD_STRIDE == 0 && b->cancel && *b->cancel) {
+    if (b->gets++ % TROVE_BUILD_STRIDE == 0 && trove_canceled(b->cancel)) {
         return TROVE_CANCELED;
     }
 

@@ -165,6 +165,13 @@ trove_view_base(const trove_view_t *v)
 }
 
 
+static inline int
+trove_canceled(trove_cancel_pt cancel)
+{
+    return cancel && cancel();
+}
+
+
 /* The arrays that a row is in; *i is its index there. */
 
 static inline const trove_rows_t *

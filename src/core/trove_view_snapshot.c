@@ -54,9 +54,9 @@ typedef struct {
 
 
 static trove_rc_t trove_snapshot_save(const trove_view_t *v, int fd,
-    const volatile sig_atomic_t *cancel);
+    trove_cancel_pt cancel);
 static trove_rc_t trove_snapshot_write(const trove_view_t *v, int fd,
-    uint32_t part, const volatile sig_atomic_t *cancel);
+    uint32_t part, trove_cancel_pt cancel);
 static trove_rc_t trove_snapshot_publish(const trove_view_t *v, int fd,
     uint32_t part);
 static int trove_snapshot_fits(const trove_view_t *v, uint32_t part);
@@ -66,10 +66,10 @@ static trove_rc_t trove_snapshot_read(trove_view_t *v, int fd, uint32_t part,
     trove_pages_t pages);
 static trove_rc_t trove_snapshot_head(int fd, trove_snapshot_head_t *head);
 static trove_rc_t trove_snapshot_put(int fd, off_t *at, const void *p,
-    size_t size, const volatile sig_atomic_t *cancel);
+    size_t size, trove_cancel_pt cancel);
 static trove_rc_t trove_snapshot_get(int fd, off_t *at, void *p, size_t size);
 static trove_rc_t trove_snapshot_wait(int fd, off_t byte,
-    const volatile sig_atomic_t *cancel);
+    trove_cancel_pt cancel);
 static int trove_snapshot_lock(int fd, off_t byte, short type, int command);
 
 
@@ -105,7 +105,7 @@ trove_snapshot_size(int fd)
 
 trove_rc_t
 trove_view_save(const trove_view_t *v, int fd,
-    const volatile sig_atomic_t *cancel)
+    trove_cancel_pt cancel)
 {
     trove_rc_t  rc;
 
@@ -129,7 +129,7 @@ trove_view_save(const trove_view_t *v, int fd,
 
 static trove_rc_t
 trove_snapshot_save(const trove_view_t *v, int fd,
-    const volatile sig_atomic_t *cancel)
+    trove_cancel_pt cancel)
 {
     uint32_t               part;
     trove_rc_t             rc;
@@ -176,7 +176,7 @@ trove_snapshot_save(const trove_view_t *v, int fd,
 
 static trove_rc_t
 trove_snapshot_write(const trove_view_t *v, int fd, uint32_t part,
-    const volatile sig_atomic_t *cancel)
+    trove_cancel_pt cancel)
 {
     off_t       at;
     trove_rc_t  rc;
@@ -384,7 +384,7 @@ trove_snapshot_head(int fd, trove_snapshot_head_t *head)
 
 static trove_rc_t
 trove_snapshot_put(int fd, off_t *at, const void *p, size_t size,
-    const volatile sig_atomic_t *cancel)
+    trove_cancel_pt cancel)
 {
     size_t       n;
     ssize_t      done;
@@ -392,7 +392,7 @@ trove_snapshot_put(int fd, off_t *at, const void *p, size_t size,
 
     for (from = p; size; /* void */) {
 
-        if (cancel && *cancel) {
+        if (trove_canceled(cancel)) {
             return TROVE_CANCELED;
         }
 
@@ -445,7 +445,7 @@ trove_snapshot_get(int fd, off_t *at, void *p, size_t size)
 /* Locks for writing, unless somebody who does not move holds the lock. */
 
 static trove_rc_t
-trove_snapshot_wait(int fd, off_t byte, const volatile sig_atomic_t *cancel)
+trove_snapshot_wait(int fd, off_t byte, trove_cancel_pt cancel)
 {
     int  n;
 
@@ -455,7 +455,7 @@ trove_snapshot_wait(int fd, off_t byte, const volatile sig_atomic_t *cancel)
             return TROVE_OK;
         }
 
-        if (cancel && *cancel) {
+        if (trove_canceled(cancel)) {
             return TROVE_CANCELED;
         }
 

@@ -15,8 +15,7 @@
 #define TROVE_FOLLOW_STRIDE  65536    /* rows between looks at "cancel"      */
 
 
-static trove_rc_t trove_view_look(trove_view_t *v,
-    const volatile sig_atomic_t *cancel);
+static trove_rc_t trove_view_look(trove_view_t *v, trove_cancel_pt cancel);
 static trove_rc_t trove_view_apply(trove_view_t *v, uint32_t slot);
 static int trove_view_renew(trove_view_t *v, uint32_t number,
     const trove_row_t *row, uint32_t leaf);
@@ -72,7 +71,7 @@ trove_view_sync(trove_view_t *v, uint32_t max)
 
 
 trove_rc_t
-trove_view_follow(trove_view_t *v, const volatile sig_atomic_t *cancel)
+trove_view_follow(trove_view_t *v, trove_cancel_pt cancel)
 {
     uint64_t    lacks;
     trove_rc_t  rc;
@@ -95,7 +94,7 @@ trove_view_follow(trove_view_t *v, const volatile sig_atomic_t *cancel)
             return rc;
         }
 
-        if (cancel && *cancel) {
+        if (trove_canceled(cancel)) {
             return TROVE_CANCELED;
         }
 
@@ -109,7 +108,7 @@ trove_view_follow(trove_view_t *v, const volatile sig_atomic_t *cancel)
 /* Takes over all rows that were written after the view's version. */
 
 static trove_rc_t
-trove_view_look(trove_view_t *v, const volatile sig_atomic_t *cancel)
+trove_view_look(trove_view_t *v, trove_cancel_pt cancel)
 {
     uint32_t    slot, slots;
     uint64_t    version;
@@ -122,7 +121,7 @@ trove_view_look(trove_view_t *v, const volatile sig_atomic_t *cancel)
 
     for (slot = 0; slot < slots; slot++) {
 
-        if (slot % TROVE_FOLLOW_STRIDE == 0 && cancel && *cancel) {
+        if (slot % TROVE_FOLLOW_STRIDE == 0 && trove_canceled(cancel)) {
             return TROVE_CANCELED;
         }
 

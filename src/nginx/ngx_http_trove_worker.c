@@ -24,6 +24,7 @@ static void ngx_http_trove_tidy(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now);
 static void ngx_http_trove_build(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_build_thread(void *data, ngx_log_t *log);
+static int ngx_http_trove_ends(void);
 static void ngx_http_trove_build_done(ngx_event_t *ev);
 static void ngx_http_trove_swap(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_notify(ngx_http_trove_worker_t *w);
@@ -489,7 +490,7 @@ ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now)
 static void
 ngx_http_trove_build(ngx_http_trove_worker_t *w)
 {
-    if (w->building) {
+    if (w->building || ngx_exiting) {
         return;
     }
 
@@ -526,7 +527,7 @@ ngx_http_trove_build_thread(void *data, ngx_log_t *log)
 
     if (w->built) {
 
-        if (trove_view_follow(w->built, &ngx_terminate) != TROVE_FULL) {
+        if (trove_view_follow(w->built, ngx_http_trove_ends) != TROVE_FULL) {
             return;
         }
 
@@ -537,7 +538,7 @@ ngx_http_trove_build_thread(void *data, ngx_log_t *log)
     start = trove_clock_ns();
 
     w->build_rc = trove_view_build(&w->built, trove->ledger, trove->kernels,
-                                   trove->large_pages, &ngx_terminate);
+                                   trove->large_pages, ngx_http_trove_ends);
 
     w->build_ns = trove_clock_ns() - start;
 
@@ -545,11 +546,20 @@ ngx_http_trove_build_thread(void *data, ngx_log_t *log)
         return;
     }
 
-    (void) trove_view_save(w->built, trove->snapshot, &ngx_terminate);
+    (void) trove_view_save(w->built, trove->snapshot, ngx_http_trove_ends);
 
-    (void) trove_view_follow(w->built, &ngx_terminate);
+    (void) trove_view_follow(w->built, ngx_http_trove_ends);
 
     w->built_large = trove_view_large(w->built);
+}
+
+
+/* An exit, which nothing else stands in the way of, waits for the threads. */
+
+static int
+ngx_http_trove_ends(void)
+{
+    return ngx_terminate || ngx_exiting;
 }
 
 
@@ -575,7 +585,7 @@ ngx_http_trove_build_done(ngx_event_t *ev)
             ngx_http_trove_build(w);
         }
 
-    } else if (w->build_rc != TROVE_OK) {
+    } else if (w->build_rc != TROVE_OK && w->build_rc != TROVE_CANCELED) {
         trove_stats_add(w->stats, view_build_failures, 1);
 
         if (!w->warned) {

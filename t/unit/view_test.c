@@ -64,6 +64,7 @@ typedef struct {
 
 
 static uint64_t        seed;
+static int             cancel_left;     /* looks until it is to end, or 0    */
 static trove_hit_t     hits[2][TROVE_LIMIT_MAX];
 static model_hit_t     model_hits[1 << 20];
 static trove_query_t   query;
@@ -245,6 +246,15 @@ random_reward(const world_t *w, trove_reward_t *r, uint32_t id)
     if (random_below(4) == 0) {
         r->expires = NOW - 2 + random_below(4);
     }
+}
+
+
+/* Says that it is to end, once it was asked as often as "cancel_left". */
+
+static int
+canceled(void)
+{
+    return cancel_left == 0 || --cancel_left == 0;
 }
 
 
@@ -1084,18 +1094,15 @@ test_snapshot_fails(void **state)
     uint64_t               version, nth;
     trove_rc_t             rc;
     trove_view_t          *v;
-    volatile sig_atomic_t  cancel;
     pid_t                  pid;
 
     fd = trove_snapshot_open();
-    cancel = 1;
-
     world_open(&w, TROVE_PLANE, UNIFORM, CAPACITY);
     world_fill(&w, w.ids);
     world_build(&w);
 
     save_and_die(w.views[0], fd);
-    assert_int_equal(trove_view_save(w.views[0], fd, &cancel), TROVE_CANCELED);
+    assert_int_equal(trove_view_save(w.views[0], fd, canceled), TROVE_CANCELED);
     assert_int_equal(trove_view_load(&v, fd, w.ledger,
                                      trove_simd_select(TROVE_SIMD_AUTO),
                                      TROVE_PAGES_OFF), TROVE_NOTFOUND);
@@ -1119,7 +1126,7 @@ test_snapshot_fails(void **state)
     world_unbuild(&w);
     world_build(&w);
 
-    assert_int_equal(trove_view_save(w.views[0], fd, &cancel), TROVE_CANCELED);
+    assert_int_equal(trove_view_save(w.views[0], fd, canceled), TROVE_CANCELED);
     assert_kept(&w, fd, version);
     assert_int_equal(trove_snapshot_size(fd), size);
 
@@ -1142,7 +1149,7 @@ test_snapshot_fails(void **state)
     world_change(&w, CAPACITY);
     world_unbuild(&w);
     world_build(&w);
-    assert_int_equal(trove_view_save(w.views[0], fd, &cancel), TROVE_CANCELED);
+    assert_int_equal(trove_view_save(w.views[0], fd, canceled), TROVE_CANCELED);
     assert_int_equal(trove_view_save(w.views[0], fd, NULL), TROVE_BUSY);
     assert_kept(&w, fd, version);
 
@@ -1308,22 +1315,37 @@ test_concurrent(void **state)
 }
 
 
+/* A build ends at each of its looks, and is whole after the last. */
+
 static void
 test_cancel(void **state)
 {
-    world_t                w;
-    trove_view_t          *v;
-    volatile sig_atomic_t  cancel;
+    int            n;
+    world_t        w;
+    trove_rc_t     rc;
+    trove_view_t  *v;
 
-    cancel = 1;
+    world_open(&w, TROVE_PLANE, UNIFORM, 200000);
+    world_fill(&w, w.ids);
 
-    world_open(&w, TROVE_PLANE, UNIFORM, 100);
-    world_fill(&w, 100);
+    rc = TROVE_CANCELED;
 
-    assert_int_equal(trove_view_build(&v, w.ledger,
-                                      trove_simd_select(TROVE_SIMD_AUTO),
-                                      TROVE_PAGES_OFF, &cancel),
-                     TROVE_CANCELED);
+    for (n = 1; rc == TROVE_CANCELED; n++) {
+        cancel_left = n;
+        rc = trove_view_build(&v, w.ledger, trove_simd_select(TROVE_SIMD_AUTO),
+                              TROVE_PAGES_OFF, canceled);
+    }
+
+    assert_int_equal(rc, TROVE_OK);
+    assert_true(n > 6);
+    world_sane(v);
+
+    cancel_left = 1;
+    world_fill(&w, w.ids);
+    assert_int_equal(trove_view_follow(v, canceled), TROVE_CANCELED);
+    world_sane(v);
+
+    trove_view_destroy(v);
     world_close(&w);
 }
 
