@@ -97,6 +97,11 @@ for my $case ([ 'nginx.conf', conf => whole() ],
            200, 'and who may write');
     }
 
+    $res = $t->post('/rewards', "\n" x (1 << 20) . ndjson({ id => 7, x => 0,
+                                                            y => 0 }));
+
+    is($res->{status}, 200, 'a batch may be longer than 1 MB');
+
     is($t->post('/stats?cycle=hunt', '')->{status}, 405,
        'and cannot be written');
 
