@@ -17,7 +17,8 @@ if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') ne 'dynamic') {
 }
 
 for my $command ('t/run --help', 't/run --nosuch', 'conf/demo --help',
-                 'conf/demo start', 'bench/run --help', 'bench/run nosuch')
+                 'conf/demo start', 'bench/run --help', 'bench/run nosuch',
+                 'bench/run --soak', 'bench/run --soak long arena')
 {
     my $said = `timeout 10 $root/$command 2>&1 </dev/null`;
 
