@@ -400,6 +400,7 @@ ngx_http_trove_epoch_handler(ngx_event_t *ev)
     ngx_http_trove_turn(w);
 
     if (active
+        || w->behind
         || trove_view_version(w->view)
            != trove_ledger_version(w->trove->ledger))
     {
@@ -418,7 +419,7 @@ ngx_http_trove_sync(ngx_http_trove_worker_t *w, uint32_t max)
 
     before = trove_view_version(w->view);
 
-    if (before == trove_ledger_version(w->trove->ledger)) {
+    if (before == trove_ledger_version(w->trove->ledger) && !w->behind) {
         return;
     }
 
@@ -563,13 +564,20 @@ ngx_http_trove_ends(void)
 }
 
 
+/*
+ * What was in the way of a new view may stay there, a stopped process that
+ * holds the ledger or a lack of memory: the next attempt is the next epoch's.
+ */
+
 static void
 ngx_http_trove_build_done(ngx_event_t *ev)
 {
+    ngx_uint_t                failed;
     ngx_http_trove_worker_t  *w;
 
     w = ev->data;
     w->building = 0;
+    failed = 0;
 
     if (w->built) {
         (void) trove_view_sync(w->built, NGX_HTTP_TROVE_SYNC_MAX);
@@ -582,11 +590,12 @@ ngx_http_trove_build_done(ngx_event_t *ev)
             /* no poll may see less than one before: this view waits for it */
 
             w->behind = 1;
-            ngx_http_trove_build(w);
+            failed = 1;
         }
 
     } else if (w->build_rc != TROVE_OK && w->build_rc != TROVE_CANCELED) {
         trove_stats_add(w->stats, view_build_failures, 1);
+        failed = 1;
 
         if (!w->warned) {
             w->warned = 1;
@@ -597,7 +606,9 @@ ngx_http_trove_build_done(ngx_event_t *ev)
         }
     }
 
-    ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
+    if (!failed) {
+        ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
+    }
 
     if (!w->epoch.timer_set) {
         ngx_http_trove_arm(w, w->trove->epoch);
