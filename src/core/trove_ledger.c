@@ -11,185 +11,65 @@
  *   2. noted: the intent is filled, then its "op" set by a release.  Who dies
  *      before has changed nothing, who dies later has said all;
  *   3. carried out from the intent alone (trove_ledger_redo), as absolute
- *      values: to start over from any point gives the same;
+ *      values: to start over from any point gives the same, but for another
+ *      entry in the log;
  *   4. forgotten: "op" is cleared, then the lock.
  *
  * What the lock protects is only ever read by others through a check of its
  * own: rows by their version, the index by index_seq and the id of the row it
- * leads to, the log by the distance from the version.
+ * leads to, the log by the distance from the version.  Two things are written
+ * by others, too, and therefore by compare-and-swap: the state of a row, whose
+ * head claims replace, and the log.
  */
 
+#include <errno.h>
 #include <sched.h>
-#include <stdatomic.h>
-#include <string.h>
+#include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 
-#include "trove_fault.h"
-#include "trove_ledger.h"
-#include "trove_process.h"
+#include "trove_dirty.h"
+#include "trove_index.h"
+#include "trove_ledger_data.h"
 
-
-#define TROVE_LEDGER_MAGIC    0x72656764656c7674ULL      /* "tvledger" */
-#define TROVE_LEDGER_LAYOUT   1
-
-#define TROVE_LEDGER_REWARDS  ((uint32_t) INT32_MAX)
-#define TROVE_LEDGER_LOG_MIN  4096
-
-/* Set in the version of a row while it is being written. */
-#define TROVE_LEDGER_WRITING  ((uint64_t) 1 << 63)
-
-#define TROVE_LEDGER_WORDS    6
-#define TROVE_LEDGER_WORD_ID  3
-
-#define TROVE_LEDGER_NONE     UINT32_MAX
 
 /* How long a lock is waited for, and in what rhythm its owner is looked at. */
 #define TROVE_LEDGER_WAIT     100000000                  /* nanoseconds */
 #define TROVE_LEDGER_SPINS    256
 #define TROVE_LEDGER_YIELDS   16
 
-/* Looks at a row or the index before its writer is taken for dead. */
-#define TROVE_LEDGER_TRIES    1024
-
-#if (__x86_64__ || __i386__)
-#define trove_pause()         __builtin_ia32_pause()
-#elif (__aarch64__)
-#define trove_pause()         __asm__ volatile ("yield" ::: "memory")
-#else
-#define trove_pause()         atomic_signal_fence(memory_order_seq_cst)
-#endif
-
-#define trove_get(p)          atomic_load_explicit(p, memory_order_relaxed)
-#define trove_set(p, v)       atomic_store_explicit(p, v, memory_order_relaxed)
-#define trove_acquire(p)      atomic_load_explicit(p, memory_order_acquire)
-#define trove_release(p, v)   atomic_store_explicit(p, v, memory_order_release)
-
-
-/*
- * A row.  The words are those of trove_reward_t; in a free row all are zero
- * but the first, which holds the next free slot plus one.
- */
-
-typedef struct {
-    _Atomic uint64_t  version;          /* of the ledger, that wrote it last */
-    _Atomic uint64_t  words[TROVE_LEDGER_WORDS];
-} trove_ledger_row_t;
-
-
-typedef enum {
-    TROVE_LEDGER_IDLE,
-    TROVE_LEDGER_UPDATE,      /* a row is replaced                           */
-    TROVE_LEDGER_INSERT,      /* a row is filled, and a cell led to it       */
-    TROVE_LEDGER_REMOVE       /* a row is freed, and its cell closed         */
-} trove_ledger_op_t;
-
-
-/* All that a write will have changed when it is done. */
-
-typedef struct {
-    _Atomic uint32_t  op;
-    uint32_t          slot;
-    _Atomic uint32_t  cell;             /* filled, or the hole to be closed  */
-    uint32_t          free;             /* the header's fields afterwards    */
-    uint32_t          used;
-    uint32_t          live;
-    uint64_t          index_seq;
-    uint64_t          version;
-    uint64_t          words[TROVE_LEDGER_WORDS];
-} trove_ledger_intent_t;
-
-
-struct trove_ledger_s {
-    _Atomic uint64_t        magic;      /* set last                          */
-    uint32_t                layout;
-    uint32_t                cells;      /* of the index                      */
-    uint32_t                log_size;   /* a power of two                    */
-    trove_ledger_conf_t     conf;
-    uint64_t                rows_at;    /* offsets from the header           */
-    uint64_t                index_at;
-    uint64_t                log_at;
-    uint64_t                size;
-
-    /* read by every worker in every epoch, written by every write */
-
-    trove_aligned(TROVE_CACHE_LINE)
-    _Atomic uint64_t        version;    /* that is published                 */
-    _Atomic uint64_t        index_seq;  /* odd while cells are moved         */
-    _Atomic uint32_t        used;       /* slots that ever were              */
-    _Atomic uint32_t        live;       /* rewards                           */
-    _Atomic uint32_t        free;       /* first free slot plus one, or zero */
-
-    trove_aligned(TROVE_CACHE_LINE)
-    _Atomic uint64_t        lock;       /* trove_process_t of its owner      */
-    _Atomic uint32_t        wanted;     /* somebody waits for long           */
-
-    trove_aligned(TROVE_CACHE_LINE)
-    trove_ledger_intent_t   intent;
-};
-
-
-_Static_assert(sizeof(trove_reward_t) == TROVE_LEDGER_WORDS * 8,
-               "a reward is the words of a row");
-_Static_assert(offsetof(trove_reward_t, id) == TROVE_LEDGER_WORD_ID * 8,
-               "the word that holds the id");
-_Static_assert(sizeof(trove_ledger_row_t) == 56, "a row's size");
-_Static_assert(sizeof(trove_ledger_t) % TROVE_CACHE_LINE == 0,
-               "rows are aligned");
-
 
 static void trove_ledger_layout(const trove_ledger_conf_t *conf,
-    trove_ledger_t *h);
-static trove_rc_t trove_ledger_lock(trove_ledger_t *l);
+    trove_ledger_layout_t *at);
+static uint64_t trove_ledger_section(trove_ledger_layout_t *at,
+    uint64_t size);
+static void trove_ledger_random(void *buf, size_t size);
 static trove_rc_t trove_ledger_wait(trove_ledger_t *l, trove_process_t self);
 static int trove_ledger_spin(trove_ledger_t *l, trove_process_t self);
 static int trove_ledger_take(trove_ledger_t *l, trove_process_t from,
     trove_process_t self);
-static void trove_ledger_unlock(trove_ledger_t *l);
 static uint64_t trove_ledger_clock(void);
 static int trove_ledger_credible(trove_ledger_t *l);
 static trove_rc_t trove_ledger_put_locked(trove_ledger_t *l,
     const trove_reward_t *r, uint64_t *version);
 static trove_rc_t trove_ledger_new_slot(const trove_ledger_t *l,
     trove_ledger_intent_t *in);
-static void trove_ledger_write(trove_ledger_t *l, trove_ledger_op_t op);
-static void trove_ledger_redo(trove_ledger_t *l, uint32_t op);
-static void trove_ledger_store(trove_ledger_t *l);
+static uint64_t trove_ledger_write(trove_ledger_t *l, trove_ledger_op_t op);
+static uint64_t trove_ledger_redo(trove_ledger_t *l, uint32_t op);
+static uint32_t trove_ledger_head(trove_ledger_t *l, uint32_t op,
+    const trove_ledger_row_t *row);
+static void trove_ledger_store(trove_ledger_t *l, trove_ledger_row_t *row);
+static void trove_ledger_mark(trove_ledger_row_t *row);
 static void trove_ledger_close_hole(trove_ledger_t *l);
 static int trove_ledger_stays(const trove_ledger_t *l, uint32_t hole,
     uint32_t at);
 static uint32_t trove_ledger_probe(const trove_ledger_t *l, uint32_t id,
     uint32_t *cell);
-static trove_rc_t trove_ledger_find(trove_ledger_t *l, uint32_t id,
-    uint32_t *slot);
-static int trove_ledger_copy(const trove_ledger_row_t *row,
-    trove_reward_t *r);
-static trove_rc_t trove_ledger_read(trove_ledger_t *l, uint32_t slot,
-    trove_reward_t *r);
+static int trove_ledger_copy(const trove_ledger_t *l, uint32_t slot,
+    trove_ledger_copy_t *copy);
 static int trove_ledger_sane_rows(const trove_ledger_t *l);
 static int trove_ledger_sane_index(const trove_ledger_t *l);
 static int trove_ledger_sane_free(const trove_ledger_t *l);
-
-
-static inline trove_ledger_row_t *
-trove_ledger_rowp(const trove_ledger_t *l, uint32_t slot)
-{
-    return (trove_ledger_row_t *) ((char *) l + l->rows_at) + slot;
-}
-
-
-static inline _Atomic uint32_t *
-trove_ledger_cells(const trove_ledger_t *l)
-{
-    return (_Atomic uint32_t *) ((char *) l + l->index_at);
-}
-
-
-static inline _Atomic uint32_t *
-trove_ledger_log(const trove_ledger_t *l, uint64_t version)
-{
-    return (_Atomic uint32_t *) ((char *) l + l->log_at)
-           + (version & (l->log_size - 1));
-}
 
 
 /* The cell that the search for an id starts from. */
@@ -203,83 +83,127 @@ trove_ledger_home(const trove_ledger_t *l, uint32_t id)
     id *= 0xc2b2ae35;
     id ^= id >> 16;
 
-    return (uint32_t) ((uint64_t) id * l->cells >> 32);
+    return (uint32_t) ((uint64_t) id * l->at.cells >> 32);
 }
 
 
 static inline uint32_t
 trove_ledger_next(const trove_ledger_t *l, uint32_t cell)
 {
-    return (cell + 1 == l->cells) ? 0 : cell + 1;
-}
-
-
-static inline uint32_t
-trove_ledger_row_id(const trove_ledger_row_t *row)
-{
-    uint32_t  id;
-    uint64_t  word;
-
-    word = trove_get(&row->words[TROVE_LEDGER_WORD_ID]);
-    memcpy(&id, &word, sizeof(id));
-
-    return id;
+    return (cell + 1 == l->at.cells) ? 0 : cell + 1;
 }
 
 
 size_t
 trove_ledger_size(const trove_ledger_conf_t *conf)
 {
-    trove_ledger_t  h;
+    trove_ledger_layout_t  at;
 
-    trove_ledger_layout(conf, &h);
+    trove_ledger_layout(conf, &at);
 
-    return h.size;
+    return at.size;
 }
 
 
 trove_ledger_t *
 trove_ledger_init(void *mem, const trove_ledger_conf_t *conf)
 {
+    uint32_t         n;
     trove_ledger_t  *l;
 
     l = mem;
 
-    trove_ledger_layout(conf, l);
+    trove_ledger_layout(conf, &l->at);
+
+    if (conf->players != 0) {
+        trove_ledger_random(l->key, sizeof(l->key));
+    }
+
+    for (n = 0; n < l->at.redos; n++) {
+        trove_ledger_redop(l, n)->number = n + 1;
+    }
+
     trove_release(&l->magic, TROVE_LEDGER_MAGIC);
 
     return l;
 }
 
 
-/* Sets what a ledger is found by and laid out by, and nothing else. */
+/* There is no going on without: clients choose the ids that it keys. */
 
 static void
-trove_ledger_layout(const trove_ledger_conf_t *conf, trove_ledger_t *h)
+trove_ledger_random(void *buf, size_t size)
 {
-    uint32_t  log;
-    uint64_t  n;
+    ssize_t  n;
+
+    do {
+        n = getrandom(buf, size, 0);
+    } while (n == -1 && errno == EINTR);
+
+    if (n != (ssize_t) size) {
+        abort();
+    }
+}
+
+
+static void
+trove_ledger_layout(const trove_ledger_conf_t *conf,
+    trove_ledger_layout_t *at)
+{
+    uint64_t  n, players, claims;
+
+    memset(at, 0, sizeof(trove_ledger_layout_t));
 
     n = conf->rewards;
+    players = conf->players;
+    claims = (players != 0) ? conf->claims : 0;
 
-    /* the log takes up to two fifths of an entry a reward, 1.6 bytes */
+    at->layout = TROVE_LEDGER_LAYOUT;
+    at->conf = *conf;
+    at->redos = (players != 0) ? TROVE_RECORD_OWNERS : 0;
 
-    for (log = TROVE_LEDGER_LOG_MIN; log <= n / 5; log *= 2) { /* void */ }
+    /* the log takes up to a fifth of an entry a reward, 1.6 bytes */
 
-    h->layout = TROVE_LEDGER_LAYOUT;
-    h->conf = *conf;
+    at->log_size = TROVE_LEDGER_LOG_MIN;
+
+    while (at->log_size <= n / 10) {
+        at->log_size *= 2;
+    }
 
     /* two in three are used at most, and one is empty, for a search to end */
 
-    h->cells = (uint32_t) (n + n / 2 + 1);
-    h->log_size = log;
+    at->cells = (uint32_t) (n + n / 2 + 1);
+    at->player_cells = trove_index_cells(players);
+    at->claim_cells = trove_index_cells(claims);
 
-    h->rows_at = sizeof(trove_ledger_t);
-    h->index_at = trove_align(h->rows_at + n * sizeof(trove_ledger_row_t),
-                              TROVE_CACHE_LINE);
-    h->log_at = trove_align(h->index_at + (uint64_t) h->cells * 4,
-                            TROVE_CACHE_LINE);
-    h->size = trove_align(h->log_at + (uint64_t) log * 4, TROVE_CACHE_LINE);
+    at->size = sizeof(trove_ledger_t);
+
+    at->rows_at = trove_ledger_section(at, n * sizeof(trove_ledger_row_t));
+    at->index_at = trove_ledger_section(at, (uint64_t) at->cells * 4);
+    at->log_at = trove_ledger_section(at, (uint64_t) at->log_size * 8);
+    at->dirty_at[0] = trove_ledger_section(at, trove_dirty_size(n));
+    at->dirty_at[1] = trove_ledger_section(at, trove_dirty_size(players));
+
+    at->redos_at = trove_ledger_section(at, at->redos * sizeof(trove_redo_t));
+    at->records_at = trove_ledger_section(at,
+                                          players * sizeof(trove_record_t));
+    at->names_at = trove_ledger_section(at, players * sizeof(trove_name_t));
+    at->players_at = trove_ledger_section(at, (uint64_t) at->player_cells * 8);
+    at->claims_at = trove_ledger_section(at,
+                                         claims * sizeof(trove_claim_row_t));
+    at->claimed_at = trove_ledger_section(at, (uint64_t) at->claim_cells * 8);
+}
+
+
+static uint64_t
+trove_ledger_section(trove_ledger_layout_t *at, uint64_t size)
+{
+    uint64_t  offset;
+
+    offset = at->size;
+    at->size = trove_align(offset + size, TROVE_CACHE_LINE);
+
+    return offset;
 }
 
 
@@ -287,38 +211,37 @@ trove_rc_t
 trove_ledger_attach(void *mem, const trove_ledger_conf_t *conf,
     trove_ledger_t **ledger)
 {
-    trove_ledger_t   h;
-    trove_ledger_t  *l;
+    trove_ledger_t         *l;
+    trove_ledger_layout_t   at;
 
     *ledger = NULL;
     l = mem;
 
     if (trove_acquire(&l->magic) != TROVE_LEDGER_MAGIC
-        || l->layout != TROVE_LEDGER_LAYOUT
-        || l->conf.rewards == 0
-        || l->conf.rewards > TROVE_LEDGER_REWARDS)
+        || l->at.layout != TROVE_LEDGER_LAYOUT
+        || l->at.conf.rewards == 0
+        || l->at.conf.rewards > TROVE_LEDGER_MAX
+        || l->at.conf.players > TROVE_LEDGER_MAX
+        || l->at.conf.claims > TROVE_LEDGER_MAX)
     {
         return TROVE_MISMATCH;
     }
 
-    trove_ledger_layout(&l->conf, &h);
+    trove_ledger_layout(&l->at.conf, &at);
 
-    if (l->cells != h.cells
-        || l->log_size != h.log_size
-        || l->rows_at != h.rows_at
-        || l->index_at != h.index_at
-        || l->log_at != h.log_at
-        || l->size != h.size
-        || trove_get(&l->used) > l->conf.rewards
-        || trove_get(&l->live) > l->conf.rewards
-        || trove_get(&l->free) > l->conf.rewards)
+    if (memcmp(&l->at, &at, sizeof(at)) != 0
+        || trove_get(&l->used) > at.conf.rewards
+        || trove_get(&l->live) > at.conf.rewards
+        || trove_get(&l->free) > at.conf.rewards
+        || trove_get(&l->players) > at.conf.players
+        || trove_get(&l->claims) > at.conf.claims)
     {
         return TROVE_MISMATCH;
     }
 
     *ledger = l;
 
-    if (l->conf.rewards != conf->rewards || l->conf.space != conf->space) {
+    if (memcmp(&l->at.conf, conf, sizeof(trove_ledger_conf_t)) != 0) {
         return TROVE_MISMATCH;
     }
 
@@ -329,15 +252,11 @@ trove_ledger_attach(void *mem, const trove_ledger_conf_t *conf,
 const trove_ledger_conf_t *
 trove_ledger_conf(const trove_ledger_t *l)
 {
-    return &l->conf;
+    return &l->at.conf;
 }
 
 
-/*
- * With the lock comes a ledger in which nothing is half done.
- */
-
-static trove_rc_t
+trove_rc_t
 trove_ledger_lock(trove_ledger_t *l)
 {
     uint32_t         op;
@@ -362,7 +281,7 @@ trove_ledger_lock(trove_ledger_t *l)
         return TROVE_BUSY;
     }
 
-    trove_ledger_redo(l, op);
+    (void) trove_ledger_redo(l, op);
 
     return TROVE_OK;
 }
@@ -451,7 +370,7 @@ trove_ledger_take(trove_ledger_t *l, trove_process_t from,
  * for one that has waited for long a pause is made.
  */
 
-static void
+void
 trove_ledger_unlock(trove_ledger_t *l)
 {
     trove_release(&l->lock, 0);
@@ -514,8 +433,9 @@ trove_ledger_put_locked(trove_ledger_t *l, const trove_reward_t *r,
     uint64_t *version)
 {
     uint32_t                cell;
-    trove_reward_t          old, new;
+    trove_reward_t          new;
     trove_ledger_op_t       op;
+    trove_ledger_copy_t     old;
     trove_ledger_intent_t  *in;
 
     in = &l->intent;
@@ -523,6 +443,7 @@ trove_ledger_put_locked(trove_ledger_t *l, const trove_reward_t *r,
     in->free = trove_get(&l->free);
     in->used = trove_get(&l->used);
     in->live = trove_get(&l->live);
+    in->born = trove_get(&l->born);
 
     /* zeros lose their sign, in which they are equal and yet are not */
 
@@ -530,7 +451,6 @@ trove_ledger_put_locked(trove_ledger_t *l, const trove_reward_t *r,
     new.x += 0.0;
     new.y += 0.0;
     new.level += 0.0;
-    new.taken = 0;
 
     in->slot = trove_ledger_probe(l, r->id, &cell);
     trove_set(&in->cell, cell);
@@ -538,8 +458,8 @@ trove_ledger_put_locked(trove_ledger_t *l, const trove_reward_t *r,
     if (in->slot != TROVE_LEDGER_NONE) {
         op = TROVE_LEDGER_UPDATE;
 
-        (void) trove_ledger_copy(trove_ledger_rowp(l, in->slot), &old);
-        new.taken = old.taken;
+        (void) trove_ledger_copy(l, in->slot, &old);
+        new.taken = old.born;
 
     } else {
         op = TROVE_LEDGER_INSERT;
@@ -547,13 +467,13 @@ trove_ledger_put_locked(trove_ledger_t *l, const trove_reward_t *r,
         if (trove_ledger_new_slot(l, in) != TROVE_OK) {
             return TROVE_FULL;
         }
+
+        new.taken = ++in->born;
     }
 
     memcpy(in->words, &new, sizeof(in->words));
 
-    trove_ledger_write(l, op);
-
-    *version = in->version;
+    *version = trove_ledger_write(l, op);
 
     return TROVE_OK;
 }
@@ -568,7 +488,7 @@ trove_ledger_new_slot(const trove_ledger_t *l, trove_ledger_intent_t *in)
 
     if (in->free == 0) {
 
-        if (in->used >= l->conf.rewards) {
+        if (in->used >= l->at.conf.rewards) {
             return TROVE_FULL;
         }
 
@@ -624,9 +544,9 @@ trove_ledger_remove(trove_ledger_t *l, uint32_t id, uint64_t *version)
     in->free = slot + 1;
     in->used = trove_get(&l->used);
     in->live = trove_get(&l->live) - 1;
+    in->born = trove_get(&l->born);
 
-    trove_ledger_write(l, TROVE_LEDGER_REMOVE);
-    *version = in->version;
+    *version = trove_ledger_write(l, TROVE_LEDGER_REMOVE);
 
     trove_ledger_unlock(l);
 
@@ -636,14 +556,13 @@ trove_ledger_remove(trove_ledger_t *l, uint32_t id, uint64_t *version)
 
 /* The intent is filled but for what every write has in common. */
 
-static void
+static uint64_t
 trove_ledger_write(trove_ledger_t *l, trove_ledger_op_t op)
 {
     trove_ledger_intent_t  *in;
 
     in = &l->intent;
 
-    in->version = trove_get(&l->version) + 1;
     in->index_seq = trove_get(&l->index_seq)
                     + ((op == TROVE_LEDGER_REMOVE) ? 2 : 0);
 
@@ -657,7 +576,7 @@ trove_ledger_write(trove_ledger_t *l, trove_ledger_op_t op)
 
     TROVE_FAULT("noted");
 
-    trove_ledger_redo(l, op);
+    return trove_ledger_redo(l, op);
 }
 
 
@@ -670,10 +589,10 @@ trove_ledger_credible(trove_ledger_t *l)
     trove_ledger_intent_t  *in;
 
     in = &l->intent;
-    n = l->conf.rewards;
+    n = l->at.conf.rewards;
 
     return trove_get(&in->op) <= TROVE_LEDGER_REMOVE
-           && trove_get(&in->cell) < l->cells
+           && trove_get(&in->cell) < l->at.cells
            && in->slot < n
            && in->free <= n
            && in->used <= n
@@ -683,23 +602,38 @@ trove_ledger_credible(trove_ledger_t *l)
 
 /*
  * Carries the intent out.  May be started again after any of its stores, and
- * by another process.
+ * by another process: then the slot is entered in the log twice, and claims
+ * of the reward that were made in between stay.
+ *
+ * All is done while the row is marked, and it gets its version from the log:
+ * who is told of that version finds the row marked, or everything done.
  */
 
-static void
+static uint64_t
 trove_ledger_redo(trove_ledger_t *l, uint32_t op)
 {
+    uint32_t                head;
+    uint64_t                version;
+    trove_ledger_row_t     *row;
     trove_ledger_intent_t  *in;
 
     in = &l->intent;
+    row = trove_ledger_rowp(l, in->slot);
 
     /* first, for no slot that can be found is beyond it */
 
     trove_set(&l->used, in->used);
     TROVE_FAULT("used");
 
-    trove_ledger_store(l);
-    TROVE_FAULT("stored");
+    trove_set(&l->born, in->born);
+    TROVE_FAULT("born");
+
+    trove_ledger_mark(row);
+    TROVE_FAULT("marked");
+
+    head = trove_ledger_head(l, op, row);
+
+    trove_ledger_store(l, row);
 
     if (op == TROVE_LEDGER_INSERT) {
         trove_release(trove_ledger_cells(l) + trove_get(&in->cell),
@@ -718,10 +652,16 @@ trove_ledger_redo(trove_ledger_t *l, uint32_t op)
     trove_set(&l->live, in->live);
     TROVE_FAULT("live");
 
-    trove_set(trove_ledger_log(l, in->version), in->slot);
-    TROVE_FAULT("logged");
+    trove_dirty_set(l, TROVE_DIRTY_REWARDS, in->slot);
 
-    trove_release(&l->version, in->version);
+    version = trove_ledger_enter(l, in->slot);
+    TROVE_FAULT("entered");
+
+    trove_release(&row->state,
+                  trove_row_state(version & TROVE_ROW_VERSION, head));
+    TROVE_FAULT("stored");
+
+    trove_ledger_publish(l, version);
     TROVE_FAULT("published");
 
     trove_release(&in->op, TROVE_LEDGER_IDLE);
@@ -731,29 +671,109 @@ trove_ledger_redo(trove_ledger_t *l, uint32_t op)
     atomic_thread_fence(memory_order_acq_rel);
 
     TROVE_FAULT("forgotten");
+
+    return version;
+}
+
+
+/* The head that the marked row will have: its latest claim is decided. */
+
+static uint32_t
+trove_ledger_head(trove_ledger_t *l, uint32_t op,
+    const trove_ledger_row_t *row)
+{
+    uint32_t  head;
+
+    head = trove_row_head(trove_get(&row->state));
+
+    if (op != TROVE_LEDGER_REMOVE || head > l->at.conf.claims) {
+        return head;
+    }
+
+    if (head != 0) {
+        trove_claim_decide(trove_ledger_claim(l, head - 1));
+        TROVE_FAULT("settled");
+    }
+
+    return 0;
 }
 
 
 static void
-trove_ledger_store(trove_ledger_t *l)
+trove_ledger_store(trove_ledger_t *l, trove_ledger_row_t *row)
 {
-    int                     i;
-    trove_ledger_row_t     *row;
-    trove_ledger_intent_t  *in;
-
-    in = &l->intent;
-    row = trove_ledger_rowp(l, in->slot);
-
-    trove_set(&row->version, in->version | TROVE_LEDGER_WRITING);
-    atomic_thread_fence(memory_order_release);
-    TROVE_FAULT("marked");
+    int  i;
 
     for (i = 0; i < TROVE_LEDGER_WORDS; i++) {
-        trove_set(&row->words[i], in->words[i]);
+        trove_release(&row->words[i], l->intent.words[i]);
         TROVE_FAULT("word");
     }
+}
 
-    trove_release(&row->version, in->version);
+
+/* From here on no claim is granted, until the row is written. */
+
+static void
+trove_ledger_mark(trove_ledger_row_t *row)
+{
+    uint64_t  state;
+
+    state = trove_get(&row->state);
+
+    while (!trove_cas(&row->state, &state,
+                      state | (uint64_t) TROVE_ROW_WRITING << 32))
+    {
+        /* void */
+    }
+
+    atomic_thread_fence(memory_order_release);
+}
+
+
+/*
+ * An entry of the log is { version, low 32 bits; slot }.  That of the next
+ * version is taken by compare-and-swap from the one it had a ring before;
+ * whoever finds it taken publishes it, so that nobody is waited for.
+ */
+
+uint64_t
+trove_ledger_enter(trove_ledger_t *l, uint32_t slot)
+{
+    uint32_t           before;
+    uint64_t           version, next, old;
+    _Atomic uint64_t  *entry;
+
+    for ( ;; ) {
+        version = trove_acquire(&l->version);
+        next = version + 1;
+        entry = trove_ledger_log(l, next);
+        old = trove_acquire(entry);
+
+        before = (next <= l->at.log_size) ? 0
+                                          : (uint32_t) (next - l->at.log_size);
+
+        if (old >> 32 == (uint32_t) next) {
+            trove_ledger_publish(l, next);
+            continue;
+        }
+
+        if (old >> 32 == before
+            && trove_cas(entry, &old, next << 32 | slot))
+        {
+            return next;
+        }
+    }
+}
+
+
+void
+trove_ledger_publish(trove_ledger_t *l, uint64_t version)
+{
+    uint64_t  before;
+
+    before = version - 1;
+
+    (void) trove_cas(&l->version, &before, version);
 }
 
 
@@ -779,7 +799,7 @@ trove_ledger_close_hole(trove_ledger_t *l)
     atomic_thread_fence(memory_order_release);
     TROVE_FAULT("opened");
 
-    for (n = 1; n < l->cells; n++) {
+    for (n = 1; n < l->at.cells; n++) {
         at = trove_ledger_next(l, at);
         value = trove_get(&cells[at]);
 
@@ -819,7 +839,7 @@ trove_ledger_stays(const trove_ledger_t *l, uint32_t hole, uint32_t at)
 
     slot = trove_get(&trove_ledger_cells(l)[at]) - 1;
 
-    if (slot >= l->conf.rewards) {
+    if (slot >= l->at.conf.rewards) {
         return 1;
     }
 
@@ -849,7 +869,7 @@ trove_ledger_probe(const trove_ledger_t *l, uint32_t id, uint32_t *cell)
     cells = trove_ledger_cells(l);
     at = trove_ledger_home(l, id);
 
-    for (n = 0; n < l->cells; n++) {
+    for (n = 0; n < l->at.cells; n++) {
         slot = trove_acquire(&cells[at]);
 
         if (slot == 0) {
@@ -859,7 +879,7 @@ trove_ledger_probe(const trove_ledger_t *l, uint32_t id, uint32_t *cell)
         slot--;
         TROVE_FAULT_MEET("probe");
 
-        if (slot < l->conf.rewards
+        if (slot < l->at.conf.rewards
             && trove_ledger_row_id(trove_ledger_rowp(l, slot)) == id)
         {
             *cell = at;
@@ -875,9 +895,7 @@ trove_ledger_probe(const trove_ledger_t *l, uint32_t id, uint32_t *cell)
 }
 
 
-/* TROVE_OK, TROVE_NOTFOUND or TROVE_BUSY. */
-
-static trove_rc_t
+trove_rc_t
 trove_ledger_find(trove_ledger_t *l, uint32_t id, uint32_t *slot)
 {
     int       n;
@@ -923,12 +941,15 @@ trove_ledger_find(trove_ledger_t *l, uint32_t id, uint32_t *slot)
 /* One attempt to copy a row: whether it was whole. */
 
 static int
-trove_ledger_copy(const trove_ledger_row_t *row, trove_reward_t *r)
+trove_ledger_copy(const trove_ledger_t *l, uint32_t slot,
+    trove_ledger_copy_t *copy)
 {
-    int       i;
-    uint64_t  version, words[TROVE_LEDGER_WORDS];
+    int                  i;
+    uint64_t             state, words[TROVE_LEDGER_WORDS];
+    trove_ledger_row_t  *row;
 
-    version = trove_acquire(&row->version);
+    row = trove_ledger_rowp(l, slot);
+    state = trove_acquire(&row->state);
 
     for (i = 0; i < TROVE_LEDGER_WORDS; i++) {
         words[i] = trove_get(&row->words[i]);
@@ -937,26 +958,25 @@ trove_ledger_copy(const trove_ledger_row_t *row, trove_reward_t *r)
 
     atomic_thread_fence(memory_order_acquire);
 
-    memcpy(r, words, sizeof(words));
+    memcpy(&copy->reward, words, sizeof(words));
 
-    return (version & TROVE_LEDGER_WRITING) == 0
-           && trove_get(&row->version) == version;
+    copy->state = state;
+    copy->born = copy->reward.taken;
+    copy->reward.taken = trove_ledger_taken(l, trove_row_head(state));
+
+    return (trove_row_seq(state) & TROVE_ROW_WRITING) == 0
+           && trove_row_seq(trove_get(&row->state)) == trove_row_seq(state);
 }
 
 
-/* Copies the row, also one that is free.  TROVE_OK or TROVE_BUSY. */
-
-static trove_rc_t
-trove_ledger_read(trove_ledger_t *l, uint32_t slot, trove_reward_t *r)
+trove_rc_t
+trove_ledger_read(trove_ledger_t *l, uint32_t slot, trove_ledger_copy_t *copy)
 {
-    int                  n;
-    trove_ledger_row_t  *row;
-
-    row = trove_ledger_rowp(l, slot);
+    int  n;
 
     for (n = 0; n < TROVE_LEDGER_TRIES; n++) {
 
-        if (trove_ledger_copy(row, r)) {
+        if (trove_ledger_copy(l, slot, copy)) {
             return TROVE_OK;
         }
 
@@ -967,7 +987,7 @@ trove_ledger_read(trove_ledger_t *l, uint32_t slot, trove_reward_t *r)
         return TROVE_BUSY;
     }
 
-    (void) trove_ledger_copy(row, r);
+    (void) trove_ledger_copy(l, slot, copy);
 
     trove_ledger_unlock(l);
 
@@ -978,9 +998,10 @@ trove_ledger_read(trove_ledger_t *l, uint32_t slot, trove_reward_t *r)
 trove_rc_t
 trove_ledger_get(trove_ledger_t *l, uint32_t id, trove_reward_t *r)
 {
-    int         n;
-    uint32_t    slot;
-    trove_rc_t  rc;
+    int                  n;
+    uint32_t             slot;
+    trove_rc_t           rc;
+    trove_ledger_copy_t  copy;
 
     for (n = 0; n < TROVE_LEDGER_TRIES; n++) {
         rc = trove_ledger_find(l, id, &slot);
@@ -991,13 +1012,14 @@ trove_ledger_get(trove_ledger_t *l, uint32_t id, trove_reward_t *r)
 
         TROVE_FAULT_MEET("get");
 
-        rc = trove_ledger_read(l, slot, r);
+        rc = trove_ledger_read(l, slot, &copy);
 
         if (rc != TROVE_OK) {
             return rc;
         }
 
-        if (r->id == id) {
+        if (copy.reward.id == id) {
+            *r = copy.reward;
             return TROVE_OK;
         }
 
@@ -1011,17 +1033,20 @@ trove_ledger_get(trove_ledger_t *l, uint32_t id, trove_reward_t *r)
 trove_rc_t
 trove_ledger_row(trove_ledger_t *l, uint32_t slot, trove_reward_t *r)
 {
-    trove_rc_t  rc;
+    trove_rc_t           rc;
+    trove_ledger_copy_t  copy;
 
-    if (slot >= l->conf.rewards) {
+    if (slot >= l->at.conf.rewards) {
         return TROVE_NOTFOUND;
     }
 
-    rc = trove_ledger_read(l, slot, r);
+    rc = trove_ledger_read(l, slot, &copy);
 
     if (rc != TROVE_OK) {
         return rc;
     }
+
+    *r = copy.reward;
 
     return (r->id != 0) ? TROVE_OK : TROVE_NOTFOUND;
 }
@@ -1030,7 +1055,16 @@ trove_ledger_row(trove_ledger_t *l, uint32_t slot, trove_reward_t *r)
 int
 trove_ledger_written(const trove_ledger_t *l, uint32_t slot, uint64_t after)
 {
-    return trove_get(&trove_ledger_rowp(l, slot)->version) > after;
+    uint32_t  seq;
+    uint64_t  state;
+
+    state = trove_acquire(&trove_ledger_rowp(l, slot)->state);
+    seq = trove_row_seq(state);
+
+    return trove_row_head(state) != 0
+           || (seq & TROVE_ROW_WRITING) != 0
+           || ((seq - (uint32_t) after - 1) & TROVE_ROW_VERSION)
+              <= TROVE_ROW_VERSION / 2;
 }
 
 
@@ -1088,7 +1122,7 @@ trove_ledger_changes(trove_ledger_t *l, uint64_t after, uint32_t *slots,
     }
 
     for (i = 0; i < max; i++) {
-        slots[i] = trove_get(trove_ledger_log(l, after + 1 + i));
+        slots[i] = (uint32_t) trove_get(trove_ledger_log(l, after + 1 + i));
     }
 
     TROVE_FAULT_MEET("changes");
@@ -1102,7 +1136,7 @@ trove_ledger_changes(trove_ledger_t *l, uint64_t after, uint32_t *slots,
 
     version = trove_get(&l->version);
 
-    if (version - after >= l->log_size) {
+    if (version - after >= l->at.log_size) {
         return TROVE_BEHIND;
     }
 
@@ -1122,7 +1156,7 @@ trove_ledger_sane(trove_ledger_t *l)
     }
 
     sane = trove_get(&l->intent.op) == TROVE_LEDGER_IDLE
-           && trove_get(&l->used) <= l->conf.rewards
+           && trove_get(&l->used) <= l->at.conf.rewards
            && trove_ledger_sane_rows(l)
            && trove_ledger_sane_index(l)
            && trove_ledger_sane_free(l);
@@ -1141,26 +1175,33 @@ trove_ledger_sane(trove_ledger_t *l)
 static int
 trove_ledger_sane_rows(const trove_ledger_t *l)
 {
-    uint32_t             slot, id, cell, live, used;
-    uint64_t             version, written;
+    uint32_t             slot, seq, id, cell, live, used;
+    uint64_t             state, version, written;
     trove_ledger_row_t  *row;
 
     live = 0;
     used = trove_get(&l->used);
     version = trove_get(&l->version);
 
-    for (slot = 0; slot < l->conf.rewards; slot++) {
+    for (slot = 0; slot < l->at.conf.rewards; slot++) {
         row = trove_ledger_rowp(l, slot);
-        written = trove_get(&row->version);
+        state = trove_get(&row->state);
+        seq = trove_row_seq(state);
         id = trove_ledger_row_id(row);
 
-        if (written > version || (written != 0) != (slot < used)) {
+        if ((seq & TROVE_ROW_WRITING) != 0
+            || (slot >= used && state != 0)
+            || (id == 0 && trove_row_head(state) != 0))
+        {
             return 0;
         }
 
-        if (written != 0
-            && version - written < l->log_size
-            && trove_get(trove_ledger_log(l, written)) != slot)
+        written = version - ((version - seq) & TROVE_ROW_VERSION);
+
+        if (slot < used
+            && version - written < l->at.log_size
+            && trove_get(trove_ledger_log(l, written))
+               != (written << 32 | slot))
         {
             return 0;
         }
@@ -1191,7 +1232,7 @@ trove_ledger_sane_index(const trove_ledger_t *l)
     taken = 0;
     cells = trove_ledger_cells(l);
 
-    for (cell = 0; cell < l->cells; cell++) {
+    for (cell = 0; cell < l->at.cells; cell++) {
         slot = trove_get(&cells[cell]);
 
         if (slot == 0) {

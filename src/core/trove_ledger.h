@@ -1,9 +1,9 @@
 /*
  * The ledger: the one truth of a trove, in memory that all workers share.
  *
- *   +--------+----------------------+-----------------+------------------+
- *   | header | rows                 | index           | log              |
- *   +--------+----------------------+-----------------+------------------+
+ *   +--------+----------------+-----------+---------+-------+-----------+
+ *   | header | rows           | index     | log     | dirty | players   |
+ *   +--------+----------------+-----------+---------+-------+-----------+
  *
  *   header   the layout and its version, the lock, the intent of the write
  *            that holds it, counts, and "version"
@@ -11,11 +11,15 @@
  *   index    id -> slot, open addressing; derived from the rows
  *   log      a ring of the slots that the latest versions changed; version v
  *            stands at v modulo the ring's size
+ *   dirty    which rewards and players a store has not got: trove_dirty.h
+ *   players  and claims, if there is to be room for any: trove_players.h
  *
- * A write takes the lock, notes in the intent all that it is about to store
- * as absolute values, stores it, publishes the new version, clears the intent
- * and lets go.  Whoever finds the lock in the hands of a dead process carries
- * the intent to its end first: to store it twice is harmless.
+ * A put or a removal takes the lock, notes in the intent all that it is about
+ * to store as absolute values, stores it, publishes the new version, clears
+ * the intent and lets go.  Whoever finds the lock in the hands of a dead
+ * process carries the intent to its end first: to store it twice is harmless,
+ * and at most a slot stands in the log twice.  Claims and taps take no lock; a
+ * claim that takes the last of a reward's stock makes a version, too.
  *
  * Reading takes no lock: a row is valid if its version is not marked as being
  * written and the same before and after it was copied.  Only a reader that
@@ -41,6 +45,8 @@ typedef struct trove_ledger_s  trove_ledger_t;
 typedef struct {
     uint32_t  rewards;        /* capacity in rewards, 1 .. 2^31 - 1          */
     uint32_t  space;          /* trove_space_kind_t of the coordinates       */
+    uint32_t  players;        /* 0: neither these nor claims                 */
+    uint32_t  claims;         /* 0: none                                     */
 } trove_ledger_conf_t;
 
 
@@ -101,8 +107,9 @@ trove_rc_t trove_ledger_row(trove_ledger_t *l, uint32_t slot,
 uint32_t trove_ledger_slots(const trove_ledger_t *l);
 
 /*
- * Whether the slot was written after that version of the ledger, or is being
- * written; it is below trove_ledger_slots().
+ * Whether the slot, which is below trove_ledger_slots(), may be another than
+ * it was in that version of the ledger: it was written later, is being
+ * written, or has claims.
  */
 int trove_ledger_written(const trove_ledger_t *l, uint32_t slot,
     uint64_t after);

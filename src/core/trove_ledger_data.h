@@ -1,0 +1,407 @@
+/*
+ * What a ledger's memory holds, for the files that write and read it.
+ *
+ *   +--------+------+-------+-----+-------+-------------------------------+
+ *   | header | rows | index | log | dirty | and if it is to have players: |
+ *   +--------+------+-------+-----+-------+-------------------------------+
+ *     | redos | records | names | players' index | claims | claims' index |
+ *     +-------+---------+-------+----------------+--------+---------------+
+ *
+ *   rows     56 bytes a reward: its state { seq, head } and its words
+ *   log      8 bytes an entry { version, slot }
+ *   dirty    what a store has not got yet, see trove_dirty.h
+ *   redos    what each process has under way, see trove_redo_t
+ *   records  64 bytes a player, see trove_record_t
+ *   names    48 bytes a player, see trove_name_t
+ *   claims   40 bytes a claim, see trove_claim_row_t
+ *
+ * The two indexes of players and claims are trove_index.h's, and derived.
+ */
+
+#ifndef TROVE_LEDGER_DATA_H_INCLUDED
+#define TROVE_LEDGER_DATA_H_INCLUDED
+
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "trove_fault.h"
+#include "trove_ledger.h"
+#include "trove_players.h"
+#include "trove_process.h"
+#include "trove_redo.h"
+
+
+#define TROVE_LEDGER_MAGIC    0x72656764656c7674ULL      /* "tvledger" */
+#define TROVE_LEDGER_LAYOUT   2
+
+#define TROVE_LEDGER_MAX      ((uint32_t) INT32_MAX)
+#define TROVE_LEDGER_LOG_MIN  4096
+
+#define TROVE_LEDGER_WORDS    6
+#define TROVE_LEDGER_WORD_ID  3
+#define TROVE_LEDGER_NONE     UINT32_MAX
+
+/* Looks at what is being written before its writer is taken for dead. */
+#define TROVE_LEDGER_TRIES    1024
+
+#if (__x86_64__ || __i386__)
+#define trove_pause()         __builtin_ia32_pause()
+#elif (__aarch64__)
+#define trove_pause()         __asm__ volatile ("yield" ::: "memory")
+#else
+#define trove_pause()         atomic_signal_fence(memory_order_seq_cst)
+#endif
+
+#define trove_get(p)          atomic_load_explicit(p, memory_order_relaxed)
+#define trove_set(p, v)       atomic_store_explicit(p, v, memory_order_relaxed)
+#define trove_acquire(p)      atomic_load_explicit(p, memory_order_acquire)
+#define trove_release(p, v)   atomic_store_explicit(p, v, memory_order_release)
+#define trove_cas(p, old, v)  atomic_compare_exchange_strong(p, old, v)
+
+
+/*
+ * A row.  Its state is { seq, head }:
+ *
+ *   seq    the version that wrote it last, low 31 bits, and above them a bit
+ *          that is set while it is written; the next version of the same row
+ *          is another one
+ *   head   the reward's latest claim, its number plus one; 0: none
+ *
+ * Who puts or removes holds the ledger's lock and marks the row; a claim
+ * replaces the head of a state that is not marked, by compare-and-swap, which
+ * fails if anything at all has changed since it looked.
+ *
+ * The words are those of trove_reward_t, but where it has "taken" they have
+ * "born", by which two rewards that had the same id one after the other are
+ * told apart.  In a free row they are zero but the first, which is the next
+ * free slot plus one.
+ */
+
+typedef struct {
+    _Atomic uint64_t  state;
+    _Atomic uint64_t  words[TROVE_LEDGER_WORDS];
+} trove_ledger_row_t;
+
+#define TROVE_ROW_WRITING     0x80000000u
+#define TROVE_ROW_VERSION     0x7fffffffu
+
+#define trove_row_seq(state)        ((uint32_t) ((state) >> 32))
+#define trove_row_head(state)       ((uint32_t) (state))
+#define trove_row_state(seq, head)  ((uint64_t) (seq) << 32 | (head))
+
+
+/* A row as it was at one moment. */
+
+typedef struct {
+    uint64_t          state;
+    trove_reward_t    reward;
+    uint32_t          born;
+} trove_ledger_copy_t;
+
+
+typedef enum {
+    TROVE_LEDGER_IDLE,
+    TROVE_LEDGER_UPDATE,      /* a row is replaced                           */
+    TROVE_LEDGER_INSERT,      /* a row is filled, and a cell led to it       */
+    TROVE_LEDGER_REMOVE       /* a row is freed, and its cell closed         */
+} trove_ledger_op_t;
+
+
+/* All that a write will have changed when it is done. */
+
+typedef struct {
+    _Atomic uint32_t  op;
+    uint32_t          slot;
+    _Atomic uint32_t  cell;             /* filled, or the hole to be closed  */
+    uint32_t          free;             /* the header's fields afterwards    */
+    uint32_t          used;
+    uint32_t          live;
+    uint32_t          born;
+    uint64_t          index_seq;
+    uint64_t          words[TROVE_LEDGER_WORDS];
+} trove_ledger_intent_t;
+
+
+/* What a ledger is found by and laid out by: offsets are from the header. */
+
+typedef struct {
+    uint32_t             layout;
+    uint32_t             log_size;      /* a power of two                    */
+    trove_ledger_conf_t  conf;
+    uint32_t             cells;         /* of the three indexes              */
+    uint32_t             player_cells;
+    uint32_t             claim_cells;
+    uint32_t             redos;
+    uint64_t             rows_at;
+    uint64_t             index_at;
+    uint64_t             log_at;
+    uint64_t             dirty_at[2];
+    uint64_t             redos_at;
+    uint64_t             records_at;
+    uint64_t             names_at;
+    uint64_t             players_at;
+    uint64_t             claims_at;
+    uint64_t             claimed_at;
+    uint64_t             size;
+} trove_ledger_layout_t;
+
+
+struct trove_ledger_s {
+    _Atomic uint64_t        magic;      /* set last                          */
+    trove_ledger_layout_t   at;
+    uint64_t                key[2];     /* of the players' hash, random      */
+
+    /* read by every worker in every epoch, written by every write */
+
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint64_t        version;    /* that is published                 */
+    _Atomic uint64_t        index_seq;  /* odd while cells are moved         */
+    _Atomic uint32_t        used;       /* slots that ever were              */
+    _Atomic uint32_t        live;       /* rewards                           */
+    _Atomic uint32_t        free;       /* first free slot plus one, or zero */
+    _Atomic uint32_t        born;       /* of the latest new reward          */
+
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint64_t        lock;       /* trove_process_t of its owner      */
+    _Atomic uint32_t        wanted;     /* somebody waits for long           */
+
+    trove_aligned(TROVE_CACHE_LINE)
+    trove_ledger_intent_t   intent;
+
+    /* numbers that were given out */
+
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint32_t        players;
+
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint32_t        claims;
+};
+
+
+/*
+ * A player's record.  Its state is { claim, seq, owner }:
+ *
+ *   claim  the player's latest claim, its number plus one; 0: none
+ *   seq    24 bits that every change moves on
+ *   owner  8 bits, the number of the redo of the process that is at it, plus
+ *          one; 0: nobody is
+ *
+ * Only the owner writes the others, and lets go by a store of the state.
+ */
+
+#define TROVE_RECORD_WORDS    7
+
+typedef struct {
+    int64_t           balance;
+    uint64_t          seq;              /* of the last tap that had one      */
+    uint64_t          paced;            /* microseconds of unix time         */
+    double            x;
+    double            y;
+    uint64_t          moved;            /* milliseconds of unix time         */
+    uint32_t          coin;             /* of the tap of that seq            */
+    int32_t           coin_value;
+} trove_record_data_t;
+
+typedef struct {
+    _Atomic uint64_t  state;
+    _Atomic uint64_t  words[TROVE_RECORD_WORDS];
+} trove_record_t;
+
+#define TROVE_RECORD_OWNERS   255
+#define TROVE_RECORD_SEQ      0xffffffu
+
+#define trove_record_claim(state)   ((uint32_t) ((state) >> 32))
+#define trove_record_seq(state)     ((uint32_t) (state) >> 8)
+#define trove_record_owner(state)   ((uint32_t) (state) & 0xff)
+#define trove_record_state(claim, seq, owner)                                 \
+    ((uint64_t) (claim) << 32 | ((seq) & TROVE_RECORD_SEQ) << 8 | (owner))
+
+
+/* Written before the index leads to it, and "stored" by a store's writer. */
+
+typedef struct {
+    unsigned char     id[TROVE_PLAYER_MAX];
+    uint32_t          len;
+    _Atomic uint32_t  stored;           /* latest claim it has, plus one     */
+} trove_name_t;
+
+
+/*
+ * A claim, written in whole before anything leads to it.  "decided" is the
+ * lowest bit of its last word: it was granted.  It is set by who granted it,
+ * and by everybody else before he makes it anything but its reward's latest.
+ */
+
+typedef struct {
+    uint32_t          player;
+    uint32_t          reward;           /* its id                            */
+    uint32_t          born;
+    uint32_t          ordinal;          /* among the claims of the reward    */
+    uint32_t          prev;             /* of the same player, plus one      */
+    int32_t           value;
+    int64_t           balance;          /* afterwards                        */
+    _Atomic uint64_t  at;               /* ms of unix time, times two        */
+} trove_claim_row_t;
+
+#define TROVE_CLAIM_DECIDED   1
+
+
+typedef enum {
+    TROVE_REDO_IDLE,
+    TROVE_REDO_TAP,           /* the image is to be stored                   */
+    TROVE_REDO_CLAIM          /* and before it a claim, if it was decided    */
+} trove_redo_op_t;
+
+
+/*
+ * What a process has under way with a player, whose record says by its owner
+ * whether it still is.  "claim" and "spare" are numbers that it took; the
+ * former is free to be used until that claim is decided.
+ */
+
+struct trove_redo_s {
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint64_t    owner;          /* trove_process_t, 0: of nobody     */
+    uint32_t            number;         /* its own, plus one                 */
+    _Atomic uint32_t    op;
+    uint32_t            player;         /* plus one; 0: none                 */
+    uint32_t            claim;          /* plus one; 0: none                 */
+    uint32_t            spare;          /* number for a player, plus one     */
+    uint32_t            slot;
+    uint32_t            last;           /* it takes the last of the stock    */
+    uint32_t            latest;         /* the player's claim afterwards     */
+    trove_record_data_t image;          /* the record afterwards             */
+};
+
+
+_Static_assert(sizeof(trove_reward_t) == TROVE_LEDGER_WORDS * 8,
+               "a reward is the words of a row");
+_Static_assert(offsetof(trove_reward_t, id) == TROVE_LEDGER_WORD_ID * 8,
+               "the word that holds the id");
+_Static_assert(offsetof(trove_reward_t, taken) == 44,
+               "the half of the last word that holds \"born\"");
+_Static_assert(sizeof(trove_ledger_row_t) == 56, "a row's size");
+_Static_assert(sizeof(trove_ledger_t) % TROVE_CACHE_LINE == 0,
+               "what follows is aligned");
+_Static_assert(sizeof(trove_record_data_t) == TROVE_RECORD_WORDS * 8,
+               "a record's data are its words");
+_Static_assert(sizeof(trove_record_t) == TROVE_CACHE_LINE, "one line");
+_Static_assert(sizeof(trove_name_t) == 48, "a name's size");
+_Static_assert(sizeof(trove_claim_row_t) == 40, "a claim's size");
+_Static_assert(sizeof(trove_redo_t) == 2 * TROVE_CACHE_LINE, "a redo's size");
+
+
+#define trove_ledger_at(l, type, offset)                                      \
+    ((type *) ((char *) (l) + (l)->at.offset))
+
+
+static inline trove_ledger_row_t *
+trove_ledger_rowp(const trove_ledger_t *l, uint32_t slot)
+{
+    return trove_ledger_at(l, trove_ledger_row_t, rows_at) + slot;
+}
+
+
+static inline _Atomic uint32_t *
+trove_ledger_cells(const trove_ledger_t *l)
+{
+    return trove_ledger_at(l, _Atomic uint32_t, index_at);
+}
+
+
+static inline _Atomic uint64_t *
+trove_ledger_log(const trove_ledger_t *l, uint64_t version)
+{
+    return trove_ledger_at(l, _Atomic uint64_t, log_at)
+           + (version & (l->at.log_size - 1));
+}
+
+
+static inline trove_redo_t *
+trove_ledger_redop(const trove_ledger_t *l, uint32_t n)
+{
+    return trove_ledger_at(l, trove_redo_t, redos_at) + n;
+}
+
+
+static inline trove_record_t *
+trove_ledger_record(const trove_ledger_t *l, uint32_t player)
+{
+    return trove_ledger_at(l, trove_record_t, records_at) + player;
+}
+
+
+static inline trove_name_t *
+trove_ledger_name(const trove_ledger_t *l, uint32_t player)
+{
+    return trove_ledger_at(l, trove_name_t, names_at) + player;
+}
+
+
+static inline trove_claim_row_t *
+trove_ledger_claim(const trove_ledger_t *l, uint32_t claim)
+{
+    return trove_ledger_at(l, trove_claim_row_t, claims_at) + claim;
+}
+
+
+static inline uint32_t
+trove_ledger_row_id(const trove_ledger_row_t *row)
+{
+    uint32_t  id;
+    uint64_t  word;
+
+    word = trove_get(&row->words[TROVE_LEDGER_WORD_ID]);
+    memcpy(&id, &word, sizeof(id));
+
+    return id;
+}
+
+
+/* How many of a reward are taken, by the head of its row. */
+
+static inline uint32_t
+trove_ledger_taken(const trove_ledger_t *l, uint32_t head)
+{
+    if (head == 0 || head > l->at.conf.claims) {
+        return 0;
+    }
+
+    return trove_ledger_claim(l, head - 1)->ordinal;
+}
+
+
+static inline void
+trove_claim_decide(trove_claim_row_t *c)
+{
+    uint64_t  at;
+
+    at = trove_get(&c->at);
+
+    if ((at & TROVE_CLAIM_DECIDED) == 0) {
+        trove_release(&c->at, at | TROVE_CLAIM_DECIDED);
+    }
+}
+
+
+/* TROVE_OK or TROVE_BUSY; with the lock comes a ledger without half a put. */
+trove_rc_t trove_ledger_lock(trove_ledger_t *l);
+void trove_ledger_unlock(trove_ledger_t *l);
+
+/* TROVE_OK, TROVE_NOTFOUND or TROVE_BUSY. */
+trove_rc_t trove_ledger_find(trove_ledger_t *l, uint32_t id, uint32_t *slot);
+
+/* Copies the row, also one that is free.  TROVE_OK or TROVE_BUSY. */
+trove_rc_t trove_ledger_read(trove_ledger_t *l, uint32_t slot,
+    trove_ledger_copy_t *copy);
+
+/*
+ * Enters the slot in the log and returns the version that this makes, which
+ * others may publish at once and trove_ledger_publish() does.
+ */
+uint64_t trove_ledger_enter(trove_ledger_t *l, uint32_t slot);
+void trove_ledger_publish(trove_ledger_t *l, uint64_t version);
+
+
+#endif /* TROVE_LEDGER_DATA_H_INCLUDED */
