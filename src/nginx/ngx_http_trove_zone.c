@@ -19,6 +19,7 @@ static ngx_int_t ngx_http_trove_zone_create(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
 static ngx_int_t ngx_http_trove_zone_attach(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
+static ngx_int_t ngx_http_trove_zone_connections(ngx_http_trove_t *trove);
 static ngx_int_t ngx_http_trove_zone_files(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
 static ngx_int_t ngx_http_trove_zone_pages(ngx_http_trove_t *trove,
@@ -119,7 +120,8 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    if (ngx_http_trove_zone_files(trove, old) != NGX_OK
+    if (ngx_http_trove_zone_connections(trove) != NGX_OK
+        || ngx_http_trove_zone_files(trove, old) != NGX_OK
         || ngx_http_trove_zone_afford(trove, old) != NGX_OK
         || ngx_http_trove_zone_pages(trove, old) != NGX_OK)
     {
@@ -221,6 +223,54 @@ ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A worker that cannot watch all its troves does not start, and the master
+ * stays alone.  nginx has seen to the listening sockets and its channel.
+ */
+
+static ngx_int_t
+ngx_http_trove_zone_connections(ngx_http_trove_t *trove)
+{
+    ngx_uint_t                   i, listening, need;
+    ngx_cycle_t                 *cycle;
+    ngx_listening_t             *ls;
+    ngx_http_trove_main_conf_t  *tmcf;
+
+    if (trove->index != 0) {
+        return NGX_OK;
+    }
+
+    cycle = trove->cycle;
+    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_trove_module);
+
+    listening = 0;
+    ls = cycle->listening.elts;
+
+    for (i = 0; i < cycle->listening.nelts; i++) {
+
+        /* the others' are other workers' */
+
+        listening += (ls[i].worker == 0);
+    }
+
+    /* the channel, and a client */
+
+    need = listening + tmcf->troves.nelts + 2;
+
+    if (cycle->connection_n >= need) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
+                  "%ui worker_connections are not enough for %ui listening "
+                  "sockets and %ui troves, which need one each: there must be "
+                  "%ui", cycle->connection_n, listening, tmcf->troves.nelts,
+                  need);
+
+    return NGX_ERROR;
 }
 
 

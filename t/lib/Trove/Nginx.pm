@@ -110,6 +110,7 @@ sub free_port {
 #             a header X-Worker which process answered.  Default: no server
 #   main      more directives of the main context
 #   events    more directives of the events block
+#   connections   worker_connections, default 1024
 #   conf      the whole configuration, instead of all these
 #   workers   number of worker processes, default 1
 #   listen    parameters of the listen directive: 'reuseport', 'http2'
@@ -208,7 +209,7 @@ pid %%DIR%%/nginx.pid;
 END
 
 events {
-    worker_connections 1024;
+    worker_connections @{[ $arg{connections} || 1024 ]};
 @{[ $arg{events} || '' ]}
 }
 
