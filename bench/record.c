@@ -130,7 +130,7 @@ bench_check(uint64_t expected)
     uint64_t                 requests;
     trove_stats_endpoint_t  *poll;
 
-    trove_stats_sum(bench_region, &bench_total);
+    trove_stats_sum(bench_region, NULL, &bench_total);
 
     poll = &bench_total.sum.endpoints[TROVE_ENDPOINT_POLL];
     requests = 0;
@@ -206,7 +206,7 @@ bench_sum(size_t rounds)
 
     for (i = 0; i < rounds; i++) {
         start = trove_clock_ns();
-        trove_stats_sum(bench_region, &bench_total);
+        trove_stats_sum(bench_region, NULL, &bench_total);
         ns[i] = trove_clock_ns() - start;
     }
 

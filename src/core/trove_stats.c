@@ -40,7 +40,9 @@ static void trove_stats_sum_endpoint(trove_stats_endpoint_t *sum,
 static void trove_stats_sum_gauges(trove_stats_total_t *total,
     const trove_stats_figures_t *figures);
 static void trove_stats_worker(trove_stats_total_t *total,
-    const trove_stats_figures_t *figures, trove_process_t process);
+    const trove_stats_figures_t *figures, const trove_stats_process_t *p);
+static void trove_stats_look(trove_stats_seen_t *seen,
+    trove_process_t process, trove_stats_process_t *p);
 static uint64_t trove_stats_resident(trove_process_t process);
 
 
@@ -288,10 +290,12 @@ trove_stats_reset_gauges(trove_stats_t *s)
 
 
 void
-trove_stats_sum(const void *mem, trove_stats_total_t *total)
+trove_stats_sum(const void *mem, trove_stats_seen_t *seen,
+    trove_stats_total_t *total)
 {
     uint32_t                     i, used;
     trove_process_t              owner;
+    trove_stats_process_t        p;
     const trove_stats_figures_t *figures;
     const trove_stats_region_t  *region = mem;
 
@@ -310,9 +314,15 @@ trove_stats_sum(const void *mem, trove_stats_total_t *total)
 
         owner = atomic_load_explicit(&region->owners[i], memory_order_acquire);
 
-        if (owner && trove_process_alive(owner)) {
+        if (owner == 0) {
+            continue;
+        }
+
+        trove_stats_look(seen, owner, &p);
+
+        if (p.alive) {
             trove_stats_sum_gauges(total, figures);
-            trove_stats_worker(total, figures, owner);
+            trove_stats_worker(total, figures, &p);
         }
     }
 
@@ -402,14 +412,14 @@ trove_stats_sum_gauges(trove_stats_total_t *total,
 
 static void
 trove_stats_worker(trove_stats_total_t *total,
-    const trove_stats_figures_t *figures, trove_process_t process)
+    const trove_stats_figures_t *figures, const trove_stats_process_t *p)
 {
     uint32_t                    i;
     trove_stats_worker_t       *worker;
     const trove_stats_entry_t  *entry;
 
     worker = &total->workers[total->nworkers++];
-    worker->process = process;
+    worker->process = p->process;
 
     for (i = 0; i < TROVE_STATS_FIGURES; i++) {
         entry = &trove_stats_list[i];
@@ -420,7 +430,30 @@ trove_stats_worker(trove_stats_total_t *total,
         }
     }
 
-    trove_stat_set(&worker->resident, trove_stats_resident(process));
+    trove_stat_set(&worker->resident, p->resident);
+}
+
+
+static void
+trove_stats_look(trove_stats_seen_t *seen, trove_process_t process,
+    trove_stats_process_t *p)
+{
+    uint32_t  i;
+
+    for (i = 0; seen && i < seen->n; i++) {
+        if (seen->of[i].process == process) {
+            *p = seen->of[i];
+            return;
+        }
+    }
+
+    p->process = process;
+    p->alive = trove_process_alive(process);
+    p->resident = p->alive ? trove_stats_resident(process) : 0;
+
+    if (seen && seen->n < TROVE_STATS_SLOTS) {
+        seen->of[seen->n++] = *p;
+    }
 }
 
 

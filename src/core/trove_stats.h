@@ -236,6 +236,20 @@ typedef struct {
 } trove_stats_total_t;
 
 
+/* What /proc tells of the workers, read once for all troves; starts as zero. */
+
+typedef struct {
+    trove_process_t          process;
+    uint64_t                 resident;  /* bytes                             */
+    int                      alive;
+} trove_stats_process_t;
+
+typedef struct {
+    uint32_t                 n;
+    trove_stats_process_t    of[TROVE_STATS_SLOTS];
+} trove_stats_seen_t;
+
+
 /* A trove and its sum, to be shown. */
 
 typedef struct {
@@ -443,8 +457,10 @@ trove_stats_request(trove_stats_t *s, trove_endpoint_t endpoint,
  * Sums the region up; figures of the kind PROCESS are those of total->workers
  * and not in the sum.  Of the kind TROVE it sets "workers_alive" and "started";
  * the others are left zero, to be set by the caller: total->sum.rewards = n.
+ * The sums of several regions share what is "seen"; one alone may pass NULL.
  */
-void trove_stats_sum(const void *region, trove_stats_total_t *total);
+void trove_stats_sum(const void *region, trove_stats_seen_t *seen,
+    trove_stats_total_t *total);
 
 
 /* Bytes that suffice for the text of these in any of the formats. */

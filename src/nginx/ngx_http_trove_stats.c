@@ -178,7 +178,13 @@ ngx_http_trove_stats_collect(ngx_http_request_t *r,
 {
     ngx_uint_t             i;
     ngx_http_trove_t     **trove;
+    trove_stats_seen_t    *seen;
     trove_stats_total_t   *total;
+
+    seen = ngx_pcalloc(r->pool, sizeof(trove_stats_seen_t));
+    if (seen == NULL) {
+        return NGX_ERROR;
+    }
 
     trove = tmcf->troves.elts;
 
@@ -189,7 +195,7 @@ ngx_http_trove_stats_collect(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        trove_stats_sum(trove[i]->stats, total);
+        trove_stats_sum(trove[i]->stats, seen, total);
         ngx_http_trove_stats_ledger(trove[i], total);
 
         troves[i].name.data = trove[i]->name.data;

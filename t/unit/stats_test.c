@@ -114,6 +114,29 @@ shared_memory(size_t size)
 }
 
 
+/* How often this process has read so far. */
+
+static unsigned long long
+reads(void)
+{
+    FILE                *f;
+    char                 line[64];
+    unsigned long long   n;
+
+    f = fopen("/proc/self/io", "r");
+    assert_non_null(f);
+    n = 0;
+
+    while (fgets(line, sizeof(line), f) != NULL) {
+        (void) sscanf(line, "syscr: %llu", &n);
+    }
+
+    (void) fclose(f);
+
+    return n;
+}
+
+
 /* Each test has a region of its own. */
 
 static int
@@ -261,7 +284,7 @@ only_touched_slots_take_memory(void **state)
 
     assert_true(none <= 4);
 
-    trove_stats_sum(region, &total);
+    trove_stats_sum(region, NULL, &total);
     assert_true(resident_pages() == none);
 
     s[0] = trove_stats_claim(region);
@@ -270,7 +293,7 @@ only_touched_slots_take_memory(void **state)
 
     assert_true(resident_pages() <= none + 3 * slot);
 
-    trove_stats_sum(region, &total);
+    trove_stats_sum(region, NULL, &total);
     assert_true(resident_pages() <= none + 3 * slot);
 
     assert_int_equal((uintptr_t) s[1] % TROVE_STATS_ALIGN, 0);
@@ -309,6 +332,36 @@ codes_are_those_of_the_list(void **state)
 
 
 static void
+workers_are_looked_at_once_for_all_troves(void **state)
+{
+    uint32_t            i, n;
+    unsigned long long  before;
+    trove_stats_seen_t  seen;
+
+    memset(&seen, 0, sizeof(seen));
+
+    (void) trove_stats_claim(region);
+    (void) trove_stats_claim(region);
+
+    before = reads();
+    n = reads() - before;               /* that takes some itself            */
+
+    before = reads();
+
+    for (i = 0; i < 50; i++) {
+        trove_stats_sum(region, &seen, &total);
+
+        assert_int_equal(total.sum.workers_alive, 2);
+        assert_true(total.workers[1].resident > 0);
+    }
+
+    /* its life and its resident set */
+
+    assert_int_equal(reads() - before, n + 2);
+}
+
+
+static void
 what_is_recorded_is_summed(void **state)
 {
     uint32_t                      i;
@@ -333,7 +386,7 @@ what_is_recorded_is_summed(void **state)
         trove_stats_set(s[i], allocator_committed, 300 + i);
     }
 
-    trove_stats_sum(region, &total);
+    trove_stats_sum(region, NULL, &total);
     sum = &total.sum;
 
     assert_int_equal(sum->endpoints[TROVE_ENDPOINT_POLL]
@@ -364,7 +417,7 @@ what_is_recorded_is_summed(void **state)
     /* of who has left the counters stay, and the gauges do not */
 
     trove_stats_release(s[1]);
-    trove_stats_sum(region, &total);
+    trove_stats_sum(region, NULL, &total);
 
     assert_int_equal(sum->poll_found, 24);
     assert_int_equal(sum->arena_size, 4096);
@@ -375,7 +428,7 @@ what_is_recorded_is_summed(void **state)
 
     assert_ptr_equal(trove_stats_claim(region), s[1]);
     trove_stats_add(s[1], poll_found, 1);
-    trove_stats_sum(region, &total);
+    trove_stats_sum(region, NULL, &total);
 
     assert_int_equal(sum->poll_found, 25);
     assert_int_equal(sum->arena_size, 4096);
@@ -443,7 +496,7 @@ watch(uint64_t enough)
     const trove_stats_entry_t  *entry;
 
     do {
-        trove_stats_sum(region, &total);
+        trove_stats_sum(region, NULL, &total);
 
         for (i = 0; i < TROVE_STATS_FIGURES; i++) {
             entry = &trove_stats_list[i];
@@ -499,7 +552,7 @@ totals_are_exact_over_deaths(void **state)
         }
 
         watch(1 + random_next() % ENOUGH);
-        trove_stats_sum(region, &total);
+        trove_stats_sum(region, NULL, &total);
 
         assert_int_equal(total.nworkers, WORKERS);
         assert_int_equal(total.sum.arena_size, WORKERS * 1000);
@@ -519,7 +572,7 @@ totals_are_exact_over_deaths(void **state)
             done += workers[i].done;
         }
 
-        trove_stats_sum(region, &total);
+        trove_stats_sum(region, NULL, &total);
 
         requests = requests_of(&total, TROVE_ENDPOINT_POLL);
 
@@ -561,7 +614,7 @@ totals_are_exact_without_deaths(void **state)
         done += workers[i].done;
     }
 
-    trove_stats_sum(region, &total);
+    trove_stats_sum(region, NULL, &total);
 
     assert_int_equal(requests_of(&total, TROVE_ENDPOINT_POLL), done);
     assert_int_equal(total.sum.poll_found, 3 * done);
@@ -612,7 +665,7 @@ death_while_a_slot_changes_hands(void **state)
 
             points++;
 
-            trove_stats_sum(region, &total);
+            trove_stats_sum(region, NULL, &total);
             assert_int_equal(total.sum.poll_found, 77);
             assert_int_equal(total.sum.arena_size, 0);
             assert_int_equal(total.nworkers, 0);
@@ -620,7 +673,7 @@ death_while_a_slot_changes_hands(void **state)
             s = trove_stats_claim(region);
             assert_int_equal(s->index, 0);
 
-            trove_stats_sum(region, &total);
+            trove_stats_sum(region, NULL, &total);
             assert_int_equal(total.sum.poll_found, 77);
             assert_int_equal(total.sum.arena_size, 0);
             assert_int_equal(total.nworkers, 1);
@@ -685,7 +738,7 @@ workers_beyond_the_slots_share_one(void **state)
         wait_for_exit(pids[i]);
     }
 
-    trove_stats_sum(region, &total);
+    trove_stats_sum(region, NULL, &total);
 
     assert_int_equal(total.sum.epoch_turns, WORKERS * n + 5);
     assert_int_equal(requests_of(&total, TROVE_ENDPOINT_POLL), WORKERS * n);
@@ -729,7 +782,7 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
         trove_stats_set(s, arena_size, 128 << 20);
         trove_stats_set(s, allocator_reserved, 1 << 30);
 
-        trove_stats_sum(region, &totals[i]);
+        trove_stats_sum(region, NULL, &totals[i]);
         trove_stat_set(&totals[i].sum.rewards, 171075);
 
         troves[i].name.data = (const unsigned char *) names[i].name;
@@ -1413,7 +1466,7 @@ the_table_is_of_the_same_list(void **state)
     trove_writer_t         w;
     trove_stats_trove_t    trove;
 
-    trove_stats_sum(region, &total);
+    trove_stats_sum(region, NULL, &total);
 
     trove.name.data = (const unsigned char *) "hunt";
     trove.name.len = 4;
@@ -1466,6 +1519,8 @@ main(void)
         cmocka_unit_test_setup_teardown(only_touched_slots_take_memory,
                                         setup, teardown),
         cmocka_unit_test(codes_are_those_of_the_list),
+        cmocka_unit_test_setup_teardown(
+            workers_are_looked_at_once_for_all_troves, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_recorded_is_summed,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(totals_are_exact_over_deaths,
