@@ -6,16 +6,27 @@ use strict;
 use warnings;
 
 use FindBin;
-use File::Temp qw(tempfile);
+use File::Path ();
+use File::Temp qw(tempdir tempfile);
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
 use Trove::Nginx;
 
 
+# the folders that those runs leave are found in one of their own
+
+my $TMP = tempdir('trove-harness-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+chmod 0755, $TMP;
+$ENV{TMPDIR} = $TMP;
+
+
 sub run_test {
     my $body = shift;
     my ($f, $name) = tempfile(UNLINK => 1);
+
+    File::Path::remove_tree($_) for grep { !-e "$_/.lock" } folders();
 
     print $f <<"END";
 use strict; use warnings;
@@ -31,7 +42,22 @@ END
 
     my $said = `$^X $name 2>&1`;
 
-    return ($? >> 8, $said);
+    return ($?, $said);
+}
+
+
+sub folders { return glob "$TMP/trove-*" }
+
+
+# what is kept is told, and nothing else is left
+
+sub is_kept {
+    my ($said, $n) = @_;
+    my @kept = $said =~ /kept: (\S+)/g;
+
+    is(@kept, $n, "folders that are kept: $n");
+    is_deeply([ sort @kept ], [ sort(folders()) ], 'are told, and there');
+    is(grep({ -s "$_/error.log" } @kept), $n, 'with their logs');
 }
 
 
@@ -40,6 +66,7 @@ my ($status, $said);
 ($status, $said) = run_test('');
 
 is($status, 0, 'a clean run passes') or diag $said;
+is_kept($said, 0);
 
 ($status, $said) = run_test(<<'END');
 my ($worker) = $t->workers;
@@ -50,6 +77,7 @@ END
 isnt($status, 0, 'a worker that died fails the test');
 like($said, qr/ok 1\n/, 'although the test itself saw nothing wrong');
 like($said, qr/exited (?:on signal 11|with code [1-9])/, 'and is named');
+is_kept($said, 1);
 
 if (($ENV{TROVE_TEST_VARIANT} || '') eq 'sanitized') {
     like($said, qr/ERROR: AddressSanitizer: SEGV/, 'the report is shown');
@@ -84,5 +112,44 @@ close $f;
 END
 
 isnt($status, 0, 'an undefined behaviour fails the test');
+is_kept($said, 1);
+
+# folders are kept if a test has failed, and only then
+
+($status, $said) = run_test('ok(0);');
+is_kept($said, 1);
+
+($status, $said) = run_test('my $u = Trove::Nginx->new; die "for a reason";');
+like($said, qr/for a reason/, 'a test that dies');
+is(() = $said =~ /kept: /g, 2, 'keeps all');
+
+($status, $said) = run_test('Trove::Nginx->new; Trove::Nginx->check;');
+is($status, 0, 'a configuration that was not started') or diag $said;
+is_kept($said, 0);
+
+($status, $said) = run_test(<<'END');
+eval { Trove::Nginx->start(http => 'unknown;', server => '') };
+like($@, qr/nginx did not start/, 'a start that fails');
+END
+
+isnt($status, 0, 'a start that fails fails the test');
+is_kept($said, 2);
+
+# who was killed could not: the next one does
+
+($status, $said) = run_test('kill "KILL", $$; sleep;');
+is($status & 127, 9, 'a test that was killed');
+
+my @left = folders();
+
+is(@left, 1, 'leaves a folder');
+
+my ($master) = do { local (@ARGV, $/) = "$left[0]/nginx.pid"; <> } =~ /(\d+)/;
+
+wait_until { kill 'TERM', $master; !Trove::Nginx::alive($master) };
+
+($status, $said) = run_test('');
+is($status, 0, 'the next test passes') or diag $said;
+is_kept($said, 0);
 
 done_testing;

@@ -10,6 +10,9 @@ package Trove::Nginx;
 #
 # In configurations %%DIR%% is the folder of this nginx, %%PORT%% a free port,
 # %%PORT1%% .. %%PORT9%% more of them.
+#
+# The folder is kept if the test has failed by the time nginx is stopped, and
+# is told; TROVE_TEST_KEEP keeps all.
 
 use strict;
 use warnings;
@@ -17,8 +20,10 @@ use warnings;
 use Config;
 use Cwd qw(abs_path);
 use Exporter qw(import);
+use Fcntl qw(:flock);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
+use File::Spec;
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP;
@@ -49,7 +54,8 @@ our $BAD = qr/
 
 my $NEXT_PORT = 10000 + ($$ * 17) % 20000;
 my $MAIN_PID = $$;
-my (@running, @failures, %ports);
+my $died = 0;
+my (@made, @running, @failures, %ports);
 
 
 # A test that hangs is a test that fails, and leaves nothing behind
@@ -57,6 +63,8 @@ my (@running, @failures, %ports);
 @SIG{qw(INT TERM HUP PIPE)} = (sub { exit 1 }) x 4;
 $SIG{ALRM} = sub { fault('the test takes too long'); exit 1 };
 alarm($ENV{TROVE_TEST_SECONDS} || 300);
+
+sweep();
 
 
 # wait_until(sub, seconds): true as soon as the sub is; never a bare sleep
@@ -145,6 +153,9 @@ sub new {
     my $self = bless { dir => $dir, expect => [], port => {}, daemon => 0 },
                      $class;
 
+    push @made, $self;
+    $self->claim;
+
     # workers that are not root reach the folder too
 
     chmod 0755, $dir;
@@ -156,6 +167,49 @@ sub new {
 
     return $self;
 }
+
+
+# What a test leaves that was killed, the next one to run takes away: a folder
+# is in use while its lock is held, and kept if it has none.
+
+sub claim {
+    my $self = shift;
+
+    $self->write_file('.lock', '');
+
+    open $self->{lock}, '<', "$self->{dir}/.lock" or die ".lock: $!\n";
+    flock $self->{lock}, LOCK_EX;
+}
+
+
+sub sweep {
+    my $tmp = File::Spec->tmpdir;
+
+    for my $file (glob "$tmp/trove-*/.lock") {
+        open my $lock, '<', $file or next;
+        flock $lock, LOCK_EX | LOCK_NB or next;
+        remove_tree(dirname($file));
+    }
+}
+
+
+sub leave {
+    my $self = shift;
+
+    @made = grep { $_ != $self } @made;
+
+    if ($ENV{TROVE_TEST_KEEP} || failed()) {
+        unlink "$self->{dir}/.lock";
+        Test::More::diag("kept: $self->{dir}");
+    } else {
+        remove_tree($self->{dir});
+    }
+
+    delete $self->{lock};
+}
+
+
+sub failed { return $died || @failures || !Test::More->builder->is_passing }
 
 
 # Writes another configuration, for hup(); what is not given is as it was
@@ -792,11 +846,7 @@ sub stop {
 
     @running = grep { $_ != $self } @running;
 
-    if ($ENV{TROVE_TEST_KEEP}) {
-        Test::More::diag("kept: $self->{dir}");
-    } else {
-        remove_tree($self->{dir});
-    }
+    $self->leave;
 }
 
 
@@ -882,12 +932,13 @@ sub fault {
 
 
 END {
-    my $status = $?;
+    $died = $?;
 
     if ($$ == $MAIN_PID) {
         alarm 0;
         eval { $_->stop; 1 } or fault($@) for my @all = reverse @running;
-        $? = $status || (@failures ? 1 : 0);
+        $_->leave for @all = @made;
+        $? = $died || (@failures ? 1 : 0);
     }
 }
 
