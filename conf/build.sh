@@ -249,7 +249,7 @@ build_programs() {
     local name=$1 dir=$BUILD/$1 cc=$2 opt=$3 libs=$4
 
     shift 4
-    mkdir -p "$dir/core"
+    mkdir -p "$dir"
 
     printf '%s\n' "$cc" "$opt" "$libs" "${PROGRAM:-}" >"$dir/.stamp.new"
     cat "$ROOT/t/lib/core.mk" >>"$dir/.stamp.new"

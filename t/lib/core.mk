@@ -12,6 +12,7 @@ CORE = $(patsubst $(ROOT)/src/core/%.c,$(OUT)/core/%.o, \
 all: $(patsubst %.c,$(OUT)/%,$(notdir $(SOURCES)))
 
 $(OUT)/core/%.o: $(ROOT)/src/core/%.c
+	@mkdir -p $(OUT)/core
 	$(CC) $(CFLAGS) -c -o $@ $<
 
 define program
