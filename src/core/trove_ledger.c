@@ -1052,6 +1052,20 @@ trove_ledger_row(trove_ledger_t *l, uint32_t slot, trove_reward_t *r)
 }
 
 
+void
+trove_ledger_prefetch(const trove_ledger_t *l, uint32_t slot)
+{
+    const char  *row;
+
+    /* it may lie across two cache lines */
+
+    row = (const char *) trove_ledger_rowp(l, slot);
+
+    __builtin_prefetch(row);
+    __builtin_prefetch(row + sizeof(trove_ledger_row_t) - 1);
+}
+
+
 int
 trove_ledger_written(const trove_ledger_t *l, uint32_t slot, uint64_t after)
 {

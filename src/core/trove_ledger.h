@@ -106,6 +106,9 @@ trove_rc_t trove_ledger_row(trove_ledger_t *l, uint32_t slot,
     trove_reward_t *r);
 uint32_t trove_ledger_slots(const trove_ledger_t *l);
 
+/* Has the slot's row fetched, for who copies rows in an order of his own. */
+void trove_ledger_prefetch(const trove_ledger_t *l, uint32_t slot);
+
 /*
  * Whether the slot, which is below trove_ledger_slots(), may be another than
  * it was in that version of the ledger: it was written later, is being

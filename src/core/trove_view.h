@@ -62,7 +62,7 @@ typedef struct {
 
 /*
  * Builds a view of all that the ledger held when it was begun; sorts,
- * therefore takes some 200 ns a reward, and may run in any thread.  Returns
+ * therefore takes some 150 ns a reward, and may run in any thread.  Returns
  * TROVE_OK, TROVE_NOMEM, TROVE_NOPAGES, TROVE_BUSY or TROVE_CANCELED.
  */
 trove_rc_t trove_view_build(trove_view_t **view, trove_ledger_t *ledger,

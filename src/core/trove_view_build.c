@@ -18,6 +18,7 @@
 
 
 #define TROVE_BUILD_STRIDE  65536   /* rows between looks at "cancel"        */
+#define TROVE_BUILD_AHEAD   24      /* rows that are fetched ahead           */
 
 
 typedef struct {
@@ -246,6 +247,13 @@ trove_build_rows(trove_build_t *b)
         if (i >= b->n) {
             trove_rows_clear(&v->rows[0], i);
             continue;
+        }
+
+        if (i + TROVE_BUILD_AHEAD < b->n) {
+            slot = (uint32_t) b->places[i + TROVE_BUILD_AHEAD];
+
+            trove_ledger_prefetch(v->ledger, slot);
+            __builtin_prefetch(&v->place[slot], 1);
         }
 
         slot = (uint32_t) b->places[i];
