@@ -109,6 +109,7 @@ trove_ledger_t *
 trove_ledger_init(void *mem, const trove_ledger_conf_t *conf)
 {
     uint32_t         n;
+    trove_redo_t    *r;
     trove_ledger_t  *l;
 
     l = mem;
@@ -120,7 +121,9 @@ trove_ledger_init(void *mem, const trove_ledger_conf_t *conf)
     }
 
     for (n = 0; n < l->at.redos; n++) {
-        trove_ledger_redop(l, n)->number = n + 1;
+        r = trove_ledger_redop(l, n);
+        r->at = (char *) r - (char *) l;
+        r->number = n + 1;
     }
 
     trove_release(&l->magic, TROVE_LEDGER_MAGIC);
@@ -1173,7 +1176,8 @@ trove_ledger_sane(trove_ledger_t *l)
            && trove_get(&l->used) <= l->at.conf.rewards
            && trove_ledger_sane_rows(l)
            && trove_ledger_sane_index(l)
-           && trove_ledger_sane_free(l);
+           && trove_ledger_sane_free(l)
+           && (l->at.conf.players == 0 || trove_players_sane(l));
 
     trove_ledger_unlock(l);
 

@@ -140,8 +140,9 @@ trove_rc_t trove_ledger_changes(trove_ledger_t *l, uint64_t after,
 trove_rc_t trove_ledger_recover(trove_ledger_t *l);
 
 /*
- * Whether every invariant holds: rows, index, free slots, log and counts.
- * Takes the lock meanwhile: slow, for tests.
+ * Whether every invariant holds: rows, index, free slots, log and counts, and
+ * if nobody is at them players and claims.  Takes the lock meanwhile: slow,
+ * for tests.
  */
 int trove_ledger_sane(trove_ledger_t *l);
 

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "trove_fault.h"
+#include "trove_index.h"
 #include "trove_ledger.h"
 #include "trove_players.h"
 #include "trove_process.h"
@@ -263,11 +264,12 @@ typedef enum {
 struct trove_redo_s {
     trove_aligned(TROVE_CACHE_LINE)
     _Atomic uint64_t    owner;          /* trove_process_t, 0: of nobody     */
+    uint64_t            at;             /* offset from the ledger            */
     uint32_t            number;         /* its own, plus one                 */
     _Atomic uint32_t    op;
-    uint32_t            player;         /* plus one; 0: none                 */
+    _Atomic uint32_t    player;         /* plus one; 0: none                 */
     uint32_t            claim;          /* plus one; 0: none                 */
-    uint32_t            spare;          /* number for a player, plus one     */
+    _Atomic uint32_t    spare;          /* number for a player, plus one     */
     uint32_t            slot;
     uint32_t            last;           /* it takes the last of the stock    */
     uint32_t            latest;         /* the player's claim afterwards     */
@@ -402,6 +404,110 @@ trove_rc_t trove_ledger_read(trove_ledger_t *l, uint32_t slot,
  */
 uint64_t trove_ledger_enter(trove_ledger_t *l, uint32_t slot);
 void trove_ledger_publish(trove_ledger_t *l, uint64_t version);
+
+
+
+/* A balance stops at what it can hold. */
+
+static inline int64_t
+trove_balance(int64_t balance, int32_t value)
+{
+    int64_t  sum;
+
+    if (__builtin_add_overflow(balance, (int64_t) value, &sum)) {
+        return (value < 0) ? INT64_MIN : INT64_MAX;
+    }
+
+    return sum;
+}
+
+
+static inline trove_ledger_t *
+trove_redo_ledger(const trove_redo_t *r)
+{
+    return (trove_ledger_t *) ((char *) r - r->at);
+}
+
+
+static inline trove_index_t
+trove_player_index(const trove_ledger_t *l)
+{
+    trove_index_t  index;
+
+    index.cells = trove_ledger_at(l, _Atomic uint64_t, players_at);
+    index.n = l->at.player_cells;
+
+    return index;
+}
+
+
+static inline trove_index_t
+trove_claim_index(const trove_ledger_t *l)
+{
+    trove_index_t  index;
+
+    index.cells = trove_ledger_at(l, _Atomic uint64_t, claimed_at);
+    index.n = l->at.claim_cells;
+
+    return index;
+}
+
+
+/* Of the index: a player's claims of rewards that had the same id clash. */
+
+static inline uint64_t
+trove_claim_hash(const trove_ledger_t *l, uint32_t player, uint32_t reward)
+{
+    uint64_t  z;
+
+    z = ((uint64_t) player << 32 | reward) ^ l->key[0];
+
+    z = (z ^ (z >> 33)) * 0xff51afd7ed558ccd;
+    z = (z ^ (z >> 33)) * 0xc4ceb9fe1a85ec53;
+
+    return z ^ (z >> 33);
+}
+
+
+/* A number of the player of this id, or TROVE_LEDGER_NONE. */
+
+uint64_t trove_player_hash(const trove_ledger_t *l, const trove_slice_t *id);
+uint32_t trove_player_find(const trove_ledger_t *l, const trove_slice_t *id,
+    uint64_t hash);
+
+/* Finds or makes it.  TROVE_OK or TROVE_FULL. */
+trove_rc_t trove_player_make(trove_redo_t *r, const trove_slice_t *id,
+    uint64_t hash, uint32_t *player);
+
+/*
+ * Makes the player's record this redo's and copies it; TROVE_BUSY.  It is let
+ * go as it was, or with what was noted.
+ */
+trove_rc_t trove_redo_own(trove_redo_t *r, uint32_t player,
+    trove_record_data_t *data);
+void trove_redo_let_go(trove_redo_t *r);
+
+/*
+ * A record's owner was met.  TROVE_AGAIN: he may have moved on, or he was dead
+ * and is no longer the owner; TROVE_BUSY.  *w is zero at first.
+ */
+typedef struct {
+    uint32_t  n;
+    uint64_t  end;            /* of trove_clock_ns()                         */
+} trove_redo_wait_t;
+
+trove_rc_t trove_redo_wait(trove_ledger_t *l, uint64_t state,
+    trove_redo_wait_t *w);
+
+/* From the note on, whoever finds its writer dead carries it out. */
+void trove_redo_note(trove_redo_t *r, trove_redo_op_t op);
+void trove_redo_forget(trove_redo_t *r);
+
+/* Carries out what was noted, and lets the record go. */
+void trove_redo_finish(trove_redo_t *r, uint32_t op);
+
+/* The part of trove_ledger_sane() that is about players and claims. */
+int trove_players_sane(trove_ledger_t *l);
 
 
 #endif /* TROVE_LEDGER_DATA_H_INCLUDED */

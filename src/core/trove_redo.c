@@ -1,0 +1,437 @@
+
+/*
+ * How a player's record is owned, what is noted before it is written, and how
+ * that is carried out, by whoever noted it or by who finds him dead.
+ *
+ *   1. op is IDLE, and the redo says whose record is going to be owned
+ *   2. the record is owned: by a compare-and-swap of its state
+ *   3. all that will be stored is noted, then op is set by a release
+ *   4. of a claim: it is decided, by a compare-and-swap of the reward's row
+ *   5. carried out: absolute values, and what may be done twice
+ *   6. the record is let go, by the store of a state without owner
+ *
+ * It is the record that says whether there is anything left to be done: once
+ * it is let go, what the redo says is of no meaning.
+ */
+
+#include <sched.h>
+
+#include "trove_clock.h"
+#include "trove_dirty.h"
+#include "trove_ledger_data.h"
+
+
+/* How long a record's owner is waited for, and when he is looked at. */
+#define TROVE_REDO_WAIT     5000000                      /* nanoseconds */
+#define TROVE_REDO_SPINS    64
+#define TROVE_REDO_YIELDS   16
+
+
+static void trove_redo_recover_locked(trove_ledger_t *l);
+static void trove_redo_settle(trove_ledger_t *l, trove_redo_t *r);
+static int trove_redo_decided(trove_ledger_t *l, trove_redo_t *r);
+static void trove_redo_spare(trove_ledger_t *l, trove_redo_t *r);
+static void trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r);
+static void trove_redo_lead(trove_ledger_t *l, const trove_claim_row_t *c,
+    uint32_t claim);
+
+
+trove_rc_t
+trove_redo_open(trove_ledger_t *l, trove_redo_t **redo)
+{
+    uint32_t       n;
+    trove_rc_t     rc;
+    trove_redo_t  *r;
+
+    if (trove_ledger_lock(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    trove_redo_recover_locked(l);
+
+    rc = TROVE_FULL;
+
+    for (n = 0; n < l->at.redos; n++) {
+        r = trove_ledger_redop(l, n);
+
+        if (trove_acquire(&r->owner) == 0) {
+            trove_release(&r->owner, trove_process_self());
+            *redo = r;
+            rc = TROVE_OK;
+            break;
+        }
+    }
+
+    trove_ledger_unlock(l);
+
+    return rc;
+}
+
+
+void
+trove_redo_close(trove_redo_t *r)
+{
+    trove_release(&r->owner, 0);
+}
+
+
+trove_rc_t
+trove_redo_recover(trove_ledger_t *l)
+{
+    if (trove_ledger_lock(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    trove_redo_recover_locked(l);
+    trove_ledger_unlock(l);
+
+    return TROVE_OK;
+}
+
+
+static void
+trove_redo_recover_locked(trove_ledger_t *l)
+{
+    uint32_t         n;
+    trove_redo_t    *r;
+    trove_process_t  owner;
+
+    for (n = 0; n < l->at.redos; n++) {
+        r = trove_ledger_redop(l, n);
+        owner = trove_acquire(&r->owner);
+
+        if (owner == 0 || trove_process_alive(owner)) {
+            continue;
+        }
+
+        trove_redo_settle(l, r);
+
+        trove_set(&r->op, TROVE_REDO_IDLE);
+        TROVE_FAULT("recover: idle");
+
+        trove_redo_spare(l, r);
+
+        trove_release(&r->owner, 0);
+        TROVE_FAULT("recover: freed");
+    }
+}
+
+
+/* Its owner is dead.  May be started again after any store. */
+
+static void
+trove_redo_settle(trove_ledger_t *l, trove_redo_t *r)
+{
+    uint32_t         op;
+    trove_record_t  *record;
+
+    if (r->player == 0 || r->player > l->at.conf.players) {
+        return;
+    }
+
+    record = trove_ledger_record(l, r->player - 1);
+
+    if (trove_record_owner(trove_acquire(&record->state)) != r->number) {
+        return;
+    }
+
+    op = trove_acquire(&r->op);
+
+    if (op == TROVE_REDO_TAP
+        || (op == TROVE_REDO_CLAIM && trove_redo_decided(l, r)))
+    {
+        trove_redo_finish(r, op);
+        return;
+    }
+
+    trove_redo_let_go(r);
+}
+
+
+/*
+ * In this order: who made another claim the head had decided this one before.
+ */
+
+static int
+trove_redo_decided(trove_ledger_t *l, trove_redo_t *r)
+{
+    uint64_t  state;
+
+    if (r->claim == 0 || r->claim > l->at.conf.claims
+        || r->slot >= l->at.conf.rewards)
+    {
+        return 0;
+    }
+
+    state = trove_acquire(&trove_ledger_rowp(l, r->slot)->state);
+
+    return trove_row_head(state) == r->claim
+           || (trove_acquire(&trove_ledger_claim(l, r->claim - 1)->at)
+               & TROVE_CLAIM_DECIDED) != 0;
+}
+
+
+/* Numbers that came to be used are no spare ones. */
+
+static void
+trove_redo_spare(trove_ledger_t *l, trove_redo_t *r)
+{
+    uint32_t             spare;
+    trove_slice_t        id;
+    const trove_name_t  *name;
+
+    if (r->claim != 0 && trove_redo_decided(l, r)) {
+        r->claim = 0;
+        TROVE_FAULT("recover: claim");
+    }
+
+    spare = trove_get(&r->spare);
+
+    if (spare == 0 || spare > l->at.conf.players) {
+        trove_set(&r->spare, 0);
+        return;
+    }
+
+    name = trove_ledger_name(l, spare - 1);
+
+    if (name->len > TROVE_PLAYER_MAX) {
+        return;
+    }
+
+    id.data = name->id;
+    id.len = name->len;
+
+    if (trove_player_find(l, &id, trove_player_hash(l, &id)) == spare - 1) {
+        trove_set(&r->spare, 0);
+        TROVE_FAULT("recover: spare");
+    }
+}
+
+
+trove_rc_t
+trove_redo_own(trove_redo_t *r, uint32_t player, trove_record_data_t *data)
+{
+    int                 i;
+    uint64_t            state, words[TROVE_RECORD_WORDS];
+    trove_rc_t          rc;
+    trove_ledger_t     *l;
+    trove_record_t     *record;
+    trove_redo_wait_t   wait;
+
+    l = trove_redo_ledger(r);
+    record = trove_ledger_record(l, player);
+
+    trove_release(&r->op, TROVE_REDO_IDLE);
+    TROVE_FAULT("own: idle");
+
+    trove_release(&r->player, player + 1);
+    TROVE_FAULT("own: player");
+
+    memset(&wait, 0, sizeof(wait));
+    state = trove_get(&record->state);
+
+    for ( ;; ) {
+
+        if (trove_record_owner(state) == 0) {
+
+            if (trove_cas(&record->state, &state, state | r->number)) {
+                break;
+            }
+
+            continue;
+        }
+
+        rc = trove_redo_wait(l, state, &wait);
+
+        if (rc != TROVE_AGAIN) {
+            return rc;
+        }
+
+        state = trove_get(&record->state);
+    }
+
+    TROVE_FAULT("own: owned");
+
+    /* a reader who sees what is stored from now on sees the owner, too */
+
+    atomic_thread_fence(memory_order_release);
+
+    for (i = 0; i < TROVE_RECORD_WORDS; i++) {
+        words[i] = trove_get(&record->words[i]);
+    }
+
+    memcpy(data, words, sizeof(words));
+
+    return TROVE_OK;
+}
+
+
+/*
+ * The owner is a process that is between two stores; should he not move for
+ * long, he was interrupted or is dead.
+ */
+
+trove_rc_t
+trove_redo_wait(trove_ledger_t *l, uint64_t state, trove_redo_wait_t *w)
+{
+    uint32_t         owner;
+    uint64_t         now;
+    trove_process_t  process;
+
+    if (w->n++ < TROVE_REDO_SPINS) {
+        trove_pause();
+        return TROVE_AGAIN;
+    }
+
+    now = trove_clock_ns();
+
+    if (w->end == 0) {
+        w->end = now + TROVE_REDO_WAIT;
+    }
+
+    if (now > w->end) {
+        return TROVE_BUSY;
+    }
+
+    owner = trove_record_owner(state);
+
+    if (w->n % TROVE_REDO_YIELDS == 1 && owner != 0 && owner <= l->at.redos) {
+        process = trove_acquire(&trove_ledger_redop(l, owner - 1)->owner);
+
+        if (process != 0 && !trove_process_alive(process)
+            && trove_redo_recover(l) != TROVE_OK)
+        {
+            return TROVE_BUSY;
+        }
+    }
+
+    (void) sched_yield();
+
+    return TROVE_AGAIN;
+}
+
+
+/* As it was. */
+
+void
+trove_redo_let_go(trove_redo_t *r)
+{
+    uint64_t         state;
+    trove_record_t  *record;
+
+    record = trove_ledger_record(trove_redo_ledger(r), r->player - 1);
+    state = trove_get(&record->state);
+
+    trove_release(&record->state,
+                  trove_record_state(trove_record_claim(state),
+                                     trove_record_seq(state), 0));
+    TROVE_FAULT("let go");
+}
+
+
+void
+trove_redo_note(trove_redo_t *r, trove_redo_op_t op)
+{
+    TROVE_FAULT("decided");
+
+    trove_release(&r->op, op);
+
+    /* no store of what is noted before the note stands */
+
+    atomic_thread_fence(memory_order_acq_rel);
+
+    TROVE_FAULT("redo: noted");
+}
+
+
+void
+trove_redo_forget(trove_redo_t *r)
+{
+    trove_release(&r->op, TROVE_REDO_IDLE);
+
+    /* and none of the next one before it is gone */
+
+    atomic_thread_fence(memory_order_acq_rel);
+
+    TROVE_FAULT("redo: forgotten");
+}
+
+
+void
+trove_redo_finish(trove_redo_t *r, uint32_t op)
+{
+    int              i;
+    uint64_t         words[TROVE_RECORD_WORDS];
+    trove_ledger_t  *l;
+    trove_record_t  *record;
+
+    l = trove_redo_ledger(r);
+    record = trove_ledger_record(l, r->player - 1);
+
+    if (op == TROVE_REDO_CLAIM) {
+        trove_redo_finish_claim(l, r);
+    }
+
+    memcpy(words, &r->image, sizeof(words));
+
+    for (i = 0; i < TROVE_RECORD_WORDS; i++) {
+        trove_release(&record->words[i], words[i]);
+        TROVE_FAULT("record: word");
+    }
+
+    trove_dirty_set(l, TROVE_DIRTY_PLAYERS, r->player - 1);
+
+    trove_release(&record->state,
+                  trove_record_state(r->latest,
+                           trove_record_seq(trove_get(&record->state)) + 1,
+                           0));
+    TROVE_FAULT("record: let go");
+}
+
+
+static void
+trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r)
+{
+    trove_claim_row_t  *c;
+
+    c = trove_ledger_claim(l, r->claim - 1);
+
+    trove_claim_decide(c);
+    TROVE_FAULT("claim: settled");
+
+    trove_redo_lead(l, c, r->claim - 1);
+    TROVE_FAULT("claim: indexed");
+
+    trove_dirty_set(l, TROVE_DIRTY_REWARDS, r->slot);
+
+    if (r->last) {
+        trove_ledger_publish(l, trove_ledger_enter(l, r->slot));
+        TROVE_FAULT("claim: published");
+    }
+}
+
+
+/* Has the index lead to the claim, once. */
+
+static void
+trove_redo_lead(trove_ledger_t *l, const trove_claim_row_t *c,
+    uint32_t claim)
+{
+    uint32_t       at, n;
+    uint64_t       hash;
+    trove_index_t  index;
+
+    index = trove_claim_index(l);
+    hash = trove_claim_hash(l, c->player, c->reward);
+    at = trove_index_first(&index, hash);
+
+    do {
+        n = trove_index_next(&index, hash, &at);
+
+        if (n == claim) {
+            return;
+        }
+
+    } while (n != TROVE_INDEX_NONE
+             || !trove_index_fill(&index, hash, at, claim));
+}
