@@ -1078,7 +1078,10 @@ trove_ledger_written(const trove_ledger_t *l, uint32_t slot, uint64_t after)
     state = trove_acquire(&trove_ledger_rowp(l, slot)->state);
     seq = trove_row_seq(state);
 
-    return trove_row_head(state) != 0
+    /* half of the versions that a row can tell apart are after another */
+
+    return trove_get(&l->version) - after > TROVE_ROW_VERSION / 2
+           || trove_row_head(state) != 0
            || (seq & TROVE_ROW_WRITING) != 0
            || ((seq - (uint32_t) after - 1) & TROVE_ROW_VERSION)
               <= TROVE_ROW_VERSION / 2;

@@ -1124,6 +1124,30 @@ changes_overwritten_meanwhile_are_behind(void **state)
 }
 
 
+/* A row knows the last 31 bits of its version: half of them can be after. */
+
+static void
+rows_written_long_after_are_told(void **state)
+{
+    trove_ledger_t  *l;
+
+    l = ledger_filled(2);
+
+    assert_false(trove_ledger_written(l, 0, 1));
+    assert_true(trove_ledger_written(l, 1, 1));
+    assert_true(trove_ledger_written(l, 1, 0));
+    assert_false(trove_ledger_written(l, 1, 2));
+
+    l->version = (uint64_t) 1 << 30;
+    assert_false(trove_ledger_written(l, 1, 2));
+
+    l->version = ((uint64_t) 1 << 30) + 2;
+    assert_true(trove_ledger_written(l, 1, 2));
+
+    ledger_free(l);
+}
+
+
 /* Many at once. */
 
 
@@ -1528,6 +1552,7 @@ main(void)
         cmocka_unit_test(a_row_is_copied_whole),
         cmocka_unit_test(a_row_that_changes_hands_is_not_another_s),
         cmocka_unit_test(changes_overwritten_meanwhile_are_behind),
+        cmocka_unit_test(rows_written_long_after_are_told),
         cmocka_unit_test(processes_that_die_break_no_promise),
         cmocka_unit_test(threads_read_whole_rows_while_others_write),
     };
