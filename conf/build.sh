@@ -5,7 +5,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=${TROVE_BUILD:-$ROOT/.build}
 NGINX_DEV=/usr/share/nginx/src
 
-BUILD_PACKAGES="gcc libc6-dev make nginx nginx-dev libyajl-dev libmimalloc-dev"
+BUILD_PACKAGES="gcc libc6-dev make nginx nginx-dev libyajl-dev libmimalloc-dev
+    libsqlite3-dev"
 
 unset CFLAGS CC CPP
 export LC_ALL=C
@@ -241,9 +242,9 @@ source_list() {
 }
 
 
-# build_programs NAME CC OPT LIBS SOURCE...: C programs over the core alone,
-# $BUILD/NAME/SOURCE without its suffix.  PROGRAM in the environment: options
-# for the programs and not for the core.
+# build_programs NAME CC OPT LIBS SOURCE...: C programs over the core and the
+# store alone, $BUILD/NAME/SOURCE without its suffix.  PROGRAM in the
+# environment: options for the programs and not for what they are linked with.
 
 build_programs() {
     local name=$1 dir=$BUILD/$1 cc=$2 opt=$3 libs=$4
@@ -253,10 +254,10 @@ build_programs() {
 
     printf '%s\n' "$cc" "$opt" "$libs" "${PROGRAM:-}" >"$dir/.stamp.new"
     cat "$ROOT/t/lib/core.mk" >>"$dir/.stamp.new"
-    ls "$ROOT"/src/core/*.[ch] >>"$dir/.stamp.new"
+    ls "$ROOT"/src/{core,store}/*.[ch] >>"$dir/.stamp.new"
 
     if ! cmp -s "$dir/.stamp.new" "$dir/.stamp"; then
-        rm -rf "${dir:?}"/core/*.o
+        rm -rf "${dir:?}"/{core,store}/*.o
         mv "$dir/.stamp.new" "$dir/.stamp"
     fi
 

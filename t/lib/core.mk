@@ -1,18 +1,19 @@
-# The core without nginx, and the programs of one folder over it:
+# The core and the store without nginx, and the programs of one folder over
+# them:
 #
 #   make -f t/lib/core.mk ROOT= OUT= SOURCES="...c" CC= OPT= LIBS=
 
 CFLAGS = -std=gnu11 -g -Wall -Wextra -Werror -Wundef -Wmissing-prototypes \
 	-Wno-unused-parameter -ffp-contract=off -D_GNU_SOURCE \
-	-I $(ROOT)/src/core -MMD -MP $(OPT)
+	-I $(ROOT)/src/core -I $(ROOT)/src/store -MMD -MP $(OPT)
 
-CORE = $(patsubst $(ROOT)/src/core/%.c,$(OUT)/core/%.o, \
-	$(wildcard $(ROOT)/src/core/*.c))
+CORE = $(patsubst $(ROOT)/src/%.c,$(OUT)/%.o, \
+	$(wildcard $(ROOT)/src/core/*.c $(ROOT)/src/store/*.c))
 
 all: $(patsubst %.c,$(OUT)/%,$(notdir $(SOURCES)))
 
-$(OUT)/core/%.o: $(ROOT)/src/core/%.c
-	@mkdir -p $(OUT)/core
+$(CORE): $(OUT)/%.o: $(ROOT)/src/%.c
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
 define program
@@ -22,6 +23,6 @@ endef
 
 $(foreach source,$(SOURCES),$(eval $(call program,$(source))))
 
--include $(wildcard $(OUT)/*.d $(OUT)/core/*.d)
+-include $(wildcard $(OUT)/*.d $(OUT)/core/*.d $(OUT)/store/*.d)
 
 .PHONY: all

@@ -1,0 +1,119 @@
+/*
+ * What the files of the SQLite store share.
+ *
+ * The database, of which an operator may read at any time:
+ *
+ *   rewards   id, x, y, level, value, starts, expires, stock, taken
+ *   players   number, player, balance, ...
+ *   claims    player, reward, value, balance, at: a view of
+ *   grants    number (of the player), reward, born, ordinal, value, balance,
+ *             at: who was granted which reward, and when (ms of unix time)
+ *   meta      key, value: instance, space, created; flush, version
+ *
+ * A player is found by number, for then a flush, which goes by numbers, writes
+ * its pages in their order, and "players" is no index but the rows alone.  To
+ * look for many by name: CREATE INDEX ON players (player).  A grant's "born"
+ * and a reward's tell apart the rewards that had the same id in turn; a reward
+ * has the "slot" of the ledger that it lies in, so that a slot that turned
+ * empty says which reward is gone.
+ *
+ * PRAGMA application_id is TROVE_SQLITE_APPLICATION, PRAGMA user_version is
+ * TROVE_SQLITE_SCHEMA.
+ */
+
+#ifndef TROVE_STORE_SQLITE_H_INCLUDED
+#define TROVE_STORE_SQLITE_H_INCLUDED
+
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "trove_store.h"
+
+
+#define TROVE_SQLITE_APPLICATION  0x74726f76                  /* "trov" */
+#define TROVE_SQLITE_SCHEMA       1
+
+#define TROVE_SQLITE_STATEMENTS(X)                                           \
+    X(BEGIN, "BEGIN IMMEDIATE")                                              \
+    X(COMMIT, "COMMIT")                                                      \
+    X(ROLLBACK, "ROLLBACK")                                                  \
+    X(REWARD,                                                                \
+      "INSERT OR REPLACE INTO rewards (id, x, y, level, value, starts,"      \
+      " expires, stock, taken, born, slot)"                                  \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")              \
+    X(REMOVE, "DELETE FROM rewards WHERE slot = ?1")                         \
+    X(PLAYER,                                                                \
+      "INSERT INTO players (number, player, balance, seq, paced, x, y,"      \
+      " moved, coin, coin_value)"                                            \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"                    \
+      " ON CONFLICT (number) DO UPDATE SET balance = ?3, seq = ?4,"          \
+      " paced = ?5, x = ?6, y = ?7, moved = ?8, coin = ?9,"                  \
+      " coin_value = ?10")                                                   \
+    X(CLAIM,                                                                 \
+      "INSERT INTO grants (number, reward, born, ordinal, value, balance,"   \
+      " at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"                             \
+      " ON CONFLICT (number, reward, born) DO UPDATE SET ordinal = ?4,"      \
+      " value = ?5, balance = ?6, at = ?7")                                  \
+    X(META, "UPDATE meta SET value = ?2 WHERE key = ?1")
+
+#define TROVE_SQLITE_ENUM(NAME, sql)   TROVE_SQLITE_##NAME,
+
+enum {
+    TROVE_SQLITE_STATEMENTS(TROVE_SQLITE_ENUM)
+    TROVE_SQLITE_PREPARED
+};
+
+
+/* A file as it was when it was opened. */
+
+typedef struct {
+    dev_t                dev;
+    ino_t                ino;
+} trove_sqlite_file_t;
+
+
+typedef struct {
+    trove_store_t        store;
+    trove_store_conf_t   conf;
+    sqlite3             *db;
+    sqlite3_stmt        *prepared[TROVE_SQLITE_PREPARED];
+
+    trove_sqlite_file_t  wal;
+    uint64_t             wal_page;      /* bytes of a page in it             */
+    uint64_t             wal_pages;     /* in use                            */
+
+    trove_store_rc_t     failed;        /* what the store is not good for    */
+
+    /* of the transaction */
+
+    uint64_t             rewards;
+    uint64_t             players;
+    uint64_t             claims;
+} trove_sqlite_t;
+
+
+/* Says what SQLite has against it, counts it and gives it back as ours. */
+trove_store_rc_t trove_sqlite_fail(trove_sqlite_t *s, const char *what);
+
+/* The same for what SQLite knows nothing of. */
+trove_store_rc_t trove_sqlite_refuse(trove_sqlite_t *s, trove_store_rc_t rc,
+    const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+trove_store_rc_t trove_sqlite_exec(trove_sqlite_t *s, const char *sql);
+
+/* The first column of the first row; *n is left alone if there is none. */
+trove_store_rc_t trove_sqlite_number(trove_sqlite_t *s, const char *sql,
+    int64_t *n);
+trove_store_rc_t trove_sqlite_text(trove_sqlite_t *s, const char *sql,
+    char *buf, size_t size);
+
+/* Makes the tables if there is nothing, and checks whose database it is. */
+trove_store_rc_t trove_sqlite_schema(trove_sqlite_t *s);
+
+trove_store_rc_t trove_sqlite_load(trove_store_t *store,
+    trove_store_load_t *to);
+
+
+#endif /* TROVE_STORE_SQLITE_H_INCLUDED */
