@@ -34,7 +34,7 @@
 
 
 /* How long a lock is waited for, and in what rhythm its owner is looked at. */
-#define TROVE_LEDGER_WAIT     100000000                  /* nanoseconds */
+#define TROVE_LEDGER_WAIT     10000000                   /* nanoseconds */
 #define TROVE_LEDGER_SPINS    256
 #define TROVE_LEDGER_YIELDS   16
 
@@ -290,6 +290,12 @@ trove_ledger_lock(trove_ledger_t *l)
 }
 
 
+/*
+ * Who has waited in vain leaves word of it: until the lock is let go nobody
+ * else waits for an owner that was stopped, thus an event loop is held up
+ * once, and not by every line of a batch.
+ */
+
 static trove_rc_t
 trove_ledger_wait(trove_ledger_t *l, trove_process_t self)
 {
@@ -305,7 +311,12 @@ trove_ledger_wait(trove_ledger_t *l, trove_process_t self)
 
     for (n = 0; /* void */ ; n++) {
 
-        trove_set(&l->wanted, 1);
+        if (trove_get(&l->wanted) == TROVE_LEDGER_STUCK) {
+            end = 0;
+
+        } else {
+            trove_set(&l->wanted, TROVE_LEDGER_WANTED);
+        }
 
         if (trove_ledger_spin(l, self)) {
             return TROVE_OK;
@@ -327,6 +338,7 @@ trove_ledger_wait(trove_ledger_t *l, trove_process_t self)
             }
 
             if (trove_ledger_clock() > end) {
+                trove_set(&l->wanted, TROVE_LEDGER_STUCK);
                 return TROVE_BUSY;
             }
         }
@@ -378,8 +390,8 @@ trove_ledger_unlock(trove_ledger_t *l)
 {
     trove_release(&l->lock, 0);
 
-    if (trove_unlikely(trove_get(&l->wanted) != 0)) {
-        trove_set(&l->wanted, 0);
+    if (trove_unlikely(trove_get(&l->wanted) != TROVE_LEDGER_UNWANTED)) {
+        trove_set(&l->wanted, TROVE_LEDGER_UNWANTED);
         (void) sched_yield();
     }
 }

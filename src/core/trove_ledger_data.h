@@ -148,6 +148,15 @@ typedef struct {
 } trove_ledger_layout_t;
 
 
+/* By those who wait for the lock. */
+
+typedef enum {
+    TROVE_LEDGER_UNWANTED,
+    TROVE_LEDGER_WANTED,      /* somebody waits for long                     */
+    TROVE_LEDGER_STUCK        /* or has done so in vain                      */
+} trove_ledger_wanted_t;
+
+
 struct trove_ledger_s {
     _Atomic uint64_t        magic;      /* set last                          */
     trove_ledger_layout_t   at;
@@ -165,7 +174,7 @@ struct trove_ledger_s {
 
     trove_aligned(TROVE_CACHE_LINE)
     _Atomic uint64_t        lock;       /* trove_process_t of its owner      */
-    _Atomic uint32_t        wanted;     /* somebody waits for long           */
+    _Atomic uint32_t        wanted;     /* trove_ledger_wanted_t             */
 
     trove_aligned(TROVE_CACHE_LINE)
     trove_ledger_intent_t   intent;

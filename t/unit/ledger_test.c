@@ -826,7 +826,9 @@ find_lock(trove_ledger_t *l)
 static void
 a_live_owner_is_waited_for_and_not_robbed(void **state)
 {
+    int                i;
     pid_t              pid;
+    time_t             started;
     uint64_t           version;
     trove_ledger_t    *l;
     trove_reward_t     r, got;
@@ -859,6 +861,16 @@ a_live_owner_is_waited_for_and_not_robbed(void **state)
     assert_int_equal(trove_ledger_recover(l), TROVE_BUSY);
     assert_false(trove_ledger_sane(l));
     assert_int_equal(*lock >> 32, pid);
+
+    /* once: to wait 10 ms for each of these would take minutes */
+
+    started = time(NULL);
+
+    for (i = 0; i < 20000; i++) {
+        assert_int_equal(trove_ledger_put(l, &r, &version), TROVE_BUSY);
+    }
+
+    assert_true(time(NULL) - started < 60);
 
     /* nobody waits for what is not being written */
 
