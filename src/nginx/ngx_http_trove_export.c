@@ -4,6 +4,8 @@
 
 #define NGX_HTTP_TROVE_EXPORT_SIZE   65536   /* of one buffer of rewards     */
 #define NGX_HTTP_TROVE_EXPORT_SLOTS  16384   /* looked at in one turn        */
+#define NGX_HTTP_TROVE_EXPORT_RETRY  20      /* ms until a held slot's turn  */
+#define NGX_HTTP_TROVE_EXPORT_RETRIES  250   /* in a row                     */
 
 
 /* An export on its way: one buffer, filled again when nginx has sent it. */
@@ -13,6 +15,9 @@ typedef struct {
     ngx_buf_t    *buf;
     ngx_chain_t  *free;
     ngx_chain_t  *busy;
+    ngx_event_t   retry;                     /* of a slot that is held       */
+    ngx_uint_t    retries;
+    unsigned      held:1;
 } ngx_http_trove_export_t;
 
 
@@ -22,6 +27,10 @@ static ngx_int_t ngx_http_trove_export_fill(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
 static ngx_int_t ngx_http_trove_export_next(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_wait(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_export_hold(ngx_http_request_t *r,
+    ngx_http_trove_export_t *ex);
+static void ngx_http_trove_export_retry(ngx_event_t *ev);
+static void ngx_http_trove_export_cleanup(void *data);
 
 
 /*
@@ -33,6 +42,7 @@ ngx_int_t
 ngx_http_trove_export(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
+    ngx_http_cleanup_t       *cln;
     ngx_http_trove_ctx_t     *ctx;
     ngx_http_trove_export_t  *ex;
 
@@ -61,6 +71,18 @@ ngx_http_trove_export(ngx_http_request_t *r)
     }
 
     ex->buf->tag = (ngx_buf_tag_t) &ngx_http_trove_module;
+
+    ex->retry.handler = ngx_http_trove_export_retry;
+    ex->retry.data = r;
+    ex->retry.log = r->connection->log;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_trove_export_cleanup;
+    cln->data = ex;
 
     r->main->count++;
     r->read_event_handler = ngx_http_test_reading;
@@ -134,8 +156,11 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
     last = ngx_http_trove_export_fill(r, ex);
 
     if (ex->buf->pos == ex->buf->last && !last) {
-        return ngx_http_trove_export_next(r);
+        return ex->held ? ngx_http_trove_export_hold(r, ex)
+                        : ngx_http_trove_export_next(r);
     }
+
+    ex->retries = 0;
 
     out.buf = ex->buf;
     out.next = NULL;
@@ -184,6 +209,7 @@ ngx_http_trove_export_fill(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
 {
     uint32_t               slots, end;
     ngx_buf_t             *b;
+    trove_rc_t             rc;
     trove_ledger_t        *ledger;
     trove_writer_t         w;
     trove_reward_t         reward;
@@ -201,13 +227,24 @@ ngx_http_trove_export_fill(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
     end = ngx_min((uint64_t) slots,
                   (uint64_t) ex->slot + NGX_HTTP_TROVE_EXPORT_SLOTS);
 
+    ex->held = 0;
+
     while (ex->slot < end && w.end - w.pos >= NGX_HTTP_TROVE_REWARD_TEXT) {
 
-        if (trove_ledger_row(ledger, ex->slot++, &reward) == TROVE_OK) {
+        rc = trove_ledger_row(ledger, ex->slot, &reward);
+
+        if (rc == TROVE_BUSY) {
+            ex->held = 1;
+            break;
+        }
+
+        if (rc == TROVE_OK) {
             ngx_http_trove_reward_write(&w, &reward);
             trove_write_lit(&w, "\n");
             ctx->found++;
         }
+
+        ex->slot++;
     }
 
     b->last = w.pos;
@@ -261,6 +298,71 @@ ngx_http_trove_export_wait(ngx_http_request_t *r)
     }
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * Somebody is in the middle of the row that is next, and does not move.  One
+ * that never does ends the answer where it is, which its client sees.
+ */
+
+static ngx_int_t
+ngx_http_trove_export_hold(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
+{
+    ngx_http_trove_ctx_t      *ctx;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (ex->retries++ == NGX_HTTP_TROVE_EXPORT_RETRIES) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+        ctx->status = NGX_HTTP_TROVE_BUSY;
+        trove_stats_add(ctx->worker->stats, ledger_busy, 1);
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the ledger of trove \"%V\" is held by another process, "
+                      "its export is cut off", &ctx->worker->trove->name);
+
+        ngx_http_trove_record(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+
+        return NGX_ERROR;
+    }
+
+    if (!r->connection->write->delayed) {
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+        ngx_add_timer(r->connection->write, clcf->send_timeout);
+    }
+
+    ngx_add_timer(&ex->retry, NGX_HTTP_TROVE_EXPORT_RETRY);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_trove_export_retry(ngx_event_t *ev)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ev->data;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_trove_export_event(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_trove_export_cleanup(void *data)
+{
+    ngx_http_trove_export_t  *ex = data;
+
+    if (ex->retry.timer_set) {
+        ngx_del_timer(&ex->retry);
+    }
 }
 
 

@@ -1,0 +1,118 @@
+package Trove::Held;
+
+# A ledger as it is while the process that writes it is stopped in the middle
+# of a row: made so from outside, in the memory that nginx's processes share.
+#
+#   my $held = Trove::Held->new($nginx);     # its only trove, row 0
+#   $held->release;                          # the writer has gone on
+
+use strict;
+use warnings;
+no warnings 'portable';
+
+use File::Basename qw(dirname);
+
+
+my $CORE = dirname(__FILE__) . '/../../../src/core';
+
+
+# Where things are, as the compiler says.
+
+sub layout {
+    my $program = "/tmp/trove-layout-$$";
+    my $code = <<'END';
+#include <stdio.h>
+#include "trove_ledger_data.h"
+
+int main(void)
+{
+    printf("%zu %zu %zu\n", offsetof(struct trove_ledger_s, at.rows_at),
+           offsetof(struct trove_ledger_s, lock),
+           offsetof(trove_ledger_row_t, state));
+    return 0;
+}
+END
+
+    open my $cc, '|-', 'cc', '-D_GNU_SOURCE', "-I$CORE", '-x', 'c', '-', '-o',
+                       $program
+        or die "cc: $!";
+    print $cc $code;
+    close $cc or die 'cc failed';
+
+    my $line = `$program`;
+
+    unlink $program;
+
+    return split ' ', $line;
+}
+
+
+sub new {
+    my ($class, $t) = @_;
+    my $self = bless { lock => 0 }, $class;
+    my ($rows, $lock, $state) = layout();
+    my $pid = $t->master;
+
+    open $self->{mem}, '+<:raw', "/proc/$pid/mem" or die "mem: $!";
+
+    my $at = $self->find($pid);
+
+    $self->{lock} = $at + $lock;
+    $self->{row} = $at + $self->word($at + $rows) + $state;
+    $self->{state} = $self->word($self->{row});
+
+    # of the master, which is alive, whenever it started
+
+    $self->word($self->{lock}, $pid << 32);
+    $self->word($self->{row}, $self->{state} | 1 << 63);
+
+    return $self;
+}
+
+
+sub release {
+    my ($self) = @_;
+
+    $self->word($self->{row}, $self->{state});
+    $self->word($self->{lock}, 0);
+}
+
+
+sub find {
+    my ($self, $pid) = @_;
+
+    open my $maps, '<', "/proc/$pid/maps" or die "maps: $!";
+
+    while (<$maps>) {
+        /^(\w+)-(\w+) rw-s/ or next;
+
+        for (my $at = hex $1; $at < hex $2; $at += 4096) {
+            return $at if $self->read($at) eq 'tvledger';
+        }
+    }
+
+    die 'there is no ledger';
+}
+
+
+sub read {
+    my ($self, $at) = @_;
+
+    sysseek $self->{mem}, $at, 0 or die "seek: $!";
+    sysread $self->{mem}, my $bytes, 8;
+
+    return $bytes // '';
+}
+
+
+sub word {
+    my ($self, $at, $value) = @_;
+
+    return unpack 'Q<', $self->read($at) if @_ == 2;
+
+    sysseek $self->{mem}, $at, 0 or die "seek: $!";
+    syswrite($self->{mem}, pack 'Q<', $value) == 8 or die "mem: $!";
+}
+
+
+1;
