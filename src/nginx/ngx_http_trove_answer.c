@@ -318,17 +318,34 @@ ngx_http_trove_cleanup(void *data)
 {
     ngx_http_request_t    *r = data;
 
+    ngx_uint_t             status;
     ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    if (ctx && !ctx->recorded) {
-        ctx->started = trove_clock_ns();
-
-        ngx_http_trove_record(r, r->connection->timedout
-                                 ? NGX_HTTP_REQUEST_TIME_OUT
-                                 : NGX_HTTP_CLIENT_CLOSED_REQUEST);
+    if (ctx == NULL || ctx->recorded) {
+        return;
     }
+
+    if (r->headers_out.status >= NGX_HTTP_BAD_REQUEST
+        && !r->connection->error)
+    {
+
+        /* nginx could not, or would not, read the body, and has said so */
+
+        status = r->headers_out.status;
+
+        ctx->status = (status < NGX_HTTP_INTERNAL_SERVER_ERROR)
+                      ? NGX_HTTP_TROVE_INVALID : NGX_HTTP_TROVE_FAILED;
+
+    } else {
+        status = r->connection->timedout ? NGX_HTTP_REQUEST_TIME_OUT
+                                         : NGX_HTTP_CLIENT_CLOSED_REQUEST;
+    }
+
+    ctx->started = trove_clock_ns();
+
+    ngx_http_trove_record(r, status);
 }
 
 
