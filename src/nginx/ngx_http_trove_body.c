@@ -30,6 +30,8 @@ struct ngx_http_trove_batch_s {
     size_t                             out_size;
     size_t                             answer_max;
     size_t                             left;     /* input of this turn       */
+
+    ngx_event_t                        turn;     /* a subrequest's next one  */
 };
 
 
@@ -46,6 +48,8 @@ static void ngx_http_trove_batch_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_copy(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
 static void ngx_http_trove_batch_event(ngx_http_request_t *r);
+static void ngx_http_trove_batch_turn_handler(ngx_event_t *ev);
+static void ngx_http_trove_batch_cleanup(void *data);
 static ngx_int_t ngx_http_trove_batch_run(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_turn(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
@@ -285,6 +289,7 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
     const trove_field_t *fields, ngx_uint_t nfields)
 {
     u_char                  *carry;
+    ngx_http_cleanup_t      *cln;
     ngx_http_trove_ctx_t    *ctx;
     ngx_http_trove_batch_t  *batch;
 
@@ -292,10 +297,18 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
 
     batch = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_batch_t));
     carry = ngx_pnalloc(r->pool, NGX_HTTP_TROVE_OBJECT_MAX);
+    cln = ngx_http_cleanup_add(r, 0);
 
-    if (batch == NULL || carry == NULL) {
+    if (batch == NULL || carry == NULL || cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    batch->turn.handler = ngx_http_trove_batch_turn_handler;
+    batch->turn.data = r;
+    batch->turn.log = r->connection->log;
+
+    cln->handler = ngx_http_trove_batch_cleanup;
+    cln->data = batch;
 
     batch->ops = ops;
     batch->fields = fields;
@@ -390,6 +403,34 @@ ngx_http_trove_batch_event(ngx_http_request_t *r)
 
 
 static void
+ngx_http_trove_batch_turn_handler(ngx_event_t *ev)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ev->data;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_trove_batch_event(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_trove_batch_cleanup(void *data)
+{
+    ngx_http_trove_batch_t  *batch = data;
+
+    if (batch->turn.timer_set) {
+        ngx_del_timer(&batch->turn);
+    }
+}
+
+
+static void
 ngx_http_trove_batch_finalize(ngx_http_request_t *r, ngx_int_t rc)
 {
     if (rc == NGX_AGAIN) {
@@ -469,10 +510,7 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
 
     json = trove_json_open(&ctx->worker->arena, batch->fields, batch->nfields);
 
-    /* a subrequest has no events of its own, nor a client who is slow */
-
-    batch->left = (r == r->main) ? NGX_HTTP_TROVE_TURN_SIZE
-                                 : NGX_MAX_SIZE_T_VALUE;
+    batch->left = NGX_HTTP_TROVE_TURN_SIZE;
 
     for ( ;; ) {
 
@@ -532,7 +570,19 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
 static ngx_int_t
 ngx_http_trove_batch_yield(ngx_http_request_t *r)
 {
+    ngx_http_trove_ctx_t      *ctx;
     ngx_http_core_loc_conf_t  *clcf;
+
+    if (r != r->main) {
+
+        /* the connection's events are the main request's */
+
+        ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+        ngx_add_timer(&ctx->batch->turn, 1);
+
+        return NGX_AGAIN;
+    }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
@@ -661,7 +711,7 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
                              &batch->writer);
         }
 
-        if (b && r == r->main && ngx_http_trove_batch_late(ctx, batch)) {
+        if (b && ngx_http_trove_batch_late(ctx, batch)) {
             batch->left = 0;
             return NGX_OK;
         }
