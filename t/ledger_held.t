@@ -47,7 +47,7 @@ my $version = $res->{json}{version};
 
 $t->wait_version('/poll?x=0&y=0', $version);
 
-my $held = Trove::Held->new($t);
+my $held = Trove::Held->new($t, 0);
 
 is($t->get_json('/poll?x=0&y=0&r=100000')->{found}, $N, 'polls go on');
 
@@ -94,7 +94,7 @@ $t->wait_version('/poll?x=0&y=0', $res->{json}{version});
 
 # a writer that never goes on
 
-$held = Trove::Held->new($t);
+$held = Trove::Held->new($t, 0);
 
 $res = $t->client->get('/rewards');
 ok(!$res || $res->{truncated}, 'an export that cannot be whole is cut off');

@@ -3,7 +3,7 @@ package Trove::Held;
 # A ledger as it is while the process that writes it is stopped in the middle
 # of a row: made so from outside, in the memory that nginx's processes share.
 #
-#   my $held = Trove::Held->new($nginx);     # its only trove, row 0
+#   my $held = Trove::Held->new($nginx, 0);  # of its only trove, that row
 #   $held->release;                          # the writer has gone on
 
 use strict;
@@ -26,9 +26,9 @@ sub layout {
 
 int main(void)
 {
-    printf("%zu %zu %zu\n", offsetof(struct trove_ledger_s, at.rows_at),
+    printf("%zu %zu %zu %zu\n", offsetof(struct trove_ledger_s, at.rows_at),
            offsetof(struct trove_ledger_s, lock),
-           offsetof(trove_ledger_row_t, state));
+           offsetof(trove_ledger_row_t, state), sizeof(trove_ledger_row_t));
     return 0;
 }
 END
@@ -48,9 +48,9 @@ END
 
 
 sub new {
-    my ($class, $t) = @_;
+    my ($class, $t, $row) = @_;
     my $self = bless { lock => 0 }, $class;
-    my ($rows, $lock, $state) = layout();
+    my ($rows, $lock, $state, $size) = layout();
     my $pid = $t->master;
 
     open $self->{mem}, '+<:raw', "/proc/$pid/mem" or die "mem: $!";
@@ -58,7 +58,7 @@ sub new {
     my $at = $self->find($pid);
 
     $self->{lock} = $at + $lock;
-    $self->{row} = $at + $self->word($at + $rows) + $state;
+    $self->{row} = $at + $self->word($at + $rows) + $row * $size + $state;
     $self->{state} = $self->word($self->{row});
 
     # of the master, which is alive, whenever it started
