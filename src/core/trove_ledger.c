@@ -34,7 +34,7 @@
 
 
 /* How long a lock is waited for, and in what rhythm its owner is looked at. */
-#define TROVE_LEDGER_WAIT     10000000                   /* nanoseconds */
+#define TROVE_LEDGER_WAIT     100000000                  /* nanoseconds */
 #define TROVE_LEDGER_SPINS    256
 #define TROVE_LEDGER_YIELDS   16
 

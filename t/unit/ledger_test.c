@@ -862,7 +862,7 @@ a_live_owner_is_waited_for_and_not_robbed(void **state)
     assert_false(trove_ledger_sane(l));
     assert_int_equal(*lock >> 32, pid);
 
-    /* once: to wait 10 ms for each of these would take minutes */
+    /* once: to wait for each of these would take half an hour */
 
     started = time(NULL);
 
