@@ -97,6 +97,28 @@ trove_dirty_set(trove_ledger_t *l, trove_dirty_t of, uint32_t number)
 }
 
 
+int
+trove_dirty_any(const trove_ledger_t *l)
+{
+    uint32_t        i;
+    trove_dirty_t   of;
+    trove_bitmap_t  dirty;
+
+    for (of = TROVE_DIRTY_REWARDS; of <= TROVE_DIRTY_PLAYERS; of++) {
+        trove_dirty_map(l, of, 0, &dirty);
+
+        for (i = 0; i < dirty.nwords; i++) {
+
+            if (atomic_load(&dirty.words[i]) != 0) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
 uint32_t
 trove_dirty_take(trove_ledger_t *l, trove_dirty_t of, uint32_t *from,
     uint32_t *numbers, uint32_t max)

@@ -31,6 +31,9 @@ typedef enum {
 uint32_t trove_dirty_take(trove_ledger_t *l, trove_dirty_t of, uint32_t *from,
     uint32_t *numbers, uint32_t max);
 
+/* Whether there is anything to take: what was dirty before is seen. */
+int trove_dirty_any(const trove_ledger_t *l);
+
 /* One that was taken could not be read: it is dirty as well. */
 void trove_dirty_set(trove_ledger_t *l, trove_dirty_t of, uint32_t number);
 

@@ -43,6 +43,9 @@
 #define TROVE_LEDGER_WORD_ID  3
 #define TROVE_LEDGER_NONE     UINT32_MAX
 
+/* Bytes for a store's name, with a zero behind it. */
+#define TROVE_LEDGER_STORE    40
+
 /* Looks at what is being written before its writer is taken for dead. */
 #define TROVE_LEDGER_TRIES    1024
 
@@ -178,6 +181,19 @@ struct trove_ledger_s {
 
     trove_aligned(TROVE_CACHE_LINE)
     trove_ledger_intent_t   intent;
+
+    /*
+     * Of the store.  A flush takes its number from "begun" before it looks at
+     * what is dirty; what was written before is durable when it is "done".
+     */
+
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint64_t        flush_begun;
+    _Atomic uint64_t        flush_done; /* the number of the last that was   */
+    _Atomic uint64_t        flush_from; /* when that began, trove_clock_ns() */
+    _Atomic uint64_t        store_writer;   /* trove_process_t, 0: nobody    */
+    _Atomic uint64_t        store_flush;    /* the store's last commit       */
+    char                    store[TROVE_LEDGER_STORE];  /* its instance      */
 
     /* numbers that were given out */
 
@@ -484,6 +500,17 @@ uint64_t trove_player_hash(const trove_ledger_t *l, const trove_slice_t *id);
 uint32_t trove_player_find(const trove_ledger_t *l, const trove_slice_t *id,
     uint64_t hash);
 
+/*
+ * One attempt to copy a record: whether it was whole.  trove_player_read()
+ * makes as many as it takes: TROVE_OK or TROVE_BUSY.
+ */
+int trove_player_copy(const trove_record_t *record, trove_player_t *p,
+    uint64_t *state);
+trove_rc_t trove_player_read(trove_ledger_t *l, uint32_t player,
+    trove_player_t *p);
+
+void trove_player_name(trove_name_t *name, const trove_slice_t *id);
+
 /* Finds or makes it.  TROVE_OK or TROVE_FULL. */
 trove_rc_t trove_player_make(trove_redo_t *r, const trove_slice_t *id,
     uint64_t hash, uint32_t *player);
@@ -514,6 +541,10 @@ void trove_redo_forget(trove_redo_t *r);
 
 /* Carries out what was noted, and lets the record go. */
 void trove_redo_finish(trove_redo_t *r, uint32_t op);
+
+/* Has the index lead to the claim, once. */
+void trove_claim_lead(trove_ledger_t *l, const trove_claim_row_t *c,
+    uint32_t claim);
 
 /* The part of trove_ledger_sane() that is about players and claims. */
 int trove_players_sane(trove_ledger_t *l);

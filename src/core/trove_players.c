@@ -15,9 +15,6 @@
 static int trove_player_is(const trove_ledger_t *l, uint32_t player,
     const trove_slice_t *id);
 static trove_rc_t trove_player_number(trove_ledger_t *l, trove_redo_t *r);
-static void trove_player_name(trove_name_t *name, const trove_slice_t *id);
-static int trove_player_copy(const trove_record_t *record,
-    trove_player_t *p, uint64_t *state);
 
 
 uint64_t
@@ -134,7 +131,7 @@ trove_player_number(trove_ledger_t *l, trove_redo_t *r)
 }
 
 
-static void
+void
 trove_player_name(trove_name_t *name, const trove_slice_t *id)
 {
     memset(name, 0, sizeof(trove_name_t));
@@ -163,11 +160,7 @@ trove_rc_t
 trove_player_get(trove_ledger_t *l, const trove_slice_t *id,
     trove_player_t *p)
 {
-    uint32_t            player;
-    uint64_t            state;
-    trove_rc_t          rc;
-    trove_record_t     *record;
-    trove_redo_wait_t   wait;
+    uint32_t  player;
 
     if (l->at.conf.players == 0 || id->len == 0
         || id->len > TROVE_PLAYER_MAX)
@@ -180,6 +173,18 @@ trove_player_get(trove_ledger_t *l, const trove_slice_t *id,
     if (player == TROVE_LEDGER_NONE) {
         return TROVE_NOTFOUND;
     }
+
+    return trove_player_read(l, player, p);
+}
+
+
+trove_rc_t
+trove_player_read(trove_ledger_t *l, uint32_t player, trove_player_t *p)
+{
+    uint64_t            state;
+    trove_rc_t          rc;
+    trove_record_t     *record;
+    trove_redo_wait_t   wait;
 
     record = trove_ledger_record(l, player);
 
@@ -197,9 +202,7 @@ trove_player_get(trove_ledger_t *l, const trove_slice_t *id,
 }
 
 
-/* One attempt: whether it was whole. */
-
-static int
+int
 trove_player_copy(const trove_record_t *record, trove_player_t *p,
     uint64_t *state)
 {

@@ -32,8 +32,6 @@ static void trove_redo_settle(trove_ledger_t *l, trove_redo_t *r);
 static int trove_redo_decided(trove_ledger_t *l, trove_redo_t *r);
 static void trove_redo_spare(trove_ledger_t *l, trove_redo_t *r);
 static void trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r);
-static void trove_redo_lead(trove_ledger_t *l, const trove_claim_row_t *c,
-    uint32_t claim);
 
 
 trove_rc_t
@@ -399,7 +397,7 @@ trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r)
     trove_claim_decide(c);
     TROVE_FAULT("claim: settled");
 
-    trove_redo_lead(l, c, r->claim - 1);
+    trove_claim_lead(l, c, r->claim - 1);
     TROVE_FAULT("claim: indexed");
 
     trove_dirty_set(l, TROVE_DIRTY_REWARDS, r->slot);
@@ -411,10 +409,8 @@ trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r)
 }
 
 
-/* Has the index lead to the claim, once. */
-
-static void
-trove_redo_lead(trove_ledger_t *l, const trove_claim_row_t *c,
+void
+trove_claim_lead(trove_ledger_t *l, const trove_claim_row_t *c,
     uint32_t claim)
 {
     uint32_t       at, n;

@@ -25,7 +25,7 @@
 
 #include "trove.h"
 #include "trove_histogram.h"
-#include "trove_ledger.h"
+#include "trove_restore.h"
 
 
 #define TROVE_STORE_INSTANCE  32        /* hexadecimal digits                */
@@ -113,33 +113,17 @@ typedef struct {
 typedef struct {
     trove_slice_t             id;
     uint32_t                  number;       /* in the ledger                 */
-    uint32_t                  coin;         /* as in trove_player_t          */
-    int32_t                   coin_value;
-    int64_t                   balance;
-    uint64_t                  seq;
-    uint64_t                  paced;
-    double                    x;
-    double                    y;
-    uint64_t                  moved;
+    trove_player_t            data;         /* "claim" is not stored         */
 } trove_store_player_t;
 
 
-typedef struct {
-    uint32_t                  player;       /* number                        */
-    uint32_t                  reward;       /* id                            */
-    uint32_t                  born;
-    uint32_t                  ordinal;      /* of the reward's claims, from 1 */
-    int32_t                   value;
-    int64_t                   balance;      /* right after it                */
-    uint64_t                  at;           /* ms of unix time               */
-} trove_store_claim_t;
+typedef trove_restore_claim_t  trove_store_claim_t;
 
 
 /*
  * Who takes what is loaded: first the rewards, their slots 0, 1, 2 ..., then
- * the players by number, then the claims of rewards that still are, by reward
- * and ordinal.  The ordinals of a reward's claims are 1, 2, 3 ... also if some
- * were lost; its "taken" is zero, to be counted by them.
+ * the players by number, then the claims by reward, born and ordinal, those of
+ * rewards that are no more among them.
  * Anything but TROVE_OK ends the load, with that in trove_store_load().
  */
 
@@ -152,11 +136,6 @@ typedef struct {
     trove_rc_t              (*claim)(void *data,
                                      const trove_store_claim_t *c);
     trove_rc_t                rc;           /* that ended it                 */
-
-    /* the store's own */
-
-    uint32_t                  last;         /* reward of the last claim      */
-    uint32_t                  ordinal;      /* of that                       */
 } trove_store_load_t;
 
 
@@ -208,8 +187,9 @@ trove_store_open(const trove_store_kind_t *kind,
 
 
 /*
- * May renumber the slots of the rewards first, to have no holes: only for who
- * has the store to himself.
+ * May renumber the slots of the rewards first, to have no holes; the ledger
+ * that the store was of before is then refused by info.flush, which is two
+ * more.
  */
 
 static inline trove_store_rc_t

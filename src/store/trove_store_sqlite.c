@@ -419,14 +419,14 @@ trove_sqlite_player(trove_store_t *store, const trove_store_player_t *p)
     (void) sqlite3_bind_int64(st, 1, p->number);
     (void) sqlite3_bind_text(st, 2, (const char *) p->id.data,
                              (int) p->id.len, SQLITE_STATIC);
-    (void) sqlite3_bind_int64(st, 3, p->balance);
-    (void) sqlite3_bind_int64(st, 4, (sqlite3_int64) p->seq);
-    (void) sqlite3_bind_int64(st, 5, (sqlite3_int64) p->paced);
-    (void) sqlite3_bind_double(st, 6, p->x);
-    (void) sqlite3_bind_double(st, 7, p->y);
-    (void) sqlite3_bind_int64(st, 8, (sqlite3_int64) p->moved);
-    (void) sqlite3_bind_int64(st, 9, p->coin);
-    (void) sqlite3_bind_int64(st, 10, p->coin_value);
+    (void) sqlite3_bind_int64(st, 3, p->data.balance);
+    (void) sqlite3_bind_int64(st, 4, (sqlite3_int64) p->data.seq);
+    (void) sqlite3_bind_int64(st, 5, (sqlite3_int64) p->data.paced);
+    (void) sqlite3_bind_double(st, 6, p->data.x);
+    (void) sqlite3_bind_double(st, 7, p->data.y);
+    (void) sqlite3_bind_int64(st, 8, (sqlite3_int64) p->data.moved);
+    (void) sqlite3_bind_int64(st, 9, p->data.coin);
+    (void) sqlite3_bind_int64(st, 10, p->data.coin_value);
 
     return trove_sqlite_step(s, TROVE_SQLITE_PLAYER);
 }

@@ -11,20 +11,23 @@
 
 /*
  * A ledger that is filled in the order of the slots has no holes.  Of the two
- * steps neither makes a slot that another reward has at that moment.
+ * steps neither makes a slot that another reward has at that moment.  And the
+ * ledger that these slots were of is not to meet them: it has been overtaken.
  */
 
 #define TROVE_SQLITE_SLOTS                                                   \
     "UPDATE rewards SET slot = -1 - dense.slot FROM (SELECT id,"             \
     " row_number() OVER (ORDER BY slot) - 1 AS slot FROM rewards) AS dense"  \
     " WHERE dense.id = rewards.id;"                                          \
-    "UPDATE rewards SET slot = -1 - slot"
+    "UPDATE rewards SET slot = -1 - slot;"                                   \
+    "UPDATE meta SET value = value + 2 WHERE key = 'flush'"
 
 #define TROVE_SQLITE_HOLES                                                   \
     "SELECT count(*) <> ifnull(max(slot) + 1, 0) FROM rewards"
 
 #define TROVE_SQLITE_REWARDS                                                 \
-    "SELECT id, x, y, level, value, starts, expires, stock, born, slot"      \
+    "SELECT id, x, y, level, value, starts, expires, stock, taken, born,"    \
+    " slot"                                                                  \
     " FROM rewards ORDER BY slot"
 
 #define TROVE_SQLITE_PLAYERS                                                 \
@@ -32,9 +35,8 @@
     " coin_value FROM players ORDER BY number"
 
 #define TROVE_SQLITE_CLAIMS                                                  \
-    "SELECT number, reward, grants.born, grants.value, balance, at"          \
-    " FROM grants JOIN rewards ON rewards.id = reward"                       \
-    " WHERE rewards.born = grants.born ORDER BY reward, ordinal, number"
+    "SELECT number, reward, born, ordinal, value, balance, at FROM grants"   \
+    " ORDER BY reward, born, ordinal, number"
 
 
 typedef trove_rc_t (*trove_sqlite_row_t)(sqlite3_stmt *st,
@@ -84,7 +86,10 @@ trove_sqlite_load(trove_store_t *store, trove_store_load_t *to)
 
     if (rc != TROVE_STORE_DONE) {
         trove_store_rollback(store);
+        return rc;
     }
+
+    store->info.flush += holes ? 2 : 0;
 
     return rc;
 }
@@ -173,8 +178,9 @@ trove_sqlite_load_reward(sqlite3_stmt *st, trove_store_load_t *to)
     r.reward.starts = (uint32_t) sqlite3_column_int64(st, 5);
     r.reward.expires = (uint32_t) sqlite3_column_int64(st, 6);
     r.reward.stock = (uint32_t) sqlite3_column_int64(st, 7);
-    r.born = (uint32_t) sqlite3_column_int64(st, 8);
-    r.slot = (uint32_t) sqlite3_column_int64(st, 9);
+    r.reward.taken = (uint32_t) sqlite3_column_int64(st, 8);
+    r.born = (uint32_t) sqlite3_column_int64(st, 9);
+    r.slot = (uint32_t) sqlite3_column_int64(st, 10);
 
     return to->reward(to->data, &r);
 }
@@ -190,14 +196,14 @@ trove_sqlite_load_player(sqlite3_stmt *st, trove_store_load_t *to)
     p.number = (uint32_t) sqlite3_column_int64(st, 0);
     p.id.data = sqlite3_column_text(st, 1);
     p.id.len = (size_t) sqlite3_column_bytes(st, 1);
-    p.balance = sqlite3_column_int64(st, 2);
-    p.seq = (uint64_t) sqlite3_column_int64(st, 3);
-    p.paced = (uint64_t) sqlite3_column_int64(st, 4);
-    p.x = sqlite3_column_double(st, 5);
-    p.y = sqlite3_column_double(st, 6);
-    p.moved = (uint64_t) sqlite3_column_int64(st, 7);
-    p.coin = (uint32_t) sqlite3_column_int64(st, 8);
-    p.coin_value = (int32_t) sqlite3_column_int64(st, 9);
+    p.data.balance = sqlite3_column_int64(st, 2);
+    p.data.seq = (uint64_t) sqlite3_column_int64(st, 3);
+    p.data.paced = (uint64_t) sqlite3_column_int64(st, 4);
+    p.data.x = sqlite3_column_double(st, 5);
+    p.data.y = sqlite3_column_double(st, 6);
+    p.data.moved = (uint64_t) sqlite3_column_int64(st, 7);
+    p.data.coin = (uint32_t) sqlite3_column_int64(st, 8);
+    p.data.coin_value = (int32_t) sqlite3_column_int64(st, 9);
 
     return to->player(to->data, &p);
 }
@@ -213,16 +219,10 @@ trove_sqlite_load_claim(sqlite3_stmt *st, trove_store_load_t *to)
     c.player = (uint32_t) sqlite3_column_int64(st, 0);
     c.reward = (uint32_t) sqlite3_column_int64(st, 1);
     c.born = (uint32_t) sqlite3_column_int64(st, 2);
-    c.value = (int32_t) sqlite3_column_int64(st, 3);
-    c.balance = sqlite3_column_int64(st, 4);
-    c.at = (uint64_t) sqlite3_column_int64(st, 5);
-
-    if (c.reward != to->last) {
-        to->last = c.reward;
-        to->ordinal = 0;
-    }
-
-    c.ordinal = ++to->ordinal;
+    c.ordinal = (uint32_t) sqlite3_column_int64(st, 3);
+    c.value = (int32_t) sqlite3_column_int64(st, 4);
+    c.balance = sqlite3_column_int64(st, 5);
+    c.at = (uint64_t) sqlite3_column_int64(st, 6);
 
     return to->claim(to->data, &c);
 }

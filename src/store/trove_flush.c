@@ -1,0 +1,760 @@
+
+/*
+ * What is dirty in a ledger is brought to its store.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "trove_alloc.h"
+#include "trove_clock.h"
+#include "trove_dirty.h"
+#include "trove_flush.h"
+#include "trove_ledger_data.h"
+
+
+/* How often a process looks whether the writer lives, nanoseconds. */
+#define TROVE_FLUSH_LOOK   50000000
+
+#define TROVE_FLUSH_BATCH  1024
+
+
+/* A flush that is under way. */
+
+typedef struct {
+    trove_flush_t   *f;
+    uint32_t         from[2];           /* of what is dirty: looked at       */
+    uint32_t         room;              /* of the transaction                */
+    uint32_t         nplayers;
+    int              skipped;           /* what could not be read            */
+} trove_flushing_t;
+
+
+typedef struct {
+    trove_ledger_t  *ledger;
+    uint32_t        *taken;             /* by slot, as it is stored          */
+} trove_flush_loading_t;
+
+
+static trove_store_rc_t trove_flush_open(trove_flush_t *f);
+static trove_store_rc_t trove_flush_match(trove_flush_t *f);
+static void trove_flush_all(trove_ledger_t *l);
+static trove_store_rc_t trove_flush_failed(trove_flush_t *f,
+    trove_store_rc_t rc);
+static trove_store_rc_t trove_flush_dirty(trove_flush_t *f, int *whole);
+static trove_store_rc_t trove_flush_some(trove_flushing_t *w);
+static trove_store_rc_t trove_flush_rewards(trove_flushing_t *w);
+static trove_store_rc_t trove_flush_reward(trove_flushing_t *w,
+    uint32_t slot);
+static trove_store_rc_t trove_flush_players(trove_flushing_t *w);
+static trove_store_rc_t trove_flush_player(trove_flushing_t *w, uint32_t i);
+static trove_store_rc_t trove_flush_claims(trove_flush_t *f, uint32_t claim,
+    uint32_t stored);
+static void trove_flush_landed(trove_flushing_t *w);
+static trove_rc_t trove_flush_load_reward(void *data,
+    const trove_store_reward_t *r);
+static trove_rc_t trove_flush_load_player(void *data,
+    const trove_store_player_t *p);
+static trove_rc_t trove_flush_load_claim(void *data,
+    const trove_store_claim_t *c);
+static void trove_flush_taken(trove_ledger_t *l, const uint32_t *taken);
+
+
+trove_rc_t
+trove_flush_init(trove_flush_t *f, trove_ledger_t *l,
+    const trove_store_kind_t *kind, const trove_store_conf_t *conf)
+{
+    memset(f, 0, sizeof(trove_flush_t));
+
+    f->ledger = l;
+    f->kind = kind;
+    f->conf = *conf;
+    f->conf.stats = &f->stats;
+    f->conf.error = f->error;
+    f->unsure = 1;
+
+    f->numbers = trove_alloc(TROVE_FLUSH_ROWS * sizeof(uint32_t));
+    f->claims = trove_alloc(TROVE_FLUSH_ROWS * sizeof(uint32_t));
+
+    if (f->numbers == NULL || f->claims == NULL) {
+        trove_flush_close(f);
+        return TROVE_NOMEM;
+    }
+
+    return TROVE_OK;
+}
+
+
+void
+trove_flush_close(trove_flush_t *f)
+{
+    uint64_t  self;
+
+    trove_store_close(f->store);
+    f->store = NULL;
+
+    trove_free(f->numbers);
+    trove_free(f->claims);
+    f->numbers = NULL;
+    f->claims = NULL;
+
+    if (f->elected) {
+        self = trove_process_self();
+        (void) trove_cas(&f->ledger->store_writer, &self, 0);
+        f->elected = 0;
+    }
+}
+
+
+int
+trove_flush_elect(trove_flush_t *f)
+{
+    uint64_t          now;
+    trove_process_t   self, writer;
+    _Atomic uint64_t *word;
+
+    if (f->elected) {
+        return 1;
+    }
+
+    word = &f->ledger->store_writer;
+    writer = trove_get(word);
+
+    if (writer != 0) {
+        now = trove_clock_ns();
+
+        if (now - f->looked < TROVE_FLUSH_LOOK) {
+            return 0;
+        }
+
+        f->looked = now;
+
+        if (trove_process_alive(writer)) {
+            return 0;
+        }
+    }
+
+    self = trove_process_self();
+
+    f->elected = trove_cas(word, &writer, self);
+    f->unsure = 1;
+
+    return f->elected;
+}
+
+
+/*
+ * The number is taken first.  Whoever finds it in "begun" had set his bits
+ * before, and they would be seen here.
+ */
+
+int
+trove_flush_needed(trove_flush_t *f)
+{
+    uint64_t         begun, now;
+    trove_ledger_t  *l;
+
+    l = f->ledger;
+    now = trove_clock_ns();
+
+    if (!f->unsure && f->rc == TROVE_STORE_DONE) {
+        begun = atomic_fetch_add(&l->flush_begun, 1) + 1;
+
+        if (!trove_dirty_any(l)) {
+            trove_set(&l->flush_from, now);
+            atomic_store(&l->flush_done, begun);
+            return 0;
+        }
+    }
+
+    return now >= f->again;
+}
+
+
+uint64_t
+trove_flush_ticket(trove_ledger_t *l)
+{
+    /* behind all that was written, as whoever takes the bits sees it */
+
+    atomic_thread_fence(memory_order_seq_cst);
+
+    return atomic_load(&l->flush_begun);
+}
+
+
+int
+trove_flush_durable(const trove_ledger_t *l, uint64_t ticket)
+{
+    return trove_acquire(&((trove_ledger_t *) l)->flush_done) > ticket;
+}
+
+
+uint64_t
+trove_flush_lag(const trove_ledger_t *l)
+{
+    uint64_t  from, now;
+
+    from = trove_get(&((trove_ledger_t *) l)->flush_from);
+    now = trove_clock_ns();
+
+    return (from != 0 && now > from) ? now - from : 0;
+}
+
+
+trove_store_rc_t
+trove_flush_run(trove_flush_t *f)
+{
+    int                whole;
+    uint64_t           begun, start;
+    trove_ledger_t    *l;
+    trove_store_rc_t   rc;
+
+    l = f->ledger;
+    start = trove_clock_ns();
+
+    if (f->store == NULL) {
+        rc = trove_flush_open(f);
+
+        if (rc != TROVE_STORE_DONE) {
+            return trove_flush_failed(f, rc);
+        }
+    }
+
+    if (f->unsure) {
+        trove_dirty_give_back(l, TROVE_DIRTY_REWARDS);
+        trove_dirty_give_back(l, TROVE_DIRTY_PLAYERS);
+        f->unsure = 0;
+    }
+
+    begun = atomic_fetch_add(&l->flush_begun, 1) + 1;
+
+    rc = trove_flush_dirty(f, &whole);
+
+    if (rc != TROVE_STORE_DONE) {
+        return trove_flush_failed(f, rc);
+    }
+
+    if (whole) {
+        trove_set(&l->flush_from, start);
+        atomic_store(&l->flush_done, begun);
+    }
+
+    f->rc = TROVE_STORE_DONE;
+    f->wait = 0;
+    f->error[0] = '\0';
+
+    trove_stat_add(&f->flushes, 1);
+    trove_stat_add(&f->flush_ns, trove_clock_ns() - start);
+
+    trove_store_tidy(f->store);
+
+    return TROVE_STORE_DONE;
+}
+
+
+/*
+ * Nothing of the failed transaction is taken for stored.  A store that was
+ * only busy is as good as before.
+ */
+
+static trove_store_rc_t
+trove_flush_failed(trove_flush_t *f, trove_store_rc_t rc)
+{
+    if (f->store != NULL) {
+        trove_store_rollback(f->store);
+    }
+
+    if (rc != TROVE_STORE_BUSY) {
+        trove_store_close(f->store);
+        f->store = NULL;
+    }
+
+    f->wait = (f->wait == 0) ? TROVE_FLUSH_AGAIN : f->wait * 2;
+
+    if (f->wait > TROVE_FLUSH_AGAIN_MAX) {
+        f->wait = TROVE_FLUSH_AGAIN_MAX;
+    }
+
+    f->again = trove_clock_ns() + f->wait;
+    f->unsure = 1;
+    f->rc = rc;
+
+    return rc;
+}
+
+
+static trove_store_rc_t
+trove_flush_open(trove_flush_t *f)
+{
+    trove_store_rc_t   rc;
+    trove_ledger_t    *l;
+
+    l = f->ledger;
+    f->conf.instance = l->store[0] ? l->store : NULL;
+
+    rc = trove_store_open(f->kind, &f->conf, &f->store);
+
+    if (rc != TROVE_STORE_DONE) {
+        return rc;
+    }
+
+    if (l->store[0] == '\0') {
+        (void) snprintf(l->store, sizeof(l->store), "%s",
+                        f->store->info.instance);
+    }
+
+    return trove_flush_match(f);
+}
+
+
+/*
+ * The store may be one commit ahead, if who made it died before he noted it
+ * or was told that it failed.  One that is behind goes on with the numbers
+ * where the ledger is, so that none of a ledger's life comes twice.
+ */
+
+static trove_store_rc_t
+trove_flush_match(trove_flush_t *f)
+{
+    uint64_t         known, stored;
+    trove_ledger_t  *l;
+
+    l = f->ledger;
+    known = trove_get(&l->store_flush);
+    stored = f->store->info.flush;
+
+    if (stored > known + 1) {
+        (void) snprintf(f->error, sizeof(f->error),
+                        "\"%s\" is ahead of its ledger: it has %llu commits, "
+                        "the ledger knows of %llu",
+                        f->conf.path, (unsigned long long) stored,
+                        (unsigned long long) known);
+
+        trove_stat_add(&f->stats.failures[TROVE_STORE_FOREIGN], 1);
+        return TROVE_STORE_FOREIGN;
+    }
+
+    if (stored < known) {
+        trove_flush_all(l);
+        f->store->info.flush = known;
+        return TROVE_STORE_DONE;
+    }
+
+    trove_release(&l->store_flush, stored);
+
+    return TROVE_STORE_DONE;
+}
+
+
+/* The store has lost what it had, or never had it: all is dirty. */
+
+static void
+trove_flush_all(trove_ledger_t *l)
+{
+    uint32_t              n, used;
+    trove_slice_t         id;
+    const trove_name_t   *name;
+
+    used = trove_ledger_slots(l);
+
+    for (n = 0; n < used; n++) {
+        trove_dirty_set(l, TROVE_DIRTY_REWARDS, n);
+    }
+
+    for (n = 0; n < trove_get(&l->players); n++) {
+        name = trove_ledger_name(l, n);
+
+        id.data = name->id;
+        id.len = name->len;
+
+        /* a number may be nobody's yet, whatever its name */
+
+        if (id.len != 0
+            && id.len <= TROVE_PLAYER_MAX
+            && trove_player_find(l, &id, trove_player_hash(l, &id)) == n)
+        {
+            trove_set(&trove_ledger_name(l, n)->stored, 0);
+            trove_dirty_set(l, TROVE_DIRTY_PLAYERS, n);
+        }
+    }
+}
+
+
+/* *whole: nothing that was dirty at the beginning had to be left out. */
+
+static trove_store_rc_t
+trove_flush_dirty(trove_flush_t *f, int *whole)
+{
+    trove_flushing_t  w;
+    trove_store_rc_t  rc;
+
+    memset(&w, 0, sizeof(w));
+    w.f = f;
+
+    do {
+        rc = trove_flush_some(&w);
+    } while (rc == TROVE_STORE_DONE && w.room < TROVE_FLUSH_BATCH);
+
+    *whole = !w.skipped;
+
+    return rc;
+}
+
+
+/* One transaction, or nothing if nothing is left. */
+
+static trove_store_rc_t
+trove_flush_some(trove_flushing_t *w)
+{
+    trove_flush_t      *f;
+    trove_ledger_t     *l;
+    trove_store_rc_t    rc;
+
+    f = w->f;
+    l = f->ledger;
+
+    w->room = TROVE_FLUSH_ROWS;
+    w->nplayers = 0;
+
+    rc = trove_store_begin(f->store);
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_flush_rewards(w);
+    }
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_flush_players(w);
+    }
+
+    if (rc != TROVE_STORE_DONE) {
+        return rc;
+    }
+
+    if (w->room == TROVE_FLUSH_ROWS) {
+        trove_store_rollback(f->store);
+        return TROVE_STORE_DONE;
+    }
+
+    rc = trove_store_commit(f->store, trove_ledger_version(l));
+
+    if (rc == TROVE_STORE_DONE) {
+        trove_flush_landed(w);
+    }
+
+    return rc;
+}
+
+
+static trove_store_rc_t
+trove_flush_rewards(trove_flushing_t *w)
+{
+    uint32_t           i, n, slots[TROVE_FLUSH_BATCH];
+    trove_store_rc_t   rc;
+
+    while (w->room >= TROVE_FLUSH_BATCH) {
+        n = trove_dirty_take(w->f->ledger, TROVE_DIRTY_REWARDS,
+                             &w->from[TROVE_DIRTY_REWARDS], slots,
+                             TROVE_FLUSH_BATCH);
+
+        if (n == 0) {
+            break;
+        }
+
+        w->room -= n;
+
+        for (i = 0; i < n; i++) {
+            rc = trove_flush_reward(w, slots[i]);
+
+            if (rc != TROVE_STORE_DONE) {
+                return rc;
+            }
+        }
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+static trove_store_rc_t
+trove_flush_reward(trove_flushing_t *w, uint32_t slot)
+{
+    trove_flush_t         *f;
+    trove_ledger_copy_t    copy;
+    trove_store_reward_t   r;
+
+    f = w->f;
+
+    if (trove_ledger_read(f->ledger, slot, &copy) != TROVE_OK) {
+        trove_dirty_set(f->ledger, TROVE_DIRTY_REWARDS, slot);
+        w->skipped = 1;
+
+        return TROVE_STORE_DONE;
+    }
+
+    if (copy.reward.id == 0) {
+        return trove_store_remove_reward(f->store, slot);
+    }
+
+    r.reward = copy.reward;
+    r.slot = slot;
+    r.born = copy.born;
+
+    return trove_store_put_reward(f->store, &r);
+}
+
+
+static trove_store_rc_t
+trove_flush_players(trove_flushing_t *w)
+{
+    uint32_t           n;
+    trove_flush_t     *f;
+    trove_store_rc_t   rc;
+
+    f = w->f;
+
+    while (w->room >= TROVE_FLUSH_BATCH) {
+        n = trove_dirty_take(f->ledger, TROVE_DIRTY_PLAYERS,
+                             &w->from[TROVE_DIRTY_PLAYERS],
+                             f->numbers + w->nplayers, TROVE_FLUSH_BATCH);
+
+        if (n == 0) {
+            break;
+        }
+
+        w->room -= n;
+
+        for ( /* void */ ; n > 0; n--) {
+            rc = trove_flush_player(w, w->nplayers++);
+
+            if (rc != TROVE_STORE_DONE) {
+                return rc;
+            }
+        }
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+static trove_store_rc_t
+trove_flush_player(trove_flushing_t *w, uint32_t i)
+{
+    trove_flush_t         *f;
+    trove_name_t          *name;
+    trove_store_rc_t       rc;
+    trove_store_player_t   p;
+
+    f = w->f;
+    name = trove_ledger_name(f->ledger, f->numbers[i]);
+    f->claims[i] = trove_get(&name->stored);
+
+    if (trove_player_read(f->ledger, f->numbers[i], &p.data) != TROVE_OK) {
+        trove_dirty_set(f->ledger, TROVE_DIRTY_PLAYERS, f->numbers[i]);
+        w->skipped = 1;
+
+        return TROVE_STORE_DONE;
+    }
+
+    p.id.data = name->id;
+    p.id.len = name->len;
+    p.number = f->numbers[i];
+
+    rc = trove_store_put_player(f->store, &p);
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_flush_claims(f, p.data.claim, f->claims[i]);
+        f->claims[i] = p.data.claim;
+    }
+
+    return rc;
+}
+
+
+/* The player's claims from the latest back to the one that is stored. */
+
+static trove_store_rc_t
+trove_flush_claims(trove_flush_t *f, uint32_t claim, uint32_t stored)
+{
+    uint32_t                  n;
+    trove_ledger_t           *l;
+    trove_store_rc_t          rc;
+    const trove_claim_row_t  *row;
+    trove_store_claim_t       c;
+
+    l = f->ledger;
+
+    for (n = 0; claim != stored && n < l->at.conf.claims; n++) {
+
+        if (claim == 0 || claim > l->at.conf.claims) {
+            break;
+        }
+
+        row = trove_ledger_claim(l, claim - 1);
+
+        c.player = row->player;
+        c.reward = row->reward;
+        c.born = row->born;
+        c.ordinal = row->ordinal;
+        c.value = row->value;
+        c.balance = row->balance;
+        c.at = trove_get(&((trove_claim_row_t *) row)->at) >> 1;
+
+        rc = trove_store_put_claim(f->store, &c);
+
+        if (rc != TROVE_STORE_DONE) {
+            return rc;
+        }
+
+        claim = row->prev;
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+/* Who dies here has stored what the next one stores again. */
+
+static void
+trove_flush_landed(trove_flushing_t *w)
+{
+    uint32_t         i;
+    trove_flush_t   *f;
+    trove_ledger_t  *l;
+
+    f = w->f;
+    l = f->ledger;
+
+    TROVE_FAULT("flush: committed");
+
+    for (i = 0; i < w->nplayers; i++) {
+        trove_set(&trove_ledger_name(l, f->numbers[i])->stored, f->claims[i]);
+        TROVE_FAULT("flush: claims");
+    }
+
+    trove_release(&l->store_flush, f->store->info.flush);
+    TROVE_FAULT("flush: noted");
+
+    trove_dirty_landed(l, TROVE_DIRTY_REWARDS);
+    trove_dirty_landed(l, TROVE_DIRTY_PLAYERS);
+    TROVE_FAULT("flush: landed");
+}
+
+
+trove_store_rc_t
+trove_flush_meet(trove_flush_t *f)
+{
+    trove_store_rc_t  rc;
+
+    rc = trove_flush_open(f);
+
+    trove_store_close(f->store);
+    f->store = NULL;
+
+    return rc;
+}
+
+
+trove_store_rc_t
+trove_flush_load(trove_flush_t *f)
+{
+    trove_ledger_t        *l;
+    trove_store_rc_t       rc;
+    trove_store_load_t     to;
+    trove_flush_loading_t  loading;
+
+    l = f->ledger;
+    l->store[0] = '\0';
+    f->conf.instance = NULL;
+
+    loading.ledger = l;
+    loading.taken = trove_alloc(l->at.conf.rewards * sizeof(uint32_t));
+
+    if (loading.taken == NULL) {
+        (void) snprintf(f->error, sizeof(f->error), "no memory");
+        return TROVE_STORE_NOMEM;
+    }
+
+    memset(&to, 0, sizeof(to));
+    to.data = &loading;
+    to.reward = trove_flush_load_reward;
+    to.player = trove_flush_load_player;
+    to.claim = trove_flush_load_claim;
+
+    rc = trove_store_open(f->kind, &f->conf, &f->store);
+
+    if (rc == TROVE_STORE_DONE) {
+        trove_restore_version(l, f->store->info.version);
+        rc = trove_store_load(f->store, &to);
+    }
+
+    if (rc == TROVE_STORE_DONE) {
+        trove_restore_end(l);
+        trove_flush_taken(l, loading.taken);
+
+        (void) snprintf(l->store, sizeof(l->store), "%s",
+                        f->store->info.instance);
+        trove_set(&l->store_flush, f->store->info.flush);
+    }
+
+    trove_store_close(f->store);
+    trove_free(loading.taken);
+    f->store = NULL;
+
+    return rc;
+}
+
+
+static trove_rc_t
+trove_flush_load_reward(void *data, const trove_store_reward_t *r)
+{
+    trove_flush_loading_t  *loading = data;
+
+    if (r->slot != trove_ledger_slots(loading->ledger)) {
+        return TROVE_INVALID;
+    }
+
+    if (r->slot >= loading->ledger->at.conf.rewards) {
+        return TROVE_FULL;
+    }
+
+    loading->taken[r->slot] = r->reward.taken;
+
+    return trove_restore_reward(loading->ledger, &r->reward, r->born);
+}
+
+
+static trove_rc_t
+trove_flush_load_player(void *data, const trove_store_player_t *p)
+{
+    trove_flush_loading_t  *loading = data;
+
+    return trove_restore_player(loading->ledger, p->number, &p->id, &p->data);
+}
+
+
+static trove_rc_t
+trove_flush_load_claim(void *data, const trove_store_claim_t *c)
+{
+    trove_flush_loading_t  *loading = data;
+
+    return trove_restore_claim(loading->ledger, c);
+}
+
+
+/* Claims that were lost are taken back; the store is to show it. */
+
+static void
+trove_flush_taken(trove_ledger_t *l, const uint32_t *taken)
+{
+    uint32_t        slot;
+    trove_reward_t  r;
+
+    for (slot = 0; slot < trove_ledger_slots(l); slot++) {
+
+        if (trove_ledger_row(l, slot, &r) == TROVE_OK
+            && r.taken != taken[slot])
+        {
+            trove_dirty_set(l, TROVE_DIRTY_REWARDS, slot);
+        }
+    }
+}

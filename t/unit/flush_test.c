@@ -1,0 +1,1148 @@
+
+/*
+ * A ledger and its store: what was said to be durable is, whoever dies and
+ * whatever fails; and a ledger that is filled from the store is the same.
+ */
+
+#include "players.h"
+#include "disk.h"
+#include "trove_clock.h"
+#include "trove_dirty.h"
+#include "trove_flush.h"
+
+
+#define REWARDS  30
+#define PLAYERS  30
+#define CLAIMS   600
+#define STEPS    4
+
+/* Operations of a disk, or points of a flush: more than there are. */
+#define TIMES    5000
+
+
+static char  dir[64];
+static char  path[80];
+static char  copy[80];
+
+
+static void
+remove_at(const char *suffix)
+{
+    char  name[128];
+
+    (void) snprintf(name, sizeof(name), "%s%s", path, suffix);
+    (void) unlink(name);
+}
+
+
+static void
+store_none(void)
+{
+    remove_at("");
+    remove_at("-wal");
+    remove_at("-shm");
+    remove_at("-journal");
+    disk_reset();
+}
+
+
+static void
+flush_at(trove_flush_t *f, trove_ledger_t *l, const char *at)
+{
+    trove_store_conf_t  conf;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.path = at;
+    conf.busy = 1000;
+    conf.log_size = 20000;
+    conf.log_max = TROVE_STORE_LOG_MAX;
+    conf.vfs = DISK;
+
+    assert_int_equal(trove_flush_init(f, l, &trove_store_sqlite, &conf),
+                     TROVE_OK);
+}
+
+
+static void
+flush_new(trove_flush_t *f, trove_ledger_t *l)
+{
+    flush_at(f, l, path);
+}
+
+
+#define flushed(f)  assert_flushed(f, __LINE__)
+
+static void
+assert_flushed(trove_flush_t *f, int line)
+{
+    assert_true(trove_flush_elect(f));
+
+    if (trove_flush_run(f) != TROVE_STORE_DONE) {
+        fail_msg("line %d: %s", line, f->error);
+    }
+}
+
+
+static trove_ledger_t *
+ledger_small(void)
+{
+    return ledger_new(REWARDS, PLAYERS, CLAIMS);
+}
+
+
+/* A ledger filled from the store, of such capacities. */
+
+static trove_ledger_t *
+loaded_at(const char *at, uint32_t rewards, uint32_t players, uint32_t claims)
+{
+    trove_flush_t    f;
+    trove_ledger_t  *l;
+
+    l = ledger_new(rewards, players, claims);
+    flush_at(&f, l, at);
+
+    if (trove_flush_load(&f) != TROVE_STORE_DONE) {
+        fail_msg("%s", f.error);
+    }
+
+    trove_flush_close(&f);
+    assert_true(trove_ledger_sane(l));
+
+    return l;
+}
+
+
+static trove_ledger_t *
+loaded_of(uint32_t rewards, uint32_t players, uint32_t claims)
+{
+    return loaded_at(path, rewards, players, claims);
+}
+
+
+static trove_ledger_t *
+loaded(void)
+{
+    return loaded_of(REWARDS, PLAYERS, CLAIMS);
+}
+
+
+static void
+copy_file(const char *suffix)
+{
+    int     ch;
+    char    name[128];
+    FILE   *from, *to;
+
+    (void) snprintf(name, sizeof(name), "%s%s", copy, suffix);
+    (void) unlink(name);
+
+    to = fopen(name, "w");
+    (void) snprintf(name, sizeof(name), "%s%s", path, suffix);
+    from = fopen(name, "r");
+
+    assert_non_null(to);
+
+    while (from != NULL && (ch = getc(from)) != EOF) {
+        (void) putc(ch, to);
+    }
+
+    (void) fclose(to);
+
+    if (from != NULL) {
+        (void) fclose(from);
+    }
+}
+
+
+/* The same, of a store that goes on with the ledger that it has. */
+
+static trove_ledger_t *
+loaded_of_copy(void)
+{
+    disk_file_t     *f;
+    trove_ledger_t  *l;
+
+    copy_file("");
+    copy_file("-wal");
+
+    l = loaded_at(copy, REWARDS, PLAYERS, CLAIMS);
+
+    f = disk_find(copy, 0);
+
+    if (f != NULL) {
+        disk_forget(f);
+    }
+
+    return l;
+}
+
+
+static trove_ledger_t *
+copied(const trove_ledger_t *l)
+{
+    trove_ledger_t  *copy;
+
+    copy = shared_new(trove_ledger_size(trove_ledger_conf(l)));
+    memcpy((void *) copy, (const void *) l,
+           trove_ledger_size(trove_ledger_conf(l)));
+
+    return copy;
+}
+
+
+static int
+claim_order(const void *one, const void *two)
+{
+    const trove_claim_row_t  *a = *(const trove_claim_row_t *const *) one;
+    const trove_claim_row_t  *b = *(const trove_claim_row_t *const *) two;
+
+    if (a->reward != b->reward) {
+        return (a->reward < b->reward) ? -1 : 1;
+    }
+
+    return (a->born > b->born) - (a->born < b->born);
+}
+
+
+static uint32_t
+claims_of(trove_ledger_t *l, const trove_slice_t *id, const trove_player_t *p,
+    trove_claim_row_t **claims)
+{
+    uint32_t  claim, n;
+
+    n = 0;
+
+    for (claim = p->claim; claim != 0; claim = claims[n++]->prev) {
+        assert_true(n < CLAIMS);
+        claims[n] = trove_ledger_claim(l, claim - 1);
+    }
+
+    qsort(claims, n, sizeof(claims[0]), claim_order);
+
+    return n;
+}
+
+
+static int
+same_player(trove_ledger_t *a, trove_ledger_t *b, uint32_t number)
+{
+    char                buf[16];
+    uint32_t            i, n;
+    trove_rc_t          rc;
+    trove_slice_t       id;
+    trove_player_t      p, q;
+    trove_claim_row_t  *ours[CLAIMS], *theirs[CLAIMS];
+
+    id = player_id(buf, number);
+    memset(&p, 0, sizeof(p));
+    memset(&q, 0, sizeof(q));
+
+    rc = trove_player_get(a, &id, &p);
+
+    if (rc != trove_player_get(b, &id, &q)) {
+        return 0;
+    }
+
+    if (rc != TROVE_OK) {
+        return 1;
+    }
+
+    n = claims_of(a, &id, &p, ours);
+
+    if (n != claims_of(b, &id, &q, theirs)) {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (ours[i]->reward != theirs[i]->reward
+            || ours[i]->born != theirs[i]->born
+            || ours[i]->value != theirs[i]->value
+            || ours[i]->balance != theirs[i]->balance
+            || (ours[i]->at | TROVE_CLAIM_DECIDED)
+               != (theirs[i]->at | TROVE_CLAIM_DECIDED))
+        {
+            return 0;
+        }
+    }
+
+    p.claim = 0;
+    q.claim = 0;
+
+    return memcmp(&p, &q, sizeof(p)) == 0;
+}
+
+
+/* Whether nobody could tell the two apart. */
+
+static int
+same(trove_ledger_t *a, trove_ledger_t *b)
+{
+    uint32_t        id, n;
+    trove_rc_t      rc;
+    trove_reward_t  r, s;
+
+    if (trove_ledger_rewards(a) != trove_ledger_rewards(b)) {
+        return 0;
+    }
+
+    for (id = 1; id <= 2 * REWARDS; id++) {
+        rc = trove_ledger_get(a, id, &r);
+
+        if (rc != trove_ledger_get(b, id, &s)
+            || (rc == TROVE_OK && memcmp(&r, &s, sizeof(r)) != 0))
+        {
+            return 0;
+        }
+    }
+
+    for (n = 0; n < 2 * PLAYERS; n++) {
+
+        if (!same_player(a, b, n)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* Anything that may happen to a ledger, some times. */
+
+static void
+change(trove_ledger_t *l, trove_redo_t *redo, uint32_t times)
+{
+    char                    player[16];
+    uint32_t                id;
+    uint64_t                version;
+    trove_tap_t             t;
+    trove_claim_t           c;
+    trove_reward_t          r;
+    trove_claim_rules_t     rules;
+    trove_claim_request_t   q;
+
+    for ( /* void */ ; times > 0; times--) {
+        id = random_below(2 * REWARDS) + 1;
+        (void) player_id(player, random_below(2 * PLAYERS));
+
+        switch (random_below(6)) {
+
+        case 0:
+            (void) trove_ledger_remove(l, id, &version);
+            break;
+
+        case 1:
+        case 2:
+            memset(&r, 0, sizeof(r));
+            r.id = id;
+            r.x = random_below(1000) / 7.0;
+            r.y = -(random_below(1000) / 3.0);
+            r.value = (int32_t) random_below(200) - 50;
+            r.stock = random_below(5);
+            r.expires = (random_below(5) == 0) ? UINT32_MAX : 0;
+
+            (void) trove_ledger_put(l, &r, &version);
+            break;
+
+        case 3:
+            (void) tap(redo, player, random_below(100), (int32_t) id, &t);
+            break;
+
+        default:
+            memset(&rules, 0, sizeof(rules));
+            memset(&q, 0, sizeof(q));
+            q.player = slice(player);
+            q.reward = id;
+            q.now = NOW + random_below(100000);
+            q.placed = (int) random_below(2);
+            q.x = random_below(1000) / 9.0;
+            q.y = 2;
+
+            (void) trove_claim(redo, &rules, &q, &c);
+        }
+    }
+}
+
+
+static void
+a_ledger_from_the_store_is_the_same(void **state)
+{
+    int              i, n;
+    trove_redo_t    *redo;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    for (n = 0; n < 20; n++) {
+        store_none();
+
+        l = ledger_small();
+        redo = redo_new(l);
+        flush_new(&f, l);
+
+        for (i = 0; i < 12; i++) {
+            change(l, redo, random_below(60) + 1);
+            flushed(&f);
+
+            if (random_below(3) == 0) {
+                next = loaded();
+                assert_true(same(l, next));
+                assert_true(trove_ledger_version(next)
+                            >= trove_ledger_version(l));
+                assert_false(trove_dirty_any(next));
+
+                /* and it goes on in its place */
+
+                trove_flush_close(&f);
+                ledger_free(l);
+
+                l = next;
+                redo = redo_new(l);
+                flush_new(&f, l);
+            }
+        }
+
+        assert_true(trove_ledger_sane(l));
+        trove_flush_close(&f);
+        ledger_free(l);
+    }
+}
+
+
+/* More than a transaction has room for. */
+
+static void
+a_flush_may_take_many_transactions(void **state)
+{
+    char             player[16];
+    uint32_t         i, n;
+    trove_tap_t      t;
+    trove_redo_t    *redo;
+    trove_claim_t    c;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    n = 2 * TROVE_FLUSH_ROWS + 1000;
+    store_none();
+
+    l = ledger_new(n, n, n);
+    redo = redo_new(l);
+    flush_new(&f, l);
+
+    for (i = 1; i <= n; i++) {
+        reward_put(l, i, 1, 1);
+    }
+
+    for (i = 0; i < n; i++) {
+        (void) player_id(player, i);
+        assert_int_equal(tap(redo, player, 0, 5, &t), TROVE_OK);
+    }
+
+    assert_int_equal(claim(redo, player, n, &c), TROVE_OK);
+
+    flushed(&f);
+    assert_true(trove_stat_get(&f.stats.commits) > 4);
+    assert_int_equal(trove_stat_get(&f.stats.rewards), n);
+    assert_int_equal(trove_stat_get(&f.stats.players), n);
+    assert_int_equal(trove_stat_get(&f.stats.claims), 1);
+    assert_false(trove_dirty_any(l));
+
+    /* what did not change is not written again */
+
+    assert_int_equal(tap(redo, player, 0, 5, &t), TROVE_OK);
+    flushed(&f);
+    assert_int_equal(trove_stat_get(&f.stats.players), n + 1);
+    assert_int_equal(trove_stat_get(&f.stats.claims), 1);
+
+    trove_flush_close(&f);
+
+    next = loaded_of(n, n, n);
+    assert_int_equal(trove_ledger_rewards(next), n);
+    assert_int_equal(trove_ledger_players(next), n);
+    assert_true(same(l, next));
+
+    ledger_free(next);
+    ledger_free(l);
+}
+
+
+static void
+a_ticket_is_good_after_a_flush_that_began_later(void **state)
+{
+    uint64_t         before, ticket;
+    trove_tap_t      t;
+    trove_redo_t    *redo;
+    trove_flush_t    f;
+    trove_ledger_t  *l;
+
+    store_none();
+    l = ledger_small();
+    redo = redo_new(l);
+    flush_new(&f, l);
+
+    assert_true(trove_flush_elect(&f));
+    assert_true(trove_flush_elect(&f));
+    assert_true(trove_flush_needed(&f));
+    assert_int_equal(trove_flush_lag(l), 0);
+    flushed(&f);
+
+    /* there is nothing to be stored: all that was written is */
+
+    before = trove_flush_ticket(l);
+    assert_false(trove_flush_durable(l, before));
+    assert_false(trove_flush_needed(&f));
+    assert_true(trove_flush_durable(l, before));
+
+    assert_int_equal(tap(redo, "p1", 0, 5, &t), TROVE_OK);
+    ticket = trove_flush_ticket(l);
+
+    assert_true(trove_flush_needed(&f));
+    assert_false(trove_flush_durable(l, ticket));
+    flushed(&f);
+    assert_true(trove_flush_durable(l, ticket));
+    assert_true(trove_flush_lag(l) > 0);
+
+    /* a failure makes none good, nor does it once there is nothing new */
+
+    assert_int_equal(tap(redo, "p1", 0, 5, &t), TROVE_OK);
+    ticket = trove_flush_ticket(l);
+    disk_arm(DISK_BROKEN, 1, 1);
+
+    assert_int_equal(trove_flush_run(&f), TROVE_STORE_IO);
+    assert_true(f.error[0] != '\0');
+    assert_false(trove_flush_durable(l, ticket));
+    assert_false(trove_flush_needed(&f));
+    assert_int_equal(trove_flush_run(&f), TROVE_STORE_IO);
+    assert_false(trove_flush_durable(l, ticket));
+
+    (void) disk_disarm();
+    f.again = 0;
+    assert_true(trove_flush_needed(&f));
+    flushed(&f);
+    assert_true(trove_flush_durable(l, ticket));
+    assert_string_equal(f.error, "");
+
+    trove_flush_close(&f);
+    ledger_free(l);
+}
+
+
+/* Which of the steps' ledgers it is, from that one on; fails if none. */
+
+static int
+step_of(trove_ledger_t *l, trove_ledger_t **steps, int from, int to)
+{
+    int  i;
+
+    for (i = from; i <= to; i++) {
+
+        if (same(l, steps[i])) {
+            return i;
+        }
+    }
+
+    fail_msg("it is none of the steps %d to %d", from, to);
+
+    return -1;
+}
+
+
+/*
+ * The disk fails at its "n"th operation during four flushes.  What a ticket
+ * said to be stored is then, if the writer's process dies or the power fails;
+ * and the ledger, if it lives, has all of it stored in the end.
+ */
+
+static int
+goes_wrong(disk_fault_t fault, uint64_t n, int power)
+{
+    int              durable, happened, i;
+    uint64_t         tickets[STEPS + 1];
+    trove_redo_t    *redo;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next, *steps[STEPS + 1];
+
+    store_none();
+    l = ledger_small();
+    redo = redo_new(l);
+    flush_new(&f, l);
+    assert_true(trove_flush_elect(&f));
+
+    steps[0] = copied(l);
+    tickets[0] = 0;
+    durable = 0;
+    disk_arm(fault, n, 0);
+
+    for (i = 1; i <= STEPS; i++) {
+        change(l, redo, random_below(30) + 1);
+        tickets[i] = trove_flush_ticket(l);
+        steps[i] = copied(l);
+
+        (void) trove_flush_run(&f);
+
+        while (durable < i && trove_flush_durable(l, tickets[durable + 1])) {
+            durable++;
+        }
+    }
+
+    happened = disk_disarm();
+    disk.dead = (fault == DISK_KILLED || power);
+
+    if (disk.dead && f.store != NULL
+        && trove_store_begin(f.store) == TROVE_STORE_DONE)
+    {
+        (void) trove_store_commit(f.store, 0);
+    }
+
+    trove_flush_close(&f);
+    (void) disk_disarm();
+
+    if (power) {
+        disk_power();
+    }
+
+    next = loaded_of_copy();
+    (void) step_of(next, steps, durable, STEPS);
+    ledger_free(next);
+
+    /* another process takes over */
+
+    flush_new(&f, l);
+    flushed(&f);
+    assert_true(trove_flush_durable(l, tickets[STEPS]));
+    trove_flush_close(&f);
+
+    if (power) {
+        disk_power();
+    }
+
+    next = loaded();
+    assert_true(same(next, l));
+    ledger_free(next);
+
+    for (i = 0; i <= STEPS; i++) {
+        ledger_free(steps[i]);
+    }
+
+    ledger_free(l);
+
+    return happened;
+}
+
+
+static void
+at_each(disk_fault_t fault, int power)
+{
+    uint64_t  n;
+
+    for (n = 1; goes_wrong(fault, n, power); n++) {
+        assert_true(n < TIMES);
+    }
+
+    print_message("# fault %d: at each of %llu operations\n", fault,
+                  (unsigned long long) n - 1);
+}
+
+
+static void
+what_is_durable_survives_errors(void **state)
+{
+    at_each(DISK_FULL, 0);
+    at_each(DISK_BROKEN, 0);
+}
+
+
+static void
+what_is_durable_survives_kills(void **state)
+{
+    at_each(DISK_KILLED, 0);
+}
+
+
+static void
+what_is_durable_survives_power_failures(void **state)
+{
+    at_each(DISK_KILLED, 1);
+    at_each(DISK_UNSYNCED, 1);
+}
+
+
+/* At every store into the ledger that a flush makes. */
+
+static void
+a_writer_that_is_killed_is_replaced(void **state)
+{
+    int              n;
+    pid_t            pid;
+    uint64_t         ticket;
+    trove_redo_t    *redo;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    for (n = 1; n < TIMES; n++) {
+        store_none();
+        l = ledger_small();
+        redo = redo_new(l);
+        change(l, redo, 40);
+
+        pid = child_new();
+
+        if (pid == 0) {
+            flush_new(&f, l);
+
+            if (!trove_flush_elect(&f)
+                || trove_flush_run(&f) != TROVE_STORE_DONE)
+            {
+                _exit(1);
+            }
+
+            change(l, redo, 40);
+            trove_fault_arm(NULL, (uint64_t) n);
+
+            _exit(trove_flush_run(&f) != TROVE_STORE_DONE);
+        }
+
+        n = (child_end(pid) == -1) ? n : TIMES;
+
+        flush_new(&f, l);
+        ticket = trove_flush_ticket(l);
+        flushed(&f);
+        assert_true(trove_flush_durable(l, ticket));
+        assert_false(trove_dirty_any(l));
+        trove_flush_close(&f);
+
+        next = loaded();
+        assert_true(same(next, l));
+
+        ledger_free(next);
+        ledger_free(l);
+    }
+}
+
+
+static void
+there_is_one_writer(void **state)
+{
+    pid_t            pid;
+    trove_flush_t    f, g;
+    trove_ledger_t  *l;
+
+    store_none();
+    l = ledger_small();
+    flush_new(&f, l);
+    assert_true(trove_flush_elect(&f));
+
+    pid = child_new();
+
+    if (pid == 0) {
+        flush_new(&g, l);
+        _exit(trove_flush_elect(&g));
+    }
+
+    assert_int_equal(child_end(pid), 0);
+
+    trove_flush_close(&f);
+    pid = child_new();
+
+    if (pid == 0) {
+        flush_new(&g, l);
+        _exit(trove_flush_elect(&g));
+    }
+
+    /* it died without a word */
+
+    assert_int_equal(child_end(pid), 1);
+    flush_new(&f, l);
+    assert_true(trove_flush_elect(&f));
+
+    trove_flush_close(&f);
+    ledger_free(l);
+}
+
+
+/* What the store has of a player: his balance, and whether it adds up. */
+
+static int64_t
+asked(sqlite3 *db, const char *sql)
+{
+    int64_t        n;
+    sqlite3_stmt  *st;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK
+        || sqlite3_step(st) != SQLITE_ROW)
+    {
+        return -1;
+    }
+
+    n = sqlite3_column_int64(st, 0);
+    (void) sqlite3_finalize(st);
+
+    return n;
+}
+
+
+/* Claims one reward after the other; each is in the store when it says so. */
+
+static void
+claimer(trove_ledger_t *l, uint32_t number)
+{
+    char            player[16], sql[128];
+    int64_t         balance;
+    uint32_t        id;
+    uint64_t        ticket;
+    sqlite3        *db;
+    trove_redo_t   *redo;
+    trove_claim_t   c;
+
+    (void) player_id(player, number);
+    (void) snprintf(sql, sizeof(sql),
+                    "SELECT balance FROM players WHERE player = '%s'",
+                    player);
+
+    if (trove_redo_open(l, &redo) != TROVE_OK
+        || sqlite3_open(path, &db) != SQLITE_OK)
+    {
+        _exit(1);
+    }
+
+    (void) sqlite3_busy_timeout(db, 1000);
+    balance = 0;
+
+    for (id = 1; id <= 60; id++) {
+
+        while (claim(redo, player, id, &c) != TROVE_OK) { /* void */ }
+
+        balance = c.balance;
+        ticket = trove_flush_ticket(l);
+
+        while (!trove_flush_durable(l, ticket)) {
+            (void) usleep(100);
+        }
+
+        if (asked(db, sql) != balance) {
+            _exit(2);
+        }
+    }
+
+    _exit((balance == 60 * 7) ? 0 : 3);
+}
+
+
+static void
+acknowledged_claims_are_in_the_store(void **state)
+{
+    int              running, status;
+    pid_t            pid[3];
+    sqlite3         *db;
+    uint32_t         i, id;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    store_none();
+    l = ledger_new(60, 10, 1000);
+    flush_new(&f, l);
+
+    for (id = 1; id <= 60; id++) {
+        reward_put(l, id, 7, 10);
+    }
+
+    flushed(&f);
+    trove_flush_close(&f);
+
+    for (i = 0; i < 3; i++) {
+        pid[i] = child_new();
+
+        if (pid[i] == 0) {
+            claimer(l, i);
+        }
+    }
+
+    flush_new(&f, l);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    running = 3;
+
+    while (running > 0) {
+
+        if (trove_flush_elect(&f) && trove_flush_needed(&f)) {
+            flushed(&f);
+        }
+
+        /* stored together at any time */
+
+        assert_int_equal(asked(db, "SELECT count(*) FROM players WHERE balance"
+                                   " <> (SELECT ifnull(sum(value), 0)"
+                                   " FROM grants WHERE grants.number"
+                                   " = players.number)"), 0);
+
+        for (i = 0; i < 3; i++) {
+
+            if (pid[i] != 0 && waitpid(pid[i], &status, WNOHANG) == pid[i]) {
+                assert_int_equal(status, 0);
+                pid[i] = 0;
+                running--;
+            }
+        }
+    }
+
+    (void) sqlite3_close(db);
+    trove_flush_close(&f);
+
+    next = loaded_of(60, 10, 1000);
+    assert_true(same(l, next));
+
+    ledger_free(next);
+    ledger_free(l);
+}
+
+
+static void *
+flush_it(void *data)
+{
+    (void) trove_flush_run(data);
+
+    return NULL;
+}
+
+
+/* Its thread is stuck; everything else goes on, and sees it. */
+
+static void
+a_store_that_hangs_holds_nobody(void **state)
+{
+    uint64_t         lag, ticket;
+    pthread_t        thread;
+    trove_tap_t      t;
+    trove_redo_t    *redo;
+    trove_flush_t    f;
+    trove_ledger_t  *l;
+
+    store_none();
+    l = ledger_small();
+    redo = redo_new(l);
+    flush_new(&f, l);
+    flushed(&f);
+
+    change(l, redo, 50);
+    ticket = trove_flush_ticket(l);
+    disk_arm(DISK_HANGS, 1, 0);
+    assert_int_equal(pthread_create(&thread, NULL, flush_it, &f), 0);
+    disk_wait();
+
+    lag = trove_flush_lag(l);
+    assert_int_equal(tap(redo, "p1", 0, 5, &t), TROVE_OK);
+    assert_false(trove_flush_durable(l, ticket));
+    assert_true(trove_flush_lag(l) > lag);
+
+    disk_release();
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(trove_flush_durable(l, ticket));
+    assert_false(trove_flush_durable(l, trove_flush_ticket(l)));
+
+    (void) disk_disarm();
+    flushed(&f);
+    trove_flush_close(&f);
+    ledger_free(l);
+}
+
+
+/* A ledger that lived gives all that it has to a store that has less. */
+
+static void
+a_store_that_was_lost_is_made_anew(void **state)
+{
+    char             old[128];
+    trove_redo_t    *redo;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    (void) snprintf(old, sizeof(old), "%s.old", path);
+    store_none();
+    l = ledger_small();
+    redo = redo_new(l);
+    flush_new(&f, l);
+
+    change(l, redo, 100);
+    flushed(&f);
+    trove_flush_close(&f);
+
+    copy_file("");
+    assert_int_equal(rename(copy, old), 0);
+    flush_new(&f, l);
+    change(l, redo, 100);
+    flushed(&f);
+
+    /* while it is open */
+
+    store_none();
+    change(l, redo, 1);
+    assert_true(trove_flush_elect(&f));
+    assert_int_equal(trove_flush_run(&f), TROVE_STORE_GONE);
+    flushed(&f);
+    trove_flush_close(&f);
+
+    next = loaded_of_copy();
+    assert_true(same(l, next));
+    ledger_free(next);
+
+    /* when it is not: nothing changed, and still all is stored */
+
+    store_none();
+    flush_new(&f, l);
+    assert_int_equal(trove_flush_meet(&f), TROVE_STORE_DONE);
+    flushed(&f);
+    trove_flush_close(&f);
+
+    next = loaded_of_copy();
+    assert_true(same(l, next));
+    ledger_free(next);
+
+    /* and one of yesterday in its place */
+
+    store_none();
+    assert_int_equal(rename(old, path), 0);
+    flush_new(&f, l);
+    flushed(&f);
+    trove_flush_close(&f);
+
+    next = loaded_of_copy();
+    assert_true(same(l, next));
+
+    ledger_free(next);
+    ledger_free(l);
+}
+
+
+static void
+what_does_not_belong_together_is_refused(void **state)
+{
+    trove_redo_t    *redo;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *other, *old;
+
+    store_none();
+    l = ledger_small();
+    redo = redo_new(l);
+    flush_new(&f, l);
+    change(l, redo, 100);
+    flushed(&f);
+    trove_flush_close(&f);
+
+    /* an earlier state of the ledger */
+
+    old = copied(l);
+    flush_new(&f, l);
+    change(l, redo, 100);
+    flushed(&f);
+    change(l, redo, 100);
+    flushed(&f);
+    trove_flush_close(&f);
+
+    flush_new(&f, old);
+    assert_int_equal(trove_flush_meet(&f), TROVE_STORE_FOREIGN);
+    assert_true(strstr(f.error, "ahead of its ledger") != NULL);
+    trove_flush_close(&f);
+
+    /* another ledger */
+
+    store_none();
+    other = ledger_small();
+    flush_new(&f, other);
+    flushed(&f);
+    trove_flush_close(&f);
+
+    flush_new(&f, l);
+    assert_int_equal(trove_flush_meet(&f), TROVE_STORE_FOREIGN);
+    assert_true(strstr(f.error, "another ledger") != NULL);
+    assert_true(strstr(f.error, l->store) != NULL);
+    assert_true(strstr(f.error, other->store) != NULL);
+    trove_flush_close(&f);
+
+    ledger_free(l);
+    ledger_free(other);
+    ledger_free(old);
+}
+
+
+static void
+a_ledger_that_is_too_small_is_not_filled(void **state)
+{
+    uint32_t         i;
+    trove_redo_t    *redo;
+    trove_flush_t    f;
+    trove_ledger_t  *l;
+
+    static const uint32_t  small[][3] = {
+        { REWARDS / 2, PLAYERS, CLAIMS },
+        { REWARDS, PLAYERS / 2, CLAIMS },
+        { REWARDS, PLAYERS, 3 }
+    };
+
+    store_none();
+    l = ledger_small();
+    redo = redo_new(l);
+    flush_new(&f, l);
+    change(l, redo, 2000);
+    flushed(&f);
+    trove_flush_close(&f);
+    ledger_free(l);
+
+    for (i = 0; i < 3; i++) {
+        l = ledger_new(small[i][0], small[i][1], small[i][2]);
+        flush_new(&f, l);
+        assert_int_equal(trove_flush_load(&f), TROVE_STORE_FOREIGN);
+        assert_true(strstr(f.error, "no room") != NULL);
+        trove_flush_close(&f);
+        ledger_free(l);
+    }
+
+    l = loaded_of(REWARDS * 2, PLAYERS * 2, CLAIMS * 2);
+    ledger_free(l);
+}
+
+
+static int
+setup(void **state)
+{
+    (void) random_setup(state);
+    (void) snprintf(dir, sizeof(dir), "/tmp/trove-flush-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    (void) snprintf(path, sizeof(path), "%s/hunt.db", dir);
+    (void) snprintf(copy, sizeof(copy), "%s/copy.db", dir);
+
+    disk_register(random_next);
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    store_none();
+    (void) unlink(copy);
+    (void) rmdir(dir);
+
+    return 0;
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(a_ledger_from_the_store_is_the_same),
+        cmocka_unit_test(a_flush_may_take_many_transactions),
+        cmocka_unit_test(a_ticket_is_good_after_a_flush_that_began_later),
+        cmocka_unit_test(what_is_durable_survives_errors),
+        cmocka_unit_test(what_is_durable_survives_kills),
+        cmocka_unit_test(what_is_durable_survives_power_failures),
+        cmocka_unit_test(a_writer_that_is_killed_is_replaced),
+        cmocka_unit_test(there_is_one_writer),
+        cmocka_unit_test(acknowledged_claims_are_in_the_store),
+        cmocka_unit_test(a_store_that_hangs_holds_nobody),
+        cmocka_unit_test(a_store_that_was_lost_is_made_anew),
+        cmocka_unit_test(what_does_not_belong_together_is_refused),
+        cmocka_unit_test(a_ledger_that_is_too_small_is_not_filled),
+    };
+
+    return cmocka_run_group_tests_name("flush", tests, setup, teardown);
+}
