@@ -231,6 +231,12 @@ void ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status);
 /* Has a request recorded that ends before its answer does. */
 ngx_int_t ngx_http_trove_watch(ngx_http_request_t *r);
 
+/*
+ * Makes "ev" an event of the request's own, beside those of its connection,
+ * that calls write_event_handler; its timer ends with the request.
+ */
+ngx_int_t ngx_http_trove_own_event(ngx_http_request_t *r, ngx_event_t *ev);
+
 
 /* ngx_http_trove_body.c */
 

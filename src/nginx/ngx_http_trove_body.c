@@ -48,8 +48,6 @@ static void ngx_http_trove_batch_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_copy(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
 static void ngx_http_trove_batch_event(ngx_http_request_t *r);
-static void ngx_http_trove_batch_turn_handler(ngx_event_t *ev);
-static void ngx_http_trove_batch_cleanup(void *data);
 static ngx_int_t ngx_http_trove_batch_run(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_turn(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
@@ -289,7 +287,6 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
     const trove_field_t *fields, ngx_uint_t nfields)
 {
     u_char                  *carry;
-    ngx_http_cleanup_t      *cln;
     ngx_http_trove_ctx_t    *ctx;
     ngx_http_trove_batch_t  *batch;
 
@@ -297,18 +294,12 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
 
     batch = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_batch_t));
     carry = ngx_pnalloc(r->pool, NGX_HTTP_TROVE_OBJECT_MAX);
-    cln = ngx_http_cleanup_add(r, 0);
 
-    if (batch == NULL || carry == NULL || cln == NULL) {
+    if (batch == NULL || carry == NULL
+        || ngx_http_trove_own_event(r, &batch->turn) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    batch->turn.handler = ngx_http_trove_batch_turn_handler;
-    batch->turn.data = r;
-    batch->turn.log = r->connection->log;
-
-    cln->handler = ngx_http_trove_batch_cleanup;
-    cln->data = batch;
 
     batch->ops = ops;
     batch->fields = fields;
@@ -399,34 +390,6 @@ ngx_http_trove_batch_event(ngx_http_request_t *r)
     }
 
     ngx_http_trove_batch_finalize(r, ngx_http_trove_batch_run(r));
-}
-
-
-static void
-ngx_http_trove_batch_turn_handler(ngx_event_t *ev)
-{
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = ev->data;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_http_trove_batch_event(r);
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_trove_batch_cleanup(void *data)
-{
-    ngx_http_trove_batch_t  *batch = data;
-
-    if (batch->turn.timer_set) {
-        ngx_del_timer(&batch->turn);
-    }
 }
 
 

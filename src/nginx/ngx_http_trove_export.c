@@ -29,8 +29,6 @@ static ngx_int_t ngx_http_trove_export_next(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_wait(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_hold(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
-static void ngx_http_trove_export_retry(ngx_event_t *ev);
-static void ngx_http_trove_export_cleanup(void *data);
 
 
 /*
@@ -42,7 +40,6 @@ ngx_int_t
 ngx_http_trove_export(ngx_http_request_t *r)
 {
     ngx_int_t                 rc;
-    ngx_http_cleanup_t       *cln;
     ngx_http_trove_ctx_t     *ctx;
     ngx_http_trove_export_t  *ex;
 
@@ -72,17 +69,9 @@ ngx_http_trove_export(ngx_http_request_t *r)
 
     ex->buf->tag = (ngx_buf_tag_t) &ngx_http_trove_module;
 
-    ex->retry.handler = ngx_http_trove_export_retry;
-    ex->retry.data = r;
-    ex->retry.log = r->connection->log;
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
+    if (ngx_http_trove_own_event(r, &ex->retry) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    cln->handler = ngx_http_trove_export_cleanup;
-    cln->data = ex;
 
     r->main->count++;
     r->read_event_handler = ngx_http_test_reading;
@@ -335,34 +324,6 @@ ngx_http_trove_export_hold(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
     ngx_add_timer(&ex->retry, NGX_HTTP_TROVE_EXPORT_RETRY);
 
     return NGX_AGAIN;
-}
-
-
-static void
-ngx_http_trove_export_retry(ngx_event_t *ev)
-{
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = ev->data;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_http_trove_export_event(r);
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_trove_export_cleanup(void *data)
-{
-    ngx_http_trove_export_t  *ex = data;
-
-    if (ex->retry.timer_set) {
-        ngx_del_timer(&ex->retry);
-    }
 }
 
 
