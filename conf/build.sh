@@ -174,7 +174,7 @@ configure_nginx() (
     export ASAN_OPTIONS=detect_leaks=0
 
     cd "$1" && ./configure --prefix=/nonexistent \
-        --error-log-path=stderr --with-threads \
+        --error-log-path=stderr \
         --with-http_ssl_module --with-http_v2_module \
         --with-http_stub_status_module --with-http_realip_module \
         --with-http_auth_request_module --without-http_fastcgi_module \

@@ -13,9 +13,9 @@ use lib "$FindBin::Bin/lib";
 use Trove::Nginx;
 
 
-# two that listen, three troves, the channel, and one to answer
+# two that listen, three troves, the channel, the threads, and one to answer
 
-my $NEED = 7;
+my $NEED = 8;
 
 my %conf = (http => <<'HTTP', server => <<'SERVER');
     trove one   { capacity rewards=100; arena 64k; %%SIMD%% }

@@ -14,6 +14,8 @@
 #include <ngx_event.h>
 #include <ngx_http.h>
 
+#include <pthread.h>
+
 #include "trove.h"
 #include "trove_alloc.h"
 #include "trove_arena.h"
@@ -27,11 +29,6 @@
 #include "trove_stats.h"
 #include "trove_view.h"
 #include "trove_writer.h"
-
-
-#if !(NGX_THREADS)
-#error "trove builds its views in nginx's thread pool: configure --with-threads"
-#endif
 
 
 #define NGX_HTTP_TROVE_CONF          0x00800000
@@ -76,7 +73,6 @@ typedef struct {
 
 typedef struct {
     ngx_array_t             troves;         /* ngx_http_trove_t *            */
-    ngx_thread_pool_t      *threads;
     size_t                  taken;          /* by workers when they start    */
 } ngx_http_trove_main_conf_t;
 
@@ -86,6 +82,18 @@ typedef struct {
     ngx_flag_t              stats_write;
     ngx_http_handler_pt     handler;        /* NULL: no endpoint             */
 } ngx_http_trove_loc_conf_t;
+
+
+/* What is done in a thread, and what the event loop does after it. */
+
+typedef struct {
+    void                  (*run)(void *data);
+    void                  (*done)(void *data);
+    void                   *data;
+    ngx_queue_t             queue;
+    pthread_t               thread;
+    _Atomic ngx_uint_t      ended;
+} ngx_http_trove_job_t;
 
 
 /* One worker's part of a trove. */
@@ -105,7 +113,7 @@ typedef struct {
     ngx_uint_t              quiet;          /* turns since without a change  */
     ngx_connection_t       *wake;           /* of the trove's eventfd        */
 
-    ngx_thread_task_t      *build;
+    ngx_http_trove_job_t    build;
     trove_view_t           *built;
     trove_view_t           *worn;           /* waits to be destroyed         */
     trove_rc_t              build_rc;
@@ -190,6 +198,18 @@ void ngx_http_trove_changed(ngx_http_trove_worker_t *w);
 
 /* Turns the epoch now. */
 void ngx_http_trove_turn(ngx_http_trove_worker_t *w);
+
+
+/* ngx_http_trove_thread.c */
+
+/* For a worker, before its first job. */
+ngx_int_t ngx_http_trove_jobs_init(ngx_cycle_t *cycle);
+
+/* NGX_OK, or NGX_ERROR if there is no thread; a job runs once at a time. */
+ngx_int_t ngx_http_trove_job_start(ngx_http_trove_job_t *job);
+
+/* Waits for those that run; what would be done after them is not. */
+void ngx_http_trove_jobs_end(void);
 
 
 /* ngx_http_trove_answer.c */

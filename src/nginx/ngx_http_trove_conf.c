@@ -116,13 +116,7 @@ ngx_http_trove_postconfiguration(ngx_conf_t *cf)
         }
     }
 
-    if (tmcf->troves.nelts == 0) {
-        return NGX_OK;
-    }
-
-    tmcf->threads = ngx_thread_pool_add(cf, NULL);
-
-    return tmcf->threads ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 

@@ -23,16 +23,15 @@ static void ngx_http_trove_sync(ngx_http_trove_worker_t *w, uint32_t max);
 static void ngx_http_trove_tidy(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now);
 static void ngx_http_trove_build(ngx_http_trove_worker_t *w);
-static void ngx_http_trove_build_thread(void *data, ngx_log_t *log);
+static void ngx_http_trove_build_thread(void *data);
 static int ngx_http_trove_ends(void);
-static void ngx_http_trove_build_done(ngx_event_t *ev);
+static void ngx_http_trove_build_done(void *data);
 static void ngx_http_trove_swap(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_notify(ngx_http_trove_worker_t *w);
 
 
 static ngx_http_trove_worker_t  *ngx_http_trove_workers;
 static ngx_uint_t                ngx_http_trove_nworkers;
-static ngx_thread_pool_t        *ngx_http_trove_threads;
 
 
 ngx_int_t
@@ -61,7 +60,10 @@ ngx_http_trove_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_trove_workers = w;
-    ngx_http_trove_threads = tmcf->threads;
+
+    if (ngx_http_trove_jobs_init(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     troves = tmcf->troves.elts;
 
@@ -84,6 +86,12 @@ ngx_http_trove_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                i;
     ngx_http_trove_worker_t  *w;
+
+    if (ngx_http_trove_nworkers == 0) {
+        return;
+    }
+
+    ngx_http_trove_jobs_end();
 
     for (i = 0; i < ngx_http_trove_nworkers; i++) {
         w = &ngx_http_trove_workers[i];
@@ -112,16 +120,9 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    w->build = ngx_thread_task_alloc(cycle->pool, 0);
-    if (w->build == NULL) {
-        return NGX_ERROR;
-    }
-
-    w->build->ctx = w;
-    w->build->handler = ngx_http_trove_build_thread;
-    w->build->event.data = w;
-    w->build->event.handler = ngx_http_trove_build_done;
-    w->build->event.log = cycle->log;
+    w->build.data = w;
+    w->build.run = ngx_http_trove_build_thread;
+    w->build.done = ngx_http_trove_build_done;
 
     w->epoch.data = w;
     w->epoch.handler = ngx_http_trove_epoch_handler;
@@ -495,7 +496,7 @@ ngx_http_trove_build(ngx_http_trove_worker_t *w)
         return;
     }
 
-    if (ngx_thread_task_post(ngx_http_trove_threads, w->build) != NGX_OK) {
+    if (ngx_http_trove_job_start(&w->build) != NGX_OK) {
         trove_stats_add(w->stats, view_build_failures, 1);
         return;
     }
@@ -505,13 +506,13 @@ ngx_http_trove_build(ngx_http_trove_worker_t *w)
 
 
 /*
- * In the thread pool: touches nothing that the event loop uses meanwhile.
+ * In a thread: touches nothing that the event loop uses meanwhile.
  * Gives a worn view back, which takes as long for a large one, has one follow
  * that was built and is not new enough, or builds.
  */
 
 static void
-ngx_http_trove_build_thread(void *data, ngx_log_t *log)
+ngx_http_trove_build_thread(void *data)
 {
     uint64_t                  start;
     ngx_http_trove_t         *trove;
@@ -570,12 +571,12 @@ ngx_http_trove_ends(void)
  */
 
 static void
-ngx_http_trove_build_done(ngx_event_t *ev)
+ngx_http_trove_build_done(void *data)
 {
     ngx_uint_t                failed;
     ngx_http_trove_worker_t  *w;
 
-    w = ev->data;
+    w = data;
     w->building = 0;
     failed = 0;
 

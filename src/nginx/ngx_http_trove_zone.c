@@ -256,9 +256,9 @@ ngx_http_trove_zone_connections(ngx_http_trove_t *trove)
         listening += (ls[i].worker == 0);
     }
 
-    /* the channel, and a client */
+    /* the channel, the threads, and a client */
 
-    need = listening + tmcf->troves.nelts + 2;
+    need = listening + tmcf->troves.nelts + 3;
 
     if (cycle->connection_n >= need) {
         return NGX_OK;
