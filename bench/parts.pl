@@ -28,6 +28,7 @@ my $TRIES = 3;                          # to find enough that are undisturbed
 
 my %parts = (
     arena => \&arena, query => \&query, json => \&json, record => \&record,
+    claims => \&claims,
     poll => \&poll, peers => \&peers, batch => \&batch, load => \&load,
     memory => \&memory, growth => \&growth,
 );
@@ -131,6 +132,32 @@ sub record {
         if (/^clock twice and record +best +(\S+)  median +(\S+) ns/) {
             figure_of("recording a request's statistics", '<=', 60, 'ns', $2,
                       $1);
+        }
+    }
+}
+
+
+# What comes one by one waits for memory; what comes in a batch counts
+
+sub claims {
+    my $players = $QUICK ? 1_000_000 : 5_000_000;
+    my $m = $players / 1_000_000;
+
+    for (lines_of($SERVER, 'claims', $players)) {
+        print "  $_";
+
+        if (/^memory of \d+ players: (\S+)/) {
+            figure_of("memory per player, of $m M", '<=', 128, 'B', $1, $1);
+        }
+
+        if (/^lookups +best +(\S+) +median +(\S+) ns/) {
+            figure_of("lookup of one of $m M players", '<=', 150, 'ns', $2,
+                      $1);
+        }
+
+        if (/^(claims|taps) +best +(\S+) +median +(\S+) ns/) {
+            figure_of("$1 of $m M players, in process, per core", '>=',
+                      $1 eq 'claims' ? 2 : 3, 'M/s', 1000 / $3, 1000 / $2);
         }
     }
 }

@@ -33,6 +33,11 @@ typedef struct {
 } trove_claiming_t;
 
 
+static void trove_claim_fetch(trove_ledger_t *l,
+    const trove_claim_request_t *q, uint64_t *hash, uint32_t n);
+static trove_rc_t trove_claim_hashed(trove_redo_t *r,
+    const trove_claim_rules_t *rules, const trove_claim_request_t *q,
+    uint64_t hash, trove_claim_t *c);
 static trove_rc_t trove_claim_newcomer(trove_claiming_t *w, uint64_t hash);
 static trove_rc_t trove_claim_owned(trove_claiming_t *w);
 static trove_rc_t trove_claim_row(trove_claiming_t *w);
@@ -53,7 +58,78 @@ trove_rc_t
 trove_claim(trove_redo_t *r, const trove_claim_rules_t *rules,
     const trove_claim_request_t *q, trove_claim_t *c)
 {
-    uint64_t          hash;
+    trove_rc_t  rc;
+
+    trove_claim_all(r, rules, q, c, &rc, 1);
+
+    return rc;
+}
+
+
+void
+trove_claim_all(trove_redo_t *r, const trove_claim_rules_t *rules,
+    const trove_claim_request_t *q, trove_claim_t *c, trove_rc_t *rc,
+    uint32_t n)
+{
+    uint32_t  i, some;
+    uint64_t  hash[TROVE_FETCH];
+
+    for ( /* void */ ; n != 0; n -= some) {
+        some = (n < TROVE_FETCH) ? n : TROVE_FETCH;
+
+        trove_claim_fetch(trove_redo_ledger(r), q, hash, some);
+
+        for (i = 0; i < some; i++) {
+            rc[i] = trove_claim_hashed(r, rules, &q[i], hash[i], &c[i]);
+        }
+
+        q += some;
+        c += some;
+        rc += some;
+    }
+}
+
+
+static void
+trove_claim_fetch(trove_ledger_t *l, const trove_claim_request_t *q,
+    uint64_t *hash, uint32_t n)
+{
+    uint32_t       i, player, slot[TROVE_FETCH];
+    trove_index_t  index;
+
+    index = trove_claim_index(l);
+
+    for (i = 0; i < n; i++) {
+        hash[i] = trove_player_hash(l, &q[i].player);
+        trove_player_fetch_cell(l, hash[i]);
+        trove_ledger_fetch_cell(l, q[i].reward);
+    }
+
+    for (i = 0; i < n; i++) {
+        slot[i] = trove_ledger_fetch_row(l, q[i].reward);
+        player = trove_player_likely(l, hash[i]);
+
+        if (player != TROVE_LEDGER_NONE && index.n != 0) {
+            trove_player_fetch_number(l, player);
+            __builtin_prefetch(&index.cells[trove_index_first(&index,
+                                trove_claim_hash(l, player, q[i].reward))],
+                               1);
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (slot[i] != TROVE_LEDGER_NONE) {
+            trove_ledger_fetch_head(l, slot[i]);
+        }
+    }
+}
+
+
+static trove_rc_t
+trove_claim_hashed(trove_redo_t *r, const trove_claim_rules_t *rules,
+    const trove_claim_request_t *q, uint64_t hash, trove_claim_t *c)
+{
     trove_rc_t        rc;
     trove_claiming_t  w;
 
@@ -73,7 +149,6 @@ trove_claim(trove_redo_t *r, const trove_claim_rules_t *rules,
         return TROVE_FULL;
     }
 
-    hash = trove_player_hash(w.l, &q->player);
     w.player = trove_player_find(w.l, &q->player, hash);
 
     if (w.player == TROVE_LEDGER_NONE) {

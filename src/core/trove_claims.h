@@ -62,5 +62,13 @@ typedef struct {
 trove_rc_t trove_claim(trove_redo_t *redo, const trove_claim_rules_t *rules,
     const trove_claim_request_t *request, trove_claim_t *c);
 
+/*
+ * The same for "n" of them, one after the other; faster, for what they need is
+ * fetched together.
+ */
+void trove_claim_all(trove_redo_t *redo, const trove_claim_rules_t *rules,
+    const trove_claim_request_t *requests, trove_claim_t *claims,
+    trove_rc_t *rcs, uint32_t n);
+
 
 #endif /* TROVE_CLAIMS_H_INCLUDED */

@@ -953,6 +953,50 @@ trove_ledger_find(trove_ledger_t *l, uint32_t id, uint32_t *slot)
 }
 
 
+void
+trove_ledger_fetch_cell(const trove_ledger_t *l, uint32_t id)
+{
+    __builtin_prefetch(&trove_ledger_cells(l)[trove_ledger_home(l, id)]);
+}
+
+
+/* The slot that most likely is this id's; a row may lie on two lines. */
+
+uint32_t
+trove_ledger_fetch_row(const trove_ledger_t *l, uint32_t id)
+{
+    uint32_t             slot;
+    trove_ledger_row_t  *row;
+
+    slot = trove_get(&trove_ledger_cells(l)[trove_ledger_home(l, id)]) - 1;
+
+    if (slot >= l->at.conf.rewards) {
+        return TROVE_LEDGER_NONE;
+    }
+
+    row = trove_ledger_rowp(l, slot);
+
+    __builtin_prefetch(&row->state, 1);
+    __builtin_prefetch(&row->words[TROVE_LEDGER_WORDS - 1]);
+
+    return slot;
+}
+
+
+void
+trove_ledger_fetch_head(const trove_ledger_t *l, uint32_t slot)
+{
+    uint32_t  head;
+
+    head = trove_row_head(trove_get(&trove_ledger_rowp(l, slot)->state));
+
+    if (head != 0 && head <= l->at.conf.claims) {
+        __builtin_prefetch(&trove_ledger_claim(l, head - 1)->ordinal);
+        __builtin_prefetch(&trove_ledger_claim(l, head - 1)->at, 1);
+    }
+}
+
+
 /* One attempt to copy a row: whether it was whole. */
 
 static int

@@ -46,6 +46,9 @@
 /* Bytes for a store's name, with a zero behind it. */
 #define TROVE_LEDGER_STORE    40
 
+/* So many claims or taps have what they need fetched together. */
+#define TROVE_FETCH           16
+
 /* Looks at what is being written before its writer is taken for dead. */
 #define TROVE_LEDGER_TRIES    1024
 
@@ -419,6 +422,14 @@ void trove_ledger_unlock(trove_ledger_t *l);
 /* TROVE_OK, TROVE_NOTFOUND or TROVE_BUSY. */
 trove_rc_t trove_ledger_find(trove_ledger_t *l, uint32_t id, uint32_t *slot);
 
+/*
+ * Fetch what leads to the reward; its row; and the claim that is its head: one
+ * after the other, for each is found by the one before.
+ */
+void trove_ledger_fetch_cell(const trove_ledger_t *l, uint32_t id);
+uint32_t trove_ledger_fetch_row(const trove_ledger_t *l, uint32_t id);
+void trove_ledger_fetch_head(const trove_ledger_t *l, uint32_t slot);
+
 /* Copies the row, also one that is free.  TROVE_OK or TROVE_BUSY. */
 trove_rc_t trove_ledger_read(trove_ledger_t *l, uint32_t slot,
     trove_ledger_copy_t *copy);
@@ -494,9 +505,43 @@ trove_claim_hash(const trove_ledger_t *l, uint32_t player, uint32_t reward)
 }
 
 
-/* A number of the player of this id, or TROVE_LEDGER_NONE. */
+/* The number of the first player of the hash's tag: a guess, to be fetched. */
 
-uint64_t trove_player_hash(const trove_ledger_t *l, const trove_slice_t *id);
+static inline uint32_t
+trove_player_likely(const trove_ledger_t *l, uint64_t hash)
+{
+    uint32_t       at;
+    trove_index_t  index;
+
+    index = trove_player_index(l);
+    at = trove_index_first(&index, hash);
+
+    return trove_index_next(&index, hash, &at);
+}
+
+
+/*
+ * A name may lie on two lines.  To gcc a function that does nothing but fetch
+ * does nothing at all, and calls of it may be left out.
+ */
+
+static inline void
+trove_player_fetch_number(const trove_ledger_t *l, uint32_t player)
+{
+    const trove_name_t  *name;
+
+    name = trove_ledger_name(l, player);
+
+    __asm__ volatile ("");
+
+    __builtin_prefetch(trove_ledger_record(l, player), 1);
+    __builtin_prefetch(name);
+    __builtin_prefetch(&name->stored);
+}
+
+
+/* The number of the player of this id, or TROVE_LEDGER_NONE. */
+
 uint32_t trove_player_find(const trove_ledger_t *l, const trove_slice_t *id,
     uint64_t hash);
 

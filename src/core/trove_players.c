@@ -53,7 +53,7 @@ trove_player_find(const trove_ledger_t *l, const trove_slice_t *id,
             return TROVE_LEDGER_NONE;
         }
 
-        __builtin_prefetch(trove_ledger_record(l, player), 1);
+        trove_player_fetch_number(l, player);
 
         if (trove_player_is(l, player, id)) {
             return player;
@@ -141,18 +141,28 @@ trove_player_name(trove_name_t *name, const trove_slice_t *id)
 
 
 void
-trove_player_fetch(const trove_ledger_t *l, const trove_slice_t *id)
+trove_player_fetch_cell(const trove_ledger_t *l, uint64_t hash)
 {
     trove_index_t  index;
 
-    if (l->at.conf.players == 0) {
-        return;
+    if (l->at.conf.players != 0) {
+        index = trove_player_index(l);
+        __builtin_prefetch(&index.cells[trove_index_first(&index, hash)]);
     }
+}
 
-    index = trove_player_index(l);
 
-    __builtin_prefetch(&index.cells[trove_index_first(&index,
-                                                 trove_player_hash(l, id))]);
+void
+trove_player_fetch(const trove_ledger_t *l, uint64_t hash)
+{
+    uint32_t  player;
+
+    player = (l->at.conf.players != 0) ? trove_player_likely(l, hash)
+                                       : TROVE_LEDGER_NONE;
+
+    if (player != TROVE_LEDGER_NONE) {
+        trove_player_fetch_number(l, player);
+    }
 }
 
 

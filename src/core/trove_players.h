@@ -39,10 +39,13 @@ trove_rc_t trove_player_get(trove_ledger_t *l, const trove_slice_t *id,
     trove_player_t *p);
 
 /*
- * Has the memory fetched that the id's player will need: for batches, whose
- * players lie anywhere.
+ * Who has several players to go to, which lie anywhere in memory, fetches
+ * first what leads to each, then each, and then goes there: one of these waits
+ * costs more than everything else that is done with a player.
  */
-void trove_player_fetch(const trove_ledger_t *l, const trove_slice_t *id);
+uint64_t trove_player_hash(const trove_ledger_t *l, const trove_slice_t *id);
+void trove_player_fetch_cell(const trove_ledger_t *l, uint64_t hash);
+void trove_player_fetch(const trove_ledger_t *l, uint64_t hash);
 
 /* Numbers that were given out; a death may have lost some of them. */
 uint32_t trove_ledger_players(const trove_ledger_t *l);

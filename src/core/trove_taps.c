@@ -16,6 +16,8 @@
 #define TROVE_TAP_SLACK  1000000
 
 
+static trove_rc_t trove_tap_hashed(trove_redo_t *r,
+    const trove_tap_request_t *q, uint64_t hash, trove_tap_t *t);
 static trove_tap_result_t trove_tap_judge(const trove_tap_request_t *q,
     trove_record_data_t *data, trove_tap_t *t);
 static int trove_tap_pace(const trove_tap_request_t *q,
@@ -24,6 +26,51 @@ static int trove_tap_pace(const trove_tap_request_t *q,
 
 trove_rc_t
 trove_tap(trove_redo_t *r, const trove_tap_request_t *q, trove_tap_t *t)
+{
+    trove_rc_t  rc;
+
+    trove_tap_all(r, q, t, &rc, 1);
+
+    return rc;
+}
+
+
+void
+trove_tap_all(trove_redo_t *r, const trove_tap_request_t *q, trove_tap_t *t,
+    trove_rc_t *rc, uint32_t n)
+{
+    uint32_t         i, some;
+    uint64_t         hash[TROVE_FETCH];
+    trove_ledger_t  *l;
+
+    l = trove_redo_ledger(r);
+
+    for ( /* void */ ; n != 0; n -= some) {
+        some = (n < TROVE_FETCH) ? n : TROVE_FETCH;
+
+        for (i = 0; i < some; i++) {
+            hash[i] = trove_player_hash(l, &q[i].player);
+            trove_player_fetch_cell(l, hash[i]);
+        }
+
+        for (i = 0; i < some; i++) {
+            trove_player_fetch(l, hash[i]);
+        }
+
+        for (i = 0; i < some; i++) {
+            rc[i] = trove_tap_hashed(r, &q[i], hash[i], &t[i]);
+        }
+
+        q += some;
+        t += some;
+        rc += some;
+    }
+}
+
+
+static trove_rc_t
+trove_tap_hashed(trove_redo_t *r, const trove_tap_request_t *q, uint64_t hash,
+    trove_tap_t *t)
 {
     uint32_t             player;
     trove_rc_t           rc;
@@ -39,8 +86,7 @@ trove_tap(trove_redo_t *r, const trove_tap_request_t *q, trove_tap_t *t)
 
     l = trove_redo_ledger(r);
 
-    rc = trove_player_make(r, &q->player, trove_player_hash(l, &q->player),
-                           &player);
+    rc = trove_player_make(r, &q->player, hash, &player);
 
     if (rc != TROVE_OK) {
         return rc;

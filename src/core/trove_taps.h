@@ -45,5 +45,12 @@ typedef struct {
 trove_rc_t trove_tap(trove_redo_t *redo, const trove_tap_request_t *request,
     trove_tap_t *t);
 
+/*
+ * The same for "n" of them, one after the other; faster, for what they need is
+ * fetched together.
+ */
+void trove_tap_all(trove_redo_t *redo, const trove_tap_request_t *requests,
+    trove_tap_t *taps, trove_rc_t *rcs, uint32_t n);
+
 
 #endif /* TROVE_TAPS_H_INCLUDED */

@@ -409,6 +409,75 @@ full_players_claim_on(void **state)
 }
 
 
+/* Many at once are as many one after the other. */
+
+static void
+all_are_answered_in_their_order(void **state)
+{
+    enum { N = 50 };
+
+    char                    ids[N][16];
+    uint32_t                i;
+    trove_rc_t              rc[N];
+    trove_tap_t             t[N];
+    trove_redo_t           *r;
+    trove_claim_t           c[N];
+    trove_ledger_t         *l;
+    trove_claim_rules_t     rules;
+    trove_tap_request_t     taps[N];
+    trove_claim_request_t   q[N];
+
+    l = ledger_new(10, N, 2 * N);
+    r = redo_new(l);
+    reward_put(l, 1, 10, 7);
+
+    memset(&rules, 0, sizeof(rules));
+    memset(q, 0, sizeof(q));
+    memset(taps, 0, sizeof(taps));
+
+    /* each twice in a row, the tenth has no id, the twentieth no reward */
+
+    for (i = 0; i < N; i++) {
+        q[i].player = player_id(ids[i], i / 2);
+        q[i].player.len = (i == 10) ? 0 : q[i].player.len;
+        q[i].reward = (i == 20) ? 2 : 1;
+        q[i].now = NOW;
+
+        taps[i].player = q[i].player;
+        taps[i].now = NOW * 1000;
+        taps[i].value = 1;
+    }
+
+    trove_claim_all(r, &rules, q, c, rc, N);
+
+    for (i = 0; i < N; i++) {
+        assert_int_equal(rc[i], (i == 10) ? TROVE_INVALID : TROVE_OK);
+
+        if (i == 10) {
+            continue;
+        }
+
+        assert_int_equal(c[i].result,
+                         (i == 20) ? TROVE_CLAIM_UNKNOWN
+                         : (i == 11) ? TROVE_CLAIM_GRANTED
+                         : (i >= 14) ? TROVE_CLAIM_GONE
+                         : (i % 2) ? TROVE_CLAIM_REPEAT : TROVE_CLAIM_GRANTED);
+    }
+
+    trove_tap_all(r, taps, t, rc, N);
+
+    for (i = 0; i < N; i++) {
+        assert_int_equal(rc[i], (i == 10) ? TROVE_INVALID : TROVE_OK);
+        assert_true(i == 10 || i == 11
+                    || t[i].balance == 1 + i % 2 + ((i < 14) ? 10 : 0));
+    }
+
+    assert_true(trove_ledger_sane(l));
+
+    ledger_free(l);
+}
+
+
 static void
 without_room_for_claims_there_are_none(void **state)
 {
@@ -514,6 +583,7 @@ main(void)
         cmocka_unit_test(speed_is_since_the_last_accepted_place),
         cmocka_unit_test(full_claims_take_no_other_and_lose_none),
         cmocka_unit_test(full_players_claim_on),
+        cmocka_unit_test(all_are_answered_in_their_order),
         cmocka_unit_test(without_room_for_claims_there_are_none),
         cmocka_unit_test(what_is_gone_is_not_shown),
     };

@@ -147,7 +147,8 @@ without_players_there_is_no_redo(void **state)
 
     assert_int_equal(trove_redo_open(l, &r), TROVE_FULL);
     assert_int_equal(trove_player_get(l, &id, &p), TROVE_NOTFOUND);
-    trove_player_fetch(l, &id);
+    trove_player_fetch_cell(l, trove_player_hash(l, &id));
+    trove_player_fetch(l, trove_player_hash(l, &id));
     assert_true(trove_ledger_sane(l));
 
     ledger_free(l);

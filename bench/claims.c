@@ -1,0 +1,508 @@
+/*
+ * Claims, taps and players in process: how long they take, what memory they
+ * take, and that they are right.
+ *
+ *   claims [players]    default: 5000000
+ *
+ * The ledger lies in memory that is shared, as nginx's zones are, on small
+ * pages.  All players are made by their first tap, with ids of 36 bytes as
+ * UUIDs have; then any of them is looked up, taps, and claims any of 100,000
+ * rewards, so that nearly everything is fetched from memory each time: one by
+ * one, as requests come, the memory is waited for each time; in a batch it is
+ * fetched together.  "few" is with 100,000 of the players.
+ *
+ * Each answer is compared with what was added up beside, and the ledger with
+ * itself at the end.  Any difference ends the run with 1.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "trove_claims.h"
+#include "trove_clock.h"
+#include "trove_memory.h"
+#include "trove_taps.h"
+
+
+#define PLAYERS   5000000
+#define FEW       100000
+#define REWARDS   100000
+#define CLAIMS    4000000
+#define CHUNK     1000                  /* that are timed together */
+#define SOME      16                    /* whose memory is fetched together */
+#define CHUNKS    500
+#define VALUE     7                     /* of a reward */
+#define NOW       1700000000000ULL      /* ms of unix time */
+
+
+typedef struct {
+    trove_ledger_conf_t   conf;
+    trove_ledger_t       *ledger;
+    trove_redo_t         *redo;
+    uint32_t              n;            /* players */
+    uint32_t              few;          /* of them play */
+    int64_t              *balances;     /* as they should be, by number */
+    uint32_t             *claimed;      /* of a reward, by its id */
+    uint32_t              granted;
+    int                   together;     /* as batches do */
+    uint32_t              chunk[CHUNK]; /* the players of a chunk */
+    char                  ids[CHUNK][37];
+    uint32_t              rewards[CHUNK];
+} bench_t;
+
+
+typedef uint64_t (*run_pt)(bench_t *b);
+
+
+static uint64_t  seed = 42;
+
+
+static uint64_t
+random_bits(void)
+{
+    uint64_t  z;
+
+    z = (seed += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+
+    return z ^ (z >> 31);
+}
+
+
+static uint32_t
+random_below(uint32_t n)
+{
+    return (uint32_t) ((random_bits() >> 32) * n >> 32);
+}
+
+
+static void
+die(const char *what)
+{
+    fprintf(stderr, "claims: %s\n", what);
+    exit(1);
+}
+
+
+static int
+by_value(const void *a, const void *b)
+{
+    double  x, y;
+
+    x = *(const double *) a;
+    y = *(const double *) b;
+
+    return (x > y) - (x < y);
+}
+
+
+static void
+show(const char *name, double *ns, uint32_t n)
+{
+    qsort(ns, n, sizeof(double), by_value);
+
+    printf("%-24s best %7.1f  median %7.1f ns  %6.2f M/s\n", name, ns[0],
+           ns[n / 2], 1000 / ns[n / 2]);
+}
+
+
+/* A number's id: all different, and nothing like in order. */
+
+static void
+name(char *id, uint32_t n)
+{
+    int       i;
+    uint64_t  bits[2];
+
+    static const char  digits[] = "0123456789abcdef";
+
+    bits[0] = (n + 1) * 0x9e3779b97f4a7c15;
+    bits[1] = bits[0] * 0xc2b2ae3d27d4eb4f;
+
+    for (i = 0; i < 36; i++) {
+        id[i] = (i == 8 || i == 13 || i == 18 || i == 23)
+                ? '-' : digits[bits[i / 18] >> (i % 16 * 4) & 15];
+    }
+
+    id[36] = '\0';
+}
+
+
+static void
+setup(bench_t *b)
+{
+    void            *mem;
+    size_t           size;
+    uint32_t         i;
+    uint64_t         version;
+    trove_reward_t   r;
+
+    b->conf.rewards = REWARDS;
+    b->conf.players = b->n;
+    b->conf.claims = CLAIMS;
+
+    size = trove_ledger_size(&b->conf);
+    mem = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS, -1,
+               0);
+
+    if (mem == MAP_FAILED) {
+        die("no memory for the ledger");
+    }
+
+    if (trove_memory_populate(mem, size) != TROVE_OK) {
+        die("no memory for the ledger");
+    }
+
+    b->ledger = trove_ledger_init(mem, &b->conf);
+    b->balances = calloc(b->n, sizeof(int64_t));
+    b->claimed = calloc(REWARDS + 1, sizeof(uint32_t));
+
+    if (b->balances == NULL || b->claimed == NULL
+        || trove_redo_open(b->ledger, &b->redo) != TROVE_OK)
+    {
+        die("no memory");
+    }
+
+    memset(&r, 0, sizeof(r));
+    r.value = VALUE;
+    r.stock = UINT32_MAX;
+
+    for (i = 1; i <= REWARDS; i++) {
+        r.id = i;
+
+        if (trove_ledger_put(b->ledger, &r, &version) != TROVE_OK) {
+            die("the ledger takes no reward");
+        }
+    }
+}
+
+
+/* What a player takes: of the layout, without the claims and the redos. */
+
+static void
+memory(bench_t *b)
+{
+    size_t               with, without;
+    trove_ledger_conf_t  conf;
+
+    conf = b->conf;
+    conf.claims = 0;
+    with = trove_ledger_size(&conf);
+    conf.players = 0;
+    without = trove_ledger_size(&conf);
+
+    printf("memory of %u players: %.1f bytes each\n", b->n,
+           (double) (with - without) / b->n);
+
+    with = trove_ledger_size(&b->conf);
+    conf = b->conf;
+    conf.claims = 0;
+
+    printf("memory of %u claims: %.1f bytes each\n", CLAIMS,
+           (double) (with - trove_ledger_size(&conf)) / CLAIMS);
+}
+
+
+/* The players of a chunk, made beforehand; times are without that. */
+
+static void
+prepare(bench_t *b)
+{
+    uint32_t  i;
+
+    for (i = 0; i < CHUNK; i++) {
+        b->chunk[i] = random_below(b->few);
+        b->rewards[i] = 1 + random_below(REWARDS);
+        name(b->ids[i], b->chunk[i]);
+    }
+}
+
+
+static uint64_t
+run_taps(bench_t *b)
+{
+    uint32_t  i;
+    uint64_t  start;
+
+    static trove_rc_t           rc[CHUNK];
+    static trove_tap_t          t[CHUNK];
+    static trove_tap_request_t  q[CHUNK];
+
+    for (i = 0; i < CHUNK; i++) {
+        q[i].player.data = (const unsigned char *) b->ids[i];
+        q[i].player.len = 36;
+        q[i].now = NOW * 1000;
+        q[i].interval = 1;
+        q[i].burst = UINT32_MAX;
+        q[i].coin = 99;
+        q[i].value = 5;
+    }
+
+    start = trove_clock_ns();
+
+    if (b->together) {
+        trove_tap_all(b->redo, q, t, rc, CHUNK);
+
+    } else {
+        for (i = 0; i < CHUNK; i++) {
+            rc[i] = trove_tap(b->redo, &q[i], &t[i]);
+        }
+    }
+
+    start = trove_clock_ns() - start;
+
+    for (i = 0; i < CHUNK; i++) {
+        b->balances[b->chunk[i]] += 5;
+
+        if (rc[i] != TROVE_OK || t[i].result != TROVE_TAP_GRANTED
+            || t[i].balance != b->balances[b->chunk[i]])
+        {
+            die("a tap was not granted, or tells another balance");
+        }
+    }
+
+    return start;
+}
+
+
+static int64_t
+lookup(bench_t *b, const trove_slice_t *id)
+{
+    trove_player_t  p;
+
+    if (trove_player_get(b->ledger, id, &p) != TROVE_OK) {
+        die("a player is not found");
+    }
+
+    return p.balance;
+}
+
+
+static void
+lookup_together(bench_t *b, const trove_slice_t *id, int64_t *sum)
+{
+    uint32_t  i;
+    uint64_t  hash[SOME];
+
+    for (i = 0; i < SOME; i++) {
+        hash[i] = trove_player_hash(b->ledger, &id[i]);
+        trove_player_fetch_cell(b->ledger, hash[i]);
+    }
+
+    for (i = 0; i < SOME; i++) {
+        trove_player_fetch(b->ledger, hash[i]);
+    }
+
+    for (i = 0; i < SOME; i++) {
+        *sum += lookup(b, &id[i]);
+    }
+}
+
+
+static uint64_t
+run_lookups(bench_t *b)
+{
+    uint32_t       i;
+    int64_t        sum;
+    uint64_t       start;
+    trove_slice_t  id[CHUNK];
+
+    for (i = 0; i < CHUNK; i++) {
+        id[i].data = (const unsigned char *) b->ids[i];
+        id[i].len = 36;
+    }
+
+    sum = 0;
+    start = trove_clock_ns();
+
+    for (i = 0; i < CHUNK; /* void */ ) {
+
+        if (b->together && i + SOME <= CHUNK) {
+            lookup_together(b, &id[i], &sum);
+            i += SOME;
+
+        } else {
+            sum += lookup(b, &id[i++]);
+        }
+    }
+
+    start = trove_clock_ns() - start;
+
+    for (i = 0; i < CHUNK; i++) {
+        sum -= b->balances[b->chunk[i]];
+    }
+
+    if (sum != 0) {
+        die("a player has another balance");
+    }
+
+    return start;
+}
+
+
+static uint64_t
+run_claims(bench_t *b)
+{
+    uint32_t             i;
+    uint64_t             start;
+    trove_claim_rules_t  rules;
+
+    static trove_rc_t             rc[CHUNK];
+    static trove_claim_t          c[CHUNK];
+    static trove_claim_request_t  q[CHUNK];
+
+    memset(&rules, 0, sizeof(rules));
+
+    rules.range = 50;
+    rules.max_speed = 40;
+
+    for (i = 0; i < CHUNK; i++) {
+        q[i].player.data = (const unsigned char *) b->ids[i];
+        q[i].player.len = 36;
+        q[i].reward = b->rewards[i];
+        q[i].placed = 1;
+        q[i].now = NOW;
+    }
+
+    start = trove_clock_ns();
+
+    if (b->together) {
+        trove_claim_all(b->redo, &rules, q, c, rc, CHUNK);
+
+    } else {
+        for (i = 0; i < CHUNK; i++) {
+            rc[i] = trove_claim(b->redo, &rules, &q[i], &c[i]);
+        }
+    }
+
+    start = trove_clock_ns() - start;
+
+    for (i = 0; i < CHUNK; i++) {
+
+        if (rc[i] == TROVE_OK && c[i].result == TROVE_CLAIM_REPEAT) {
+            continue;
+        }
+
+        b->balances[b->chunk[i]] += VALUE;
+        b->claimed[q[i].reward]++;
+        b->granted++;
+
+        if (rc[i] != TROVE_OK || c[i].result != TROVE_CLAIM_GRANTED
+            || c[i].balance != b->balances[b->chunk[i]])
+        {
+            die("a claim was not granted, or tells another balance");
+        }
+    }
+
+    return start;
+}
+
+
+static void
+run(bench_t *b, const char *name, run_pt chunk)
+{
+    double    ns[CHUNKS];
+    uint32_t  i;
+
+    for (i = 0; i < CHUNKS; i++) {
+        prepare(b);
+        ns[i] = (double) chunk(b) / CHUNK;
+    }
+
+    show(name, ns, CHUNKS);
+}
+
+
+/* Each once, in a random order: by steps that have no divisor with them. */
+
+static void
+fill(bench_t *b)
+{
+    double    ns[CHUNKS];
+    uint32_t  i, k, player;
+    uint64_t  at;
+
+    at = 0;
+
+    for (i = 0; i < b->n / CHUNK; i++) {
+
+        for (k = 0; k < CHUNK; k++) {
+            at = (at + 2654435761u) % b->n;
+            player = (uint32_t) at;
+            b->chunk[k] = player;
+            name(b->ids[k], player);
+        }
+
+        ns[i % CHUNKS] = (double) run_taps(b) / CHUNK;
+    }
+
+    if (trove_ledger_players(b->ledger) != b->n) {
+        die("there are more players, or fewer");
+    }
+
+    show("new players", ns, (i < CHUNKS) ? i : CHUNKS);
+}
+
+
+static void
+check(bench_t *b)
+{
+    uint32_t        i;
+    trove_reward_t  r;
+
+    for (i = 1; i <= REWARDS; i++) {
+
+        if (trove_ledger_get(b->ledger, i, &r) != TROVE_OK
+            || r.taken != b->claimed[i])
+        {
+            die("another number is taken of a reward");
+        }
+    }
+
+    if (trove_ledger_claims(b->ledger) != b->granted
+        || !trove_ledger_sane(b->ledger))
+    {
+        die("the ledger is not as it should be");
+    }
+}
+
+
+int
+main(int argc, char **argv)
+{
+    static bench_t  b;
+
+    b.n = (argc > 1) ? (uint32_t) strtoul(argv[1], NULL, 10) : PLAYERS;
+    b.n -= b.n % CHUNK;
+
+    if (b.n < FEW || b.n % 2654435761u == 0) {
+        die("usage: claims [players], 100000 at least");
+    }
+
+    setup(&b);
+    memory(&b);
+
+    b.few = b.n;
+    fill(&b);
+    run(&b, "lookups one by one", run_lookups);
+    run(&b, "taps one by one", run_taps);
+    run(&b, "claims one by one", run_claims);
+
+    b.few = FEW;
+    run(&b, "few: lookups one by one", run_lookups);
+    run(&b, "few: taps one by one", run_taps);
+    run(&b, "few: claims one by one", run_claims);
+
+    b.few = b.n;
+    b.together = 1;
+    run(&b, "lookups", run_lookups);
+    run(&b, "taps", run_taps);
+    run(&b, "claims", run_claims);
+
+    check(&b);
+
+    return 0;
+}
