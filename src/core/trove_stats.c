@@ -18,12 +18,22 @@
 #define TROVE_STATS_FNV_BASIS  0xcbf29ce484222325
 #define TROVE_STATS_FNV_PRIME  0x100000001b3
 
+#define TROVE_STATS_OTHER      "(other)"  /* the name of no coin              */
+
+
+typedef struct {
+    uint32_t                  len;
+    unsigned char             data[TROVE_COIN_NAME_MAX];
+} trove_stats_name_t;
+
 
 typedef struct {
     _Atomic uint64_t          layout;     /* stored last, 0: none yet         */
     uint64_t                  started;    /* unix seconds                     */
     _Atomic uint32_t          used;
     _Atomic trove_process_t   owners[TROVE_STATS_SLOTS];
+    _Atomic uint32_t          ncoins;     /* names below it are there         */
+    trove_stats_name_t        coins[TROVE_STATS_COINS + 1];
     trove_stats_t             slots[TROVE_STATS_SLOTS + 1];
 } trove_stats_region_t;
 
@@ -172,6 +182,38 @@ trove_stats_layout(void)
     }
 
     return hash | 1;
+}
+
+
+uint32_t
+trove_stats_coin(void *mem, const trove_slice_t *name)
+{
+    uint32_t               i, n;
+    trove_slice_t          other;
+    trove_stats_region_t  *region = mem;
+
+    n = atomic_load_explicit(&region->ncoins, memory_order_relaxed);
+
+    for (i = 0; i < n && i < TROVE_STATS_COINS; i++) {
+        if (region->coins[i].len == name->len
+            && memcmp(region->coins[i].data, name->data, name->len) == 0)
+        {
+            return i;
+        }
+    }
+
+    if (i == TROVE_STATS_COINS) {
+        other.data = (const unsigned char *) TROVE_STATS_OTHER;
+        other.len = sizeof(TROVE_STATS_OTHER) - 1;
+        name = &other;
+    }
+
+    region->coins[i].len = name->len;
+    memcpy(region->coins[i].data, name->data, name->len);
+
+    atomic_store_explicit(&region->ncoins, i + 1, memory_order_release);
+
+    return i;
 }
 
 
@@ -326,6 +368,14 @@ trove_stats_sum(const void *mem, trove_stats_seen_t *seen,
         }
     }
 
+    total->ncoins = atomic_load_explicit(&region->ncoins,
+                                         memory_order_acquire);
+
+    for (i = 0; i < total->ncoins; i++) {
+        total->coins[i].data = region->coins[i].data;
+        total->coins[i].len = region->coins[i].len;
+    }
+
     trove_stat_set(&total->sum.workers_alive, total->nworkers);
     trove_stat_set(&total->sum.started, region->started);
 }
@@ -356,6 +406,10 @@ trove_stats_sum_counters(trove_stats_figures_t *sum,
 
         trove_histogram_add((void *) trove_stats_at(sum, entry),
                             trove_stats_histogram(figures, entry));
+    }
+
+    for (i = 0; i <= TROVE_STATS_COINS; i++) {
+        trove_stat_add(&sum->coins[i], trove_stat_get(&figures->coins[i]));
     }
 }
 

@@ -19,6 +19,8 @@
  *             others take memory
  *   shared    for workers that find no free slot: there adds are atomic, and
  *             gauges, which no one worker can tell, are left out
+ *
+ * Coins are counted by their names, which the header remembers for ever.
  */
 
 #ifndef TROVE_STATS_H_INCLUDED
@@ -26,6 +28,7 @@
 
 
 #include "trove.h"
+#include "trove_coins.h"
 #include "trove_histogram.h"
 #include "trove_process.h"
 #include "trove_writer.h"
@@ -33,6 +36,7 @@
 
 #define TROVE_STATS_SLOTS    256
 #define TROVE_STATS_ALIGN    (2 * TROVE_CACHE_LINE)
+#define TROVE_STATS_COINS    TROVE_COINS_MAX   /* names, besides "(other)" */
 
 
 /*
@@ -44,6 +48,8 @@
 #define TROVE_STATS_ENDPOINTS(X)                                             \
     X(POLL, poll)                                                            \
     X(REWARDS, rewards)                                                      \
+    X(CLAIM, claim)                                                          \
+    X(TAP, tap)                                                              \
     X(STATS, stats)
 
 
@@ -56,6 +62,9 @@
 
 #define TROVE_STATS_REQUESTS         "trove_requests_total"
 #define TROVE_STATS_REQUESTS_HELP    "Requests, by endpoint and code."
+
+#define TROVE_STATS_COIN             "trove_coins_total"
+#define TROVE_STATS_COIN_HELP        "Coins that were granted."
 
 #define TROVE_STATS_DURATION         "trove_request_duration_seconds"
 #define TROVE_STATS_DURATION_HELP                                            \
@@ -119,6 +128,63 @@
     X(COUNTER, rewards_removed, "trove_rewards_written_total",               \
       "result=\"removed\"",                                                  \
       "Rewards that were sent or removed, by what came of it.")              \
+    X(COUNTER, claims_granted, "trove_claims_total",                         \
+      "result=\"granted\"",                                                  \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_repeat, "trove_claims_total",                          \
+      "result=\"repeat\"",                                                   \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_gone, "trove_claims_total",                            \
+      "result=\"gone\"",                                                     \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_unknown, "trove_claims_total",                         \
+      "result=\"unknown\"",                                                  \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_early, "trove_claims_total",                           \
+      "result=\"early\"",                                                    \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_expired, "trove_claims_total",                         \
+      "result=\"expired\"",                                                  \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_level, "trove_claims_total",                           \
+      "result=\"level\"",                                                    \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_far, "trove_claims_total",                             \
+      "result=\"far\"",                                                      \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_fast, "trove_claims_total",                            \
+      "result=\"fast\"",                                                     \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_forbidden, "trove_claims_total",                       \
+      "result=\"forbidden\"",                                                \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_full, "trove_claims_total",                            \
+      "result=\"full\"",                                                     \
+      "Claims, by what came of them.")                                       \
+    X(COUNTER, claims_let_far, "trove_claims_dry_run_total",                 \
+      "rule=\"range\"",                                                      \
+      "Claims granted in a dry run that the rules would have refused.")      \
+    X(COUNTER, claims_let_fast, "trove_claims_dry_run_total",                \
+      "rule=\"max_speed\"",                                                  \
+      "Claims granted in a dry run that the rules would have refused.")      \
+    X(COUNTER, taps_granted, "trove_taps_total",                             \
+      "result=\"granted\"",                                                  \
+      "Taps, by what came of them.")                                         \
+    X(COUNTER, taps_repeat, "trove_taps_total",                              \
+      "result=\"repeat\"",                                                   \
+      "Taps, by what came of them.")                                         \
+    X(COUNTER, taps_stale, "trove_taps_total",                               \
+      "result=\"stale\"",                                                    \
+      "Taps, by what came of them.")                                         \
+    X(COUNTER, taps_limited, "trove_taps_total",                             \
+      "result=\"limited\"",                                                  \
+      "Taps, by what came of them.")                                         \
+    X(COUNTER, taps_forbidden, "trove_taps_total",                           \
+      "result=\"forbidden\"",                                                \
+      "Taps, by what came of them.")                                         \
+    X(COUNTER, taps_full, "trove_taps_total",                                \
+      "result=\"full\"",                                                     \
+      "Taps, by what came of them.")                                         \
     X(COUNTER, ledger_busy, "trove_ledger_busy_total", "",                   \
       "Writes and reads given up because the ledger was held too long.")     \
     X(COUNTER, epoch_turns, "trove_epoch_turns_total", "",                   \
@@ -155,6 +221,14 @@
       "Rewards in the ledger.")                                              \
     X(TROVE, rewards_capacity, "trove_rewards_capacity", "",                 \
       "Rewards that the ledger has room for.")                               \
+    X(TROVE, players, "trove_players", "",                                   \
+      "Players in the ledger.")                                              \
+    X(TROVE, players_capacity, "trove_players_capacity", "",                 \
+      "Players that the ledger has room for.")                               \
+    X(TROVE, claims, "trove_ledger_claims", "",                              \
+      "Claims granted that the ledger holds.")                               \
+    X(TROVE, claims_capacity, "trove_ledger_claims_capacity", "",            \
+      "Claims that the ledger has room for.")                                \
     X(TROVE, ledger_version, "trove_ledger_version", "",                     \
       "Version of the ledger.")                                              \
     X(TROVE, ledger_bytes, "trove_ledger_bytes", "",                         \
@@ -199,6 +273,7 @@ typedef struct {
     TROVE_STATS_LIST(TROVE_STATS_FIGURE)
     trove_stats_endpoint_t   endpoints[TROVE_ENDPOINTS];
     TROVE_STATS_HISTOGRAM_LIST(TROVE_STATS_HIST)
+    trove_stat_t             coins[TROVE_STATS_COINS + 1];
 } trove_stats_figures_t;
 
 
@@ -233,6 +308,8 @@ typedef struct {
     trove_stats_figures_t    sum;
     uint32_t                 nworkers;
     trove_stats_worker_t     workers[TROVE_STATS_SLOTS];
+    uint32_t                 ncoins;
+    trove_slice_t            coins[TROVE_STATS_COINS + 1];   /* names       */
 } trove_stats_total_t;
 
 
@@ -368,6 +445,12 @@ void trove_stats_init(void *region);
 
 /* TROVE_OK, or TROVE_MISMATCH: it is none, or was laid out for other lists. */
 trove_rc_t trove_stats_attach(const void *region);
+
+/*
+ * The number in figures.coins of the coin of that name, which is remembered;
+ * the last one if too many have been.  One process at a time may call this.
+ */
+uint32_t trove_stats_coin(void *region, const trove_slice_t *name);
 
 /*
  * This process's slot of the region, its counters as they stand and its

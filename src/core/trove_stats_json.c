@@ -9,6 +9,8 @@
 
 static void trove_stats_json_trove(trove_writer_t *w,
     const trove_stats_trove_t *trove);
+static void trove_stats_json_coins(trove_writer_t *w,
+    const trove_stats_total_t *total);
 static void trove_stats_json_endpoint(trove_writer_t *w,
     const trove_stats_endpoint_t *endpoint);
 static void trove_stats_json_histogram(trove_writer_t *w,
@@ -86,6 +88,8 @@ trove_stats_json_trove(trove_writer_t *w, const trove_stats_trove_t *trove)
         }
     }
 
+    trove_stats_json_coins(w, total);
+
     for (i = 0; i < TROVE_STATS_HISTOGRAMS; i++) {
         entry = &trove_stats_histogram_list[i];
 
@@ -122,6 +126,26 @@ trove_stats_json_trove(trove_writer_t *w, const trove_stats_trove_t *trove)
     }
 
     trove_write_lit(w, "]}");
+}
+
+
+static void
+trove_stats_json_coins(trove_writer_t *w, const trove_stats_total_t *total)
+{
+    uint32_t  i;
+
+    trove_stats_json_key(w, "coins");
+    trove_write_lit(w, "{");
+
+    for (i = 0; i < total->ncoins; i++) {
+        trove_stats_json_comma(w);
+        trove_write_lit(w, "\"");
+        trove_stats_escape(w, total->coins[i].data, total->coins[i].len, 1);
+        trove_write_lit(w, "\":");
+        trove_write_uint(w, trove_stat_get(&total->sum.coins[i]));
+    }
+
+    trove_write_lit(w, "}");
 }
 
 

@@ -37,6 +37,7 @@ static void trove_stats_text_endpoints(trove_stats_text_t *t,
 static void trove_stats_text_durations(trove_stats_text_t *t);
 static void trove_stats_text_figures(trove_stats_text_t *t,
     const trove_stats_entry_t *first, uint32_t n);
+static void trove_stats_text_coins(trove_stats_text_t *t);
 static void trove_stats_text_workers(trove_stats_text_t *t,
     const trove_stats_entry_t *entry);
 static int trove_stats_text_shown(trove_stats_text_t *t, uint32_t trove,
@@ -106,12 +107,12 @@ trove_stats_text_max(const trove_stats_info_t *info,
     size = size * TROVE_STATS_ESCAPED
            + 2 * TROVE_STATS_HELP
              * (TROVE_STATS_FIGURES + TROVE_STATS_ENDPOINT_FIGURES
-                + TROVE_STATS_HISTOGRAMS + 5)
+                + TROVE_STATS_HISTOGRAMS + 6)
            + 3 * TROVE_STATS_LINE;
 
     /* a histogram has its bounds, infinity, sum and count */
 
-    series = TROVE_STATS_FIGURES + 1
+    series = TROVE_STATS_FIGURES + 1 + TROVE_STATS_COINS + 1
              + TROVE_ENDPOINTS * (TROVE_CODES + TROVE_STATS_ENDPOINT_FIGURES)
              + (TROVE_ENDPOINTS + TROVE_STATS_HISTOGRAMS)
                * (TROVE_HISTOGRAM_NBOUNDS + 3);
@@ -121,7 +122,9 @@ trove_stats_text_max(const trove_stats_info_t *info,
                           + troves[i].name.len * TROVE_STATS_ESCAPED)
                 + strlen(troves[i].simd) * TROVE_STATS_ESCAPED;
 
-        size += troves[i].total->nworkers * processes * TROVE_STATS_LINE;
+        size += troves[i].total->nworkers * processes * TROVE_STATS_LINE
+                + troves[i].total->ncoins * TROVE_COIN_NAME_MAX
+                  * TROVE_STATS_ESCAPED;
     }
 
     return size;
@@ -168,6 +171,8 @@ trove_stats_prometheus(trove_writer_t *w, const trove_stats_info_t *info,
             trove_stats_text_figures(&t, entry, group);
         }
     }
+
+    trove_stats_text_coins(&t);
 
     if (t.openmetrics) {
         trove_write_lit(w, "# EOF\n");
@@ -318,6 +323,30 @@ trove_stats_text_figures(trove_stats_text_t *t,
             trove_stats_text_open(t, i, first->family, "");
             trove_stats_text_raw(t, first[k].labels);
             trove_stats_text_value(t, trove_stats_value(sum, &first[k]));
+        }
+    }
+}
+
+
+static void
+trove_stats_text_coins(trove_stats_text_t *t)
+{
+    uint32_t                    i, k;
+    const trove_stats_total_t  *total;
+
+    trove_stats_text_family(t, TROVE_STATS_COIN, "counter",
+                            TROVE_STATS_COIN_HELP);
+
+    for (i = 0; i < t->n; i++) {
+        total = t->troves[i].total;
+
+        for (k = 0; k < total->ncoins; k++) {
+            trove_stats_text_open(t, i, TROVE_STATS_COIN, "");
+            trove_write_lit(t->w, ",coin=\"");
+            trove_stats_escape(t->w, total->coins[k].data,
+                               total->coins[k].len, 0);
+            trove_write_lit(t->w, "\"");
+            trove_stats_text_value(t, trove_stat_get(&total->sum.coins[k]));
         }
     }
 }
@@ -593,6 +622,8 @@ trove_stats_table(trove_writer_t *w)
                               trove_stats_list + TROVE_STATS_FIGURES,
                               "`trove`");
 
+    trove_stats_table_row(w, TROVE_STATS_COIN, "counter", "`trove`, `coin`",
+                          TROVE_STATS_COIN_HELP);
     trove_stats_table_row(w, TROVE_STATS_SIMD, "info", "`trove`, `simd`",
                           TROVE_STATS_SIMD_HELP);
     trove_stats_table_row(w, TROVE_STATS_BUILD, "info",

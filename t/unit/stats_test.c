@@ -759,6 +759,69 @@ workers_beyond_the_slots_share_one(void **state)
 }
 
 
+static uint32_t
+coin(const char *name)
+{
+    trove_slice_t  slice;
+
+    slice.data = (const unsigned char *) name;
+    slice.len = strlen(name);
+
+    return trove_stats_coin(region, &slice);
+}
+
+
+/* Names of coins are remembered; those too many are one. */
+
+static void
+coins_are_counted_by_name(void **state)
+{
+    char                 name[TROVE_COIN_NAME_MAX + 1];
+    uint32_t             i;
+    trove_stats_t       *s;
+    trove_stats_total_t  total;
+
+    assert_int_equal(coin("gold"), 0);
+    assert_int_equal(coin("silver"), 1);
+    assert_int_equal(coin("gold"), 0);
+    assert_int_equal(coin("golden"), 2);
+    assert_int_equal(coin("gol"), 3);
+
+    memset(name, 'n', sizeof(name));
+    name[TROVE_COIN_NAME_MAX] = '\0';
+
+    assert_int_equal(coin(name), 4);
+
+    for (i = 5; i < TROVE_STATS_COINS; i++) {
+        snprintf(name, sizeof(name), "coin%u", i);
+        assert_int_equal(coin(name), i);
+    }
+
+    trove_stats_sum(region, NULL, &total);
+    assert_int_equal(total.ncoins, TROVE_STATS_COINS);
+
+    assert_int_equal(coin("one too many"), TROVE_STATS_COINS);
+    assert_int_equal(coin("and another"), TROVE_STATS_COINS);
+    assert_int_equal(coin("silver"), 1);
+
+    for (i = 0; i < 2; i++) {
+        s = trove_stats_claim(region);
+        trove_stats_add(s, coins[1], 5);
+        trove_stats_add(s, coins[TROVE_STATS_COINS], 1);
+        trove_stats_release(s);
+    }
+
+    trove_stats_sum(region, NULL, &total);
+
+    assert_int_equal(total.ncoins, TROVE_STATS_COINS + 1);
+    assert_int_equal(total.coins[4].len, TROVE_COIN_NAME_MAX);
+    assert_memory_equal(total.coins[1].data, "silver", 6);
+    assert_memory_equal(total.coins[TROVE_STATS_COINS].data, "(other)", 7);
+    assert_int_equal(total.sum.coins[1], 10);
+    assert_int_equal(total.sum.coins[TROVE_STATS_COINS], 2);
+}
+
+
 /* Troves of the hostile names, with different figures each. */
 
 static void
@@ -768,6 +831,9 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
     trove_stats_t  *s;
 
     s = trove_stats_claim(region);
+
+    assert_int_equal(coin("bronze"), 0);
+    assert_int_equal(coin("a \"b\" c"), 1);
 
     for (i = 0; i < NAMES; i++) {
 
@@ -779,6 +845,7 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
 
         trove_stats_add(s, poll_scanned, UINT64_C(1) << 60);
         trove_stats_endpoint_add(s, TROVE_ENDPOINT_POLL, lines_error, 3);
+        trove_stats_add(s, coins[1], 17);
         trove_stats_set(s, arena_size, 128 << 20);
         trove_stats_set(s, allocator_reserved, 1 << 30);
 
@@ -896,6 +963,12 @@ check_json_trove(yajl_val v, const trove_stats_total_t *t)
                              trove_stats_value(&t->sum, entry));
         }
     }
+
+    object = get(v, "coins");
+
+    assert_int_equal(object->u.object.len, 2);
+    assert_int_equal(number(object, "bronze"), 0);
+    assert_int_equal(number(object, "a \"b\" c"), t->sum.coins[1]);
 
     for (i = 0; i < TROVE_STATS_HISTOGRAMS; i++) {
         entry = &trove_stats_histogram_list[i];
@@ -1218,14 +1291,14 @@ check_buckets(const text_t *text)
 
     for (i = 0; i < text->n; i++) {
         s = &text->series[i];
-        p = strstr(s->labels, "le=");
+        p = strstr(s->labels, "\x1f" "le=");
 
         if (p == NULL) {
             continue;
         }
 
         assert_string_equal(s->name + strlen(s->name) - 7, "_bucket");
-        assert_int_equal(sscanf(p, "le=%63[^\x1f]", le), 1);
+        assert_int_equal(sscanf(p + 1, "le=%63[^\x1f]", le), 1);
 
         assert_true(s->value >= last);
         assert_true(strtod(le, NULL) > bound);
@@ -1288,6 +1361,11 @@ check_text(const char *buf, const trove_stats_trove_t *troves, int openmetrics)
                  "trove=%s\x1f" "state=size\x1f", names[i].shown);
 
         assert_true(value_of(text, "trove_arena_bytes", labels) == 128 << 20);
+
+        snprintf(labels, sizeof(labels),
+                 "trove=%s\x1f" "coin=a \"b\" c\x1f", names[i].shown);
+
+        assert_true(value_of(text, "trove_coins_total", labels) == 17 * (i + 1));
     }
 
     /* a process is one, however many troves it has */
@@ -1390,10 +1468,20 @@ texts_have_the_room_they_ask_for(void **state)
 {
     uint32_t  i, n;
 
+    unsigned char  coin[TROVE_COIN_NAME_MAX];
+
     memset(&total, 0xff, sizeof(trove_stats_total_t));
+    memset(coin, 0xff, sizeof(coin));
 
     for (i = 0; i < TROVE_STATS_SLOTS; i++) {
         total.workers[i].process -= (uint64_t) i << 32;
+    }
+
+    total.ncoins = TROVE_STATS_COINS + 1;
+
+    for (i = 0; i < total.ncoins; i++) {
+        total.coins[i].data = coin;
+        total.coins[i].len = sizeof(coin);
     }
 
     for (n = 0; n <= TROVE_STATS_SLOTS; n += TROVE_STATS_SLOTS) {
@@ -1530,6 +1618,8 @@ main(void)
         cmocka_unit_test_setup_teardown(death_while_a_slot_changes_hands,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(workers_beyond_the_slots_share_one,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(coins_are_counted_by_name,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(json_is_read_back,
                                         setup, teardown),
