@@ -11,6 +11,8 @@
 
 
 #define TROVE_FIELDS_CUT     40     /* most bytes of input in a detail       */
+#define TROVE_FIELD_EXACT    9007199254740991.0   /* 2^53 - 1: no two integers
+                                                     up to it are one double */
 
 
 static inline trove_rc_t trove_field_value(const trove_field_t *field,
@@ -68,6 +70,7 @@ trove_field_value(const trove_field_t *field, double d, void *value)
 
     case TROVE_FIELD_UINT32:
     case TROVE_FIELD_INT32:
+    case TROVE_FIELD_INT64:
         return trove_field_integer(field, d, value);
 
     case TROVE_FIELD_FLAG:
@@ -99,6 +102,9 @@ trove_field_integer(const trove_field_t *field, double d, void *out)
     if (field->type == TROVE_FIELD_UINT32) {
         *(uint32_t *) out = (uint32_t) d;
 
+    } else if (field->type == TROVE_FIELD_INT64) {
+        *(int64_t *) out = (int64_t) d;
+
     } else {
         *(int32_t *) out = (int32_t) d;
     }
@@ -114,7 +120,9 @@ trove_field_min(const trove_field_t *field)
 {
     double  min;
 
-    min = (field->type == TROVE_FIELD_UINT32) ? 0 : INT32_MIN;
+    min = (field->type == TROVE_FIELD_UINT32) ? 0
+          : (field->type == TROVE_FIELD_INT64) ? -TROVE_FIELD_EXACT
+          : INT32_MIN;
 
     return (field->min > min) ? field->min : min;
 }
@@ -125,7 +133,9 @@ trove_field_max(const trove_field_t *field)
 {
     double  max;
 
-    max = (field->type == TROVE_FIELD_UINT32) ? UINT32_MAX : INT32_MAX;
+    max = (field->type == TROVE_FIELD_UINT32) ? UINT32_MAX
+          : (field->type == TROVE_FIELD_INT64) ? TROVE_FIELD_EXACT
+          : INT32_MAX;
 
     return (field->max < max) ? field->max : max;
 }
@@ -273,6 +283,7 @@ trove_field_expected(const trove_field_t *field, trove_writer_t *w)
 
     case TROVE_FIELD_UINT32:
     case TROVE_FIELD_INT32:
+    case TROVE_FIELD_INT64:
         trove_write_lit(w, "must be an integer from ");
         trove_write_double(w, trove_field_min(field));
         trove_write_lit(w, " to ");

@@ -24,6 +24,7 @@ typedef struct {
     int32_t        value;
     int            detail;
     trove_slice_t  player;
+    int64_t        seq;
 } naive_out_t;
 
 
@@ -36,10 +37,11 @@ static const trove_field_t  naive_fields[] = {
     { "value", TROVE_FIELD_INT32, offsetof(naive_out_t, value),
       -1e300, 1e300 },
     { "detail", TROVE_FIELD_FLAG, offsetof(naive_out_t, detail), 0, 0 },
-    { "player", TROVE_FIELD_PLAYER, offsetof(naive_out_t, player), 0, 0 }
+    { "player", TROVE_FIELD_PLAYER, offsetof(naive_out_t, player), 0, 0 },
+    { "seq", TROVE_FIELD_INT64, offsetof(naive_out_t, seq), -1e300, 1e300 }
 };
 
-#define NAIVE_FIELDS  7
+#define NAIVE_FIELDS  8
 
 
 typedef struct {
@@ -194,6 +196,10 @@ naive_set_number(int field, const unsigned char *p, size_t len,
     case 5:
         out->detail = (d == 1);
         return d == 0 || d == 1;
+
+    case 7:
+        out->seq = (fabs(d) < 9007199254740992.0) ? d : 0;
+        return d == out->seq;
 
     default:
         return 0;
@@ -695,7 +701,8 @@ naive_same(const naive_out_t *a, const naive_out_t *b, uint32_t seen)
         && (!(seen & 32) || a->detail == b->detail)
         && (!(seen & 64) || (a->player.len == b->player.len
                              && memcmp(a->player.data, b->player.data,
-                                       a->player.len) == 0));
+                                       a->player.len) == 0))
+        && (!(seen & 128) || a->seq == b->seq);
 }
 
 

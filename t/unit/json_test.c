@@ -135,6 +135,12 @@ test_values(void **state)
     assert_int_equal(out.value, INT32_MIN);
     assert_int_equal(parse("{\"value\":2147483647}"), TROVE_OK);
     assert_int_equal(out.value, INT32_MAX);
+    assert_int_equal(parse("{\"seq\":9007199254740991}"), TROVE_OK);
+    assert_true(out.seq == INT64_C(9007199254740991));
+    assert_int_equal(parse("{\"seq\":-9007199254740991}"), TROVE_OK);
+    assert_true(out.seq == INT64_C(-9007199254740991));
+    assert_int_equal(parse("{\"seq\":17e3}"), TROVE_OK);
+    assert_true(out.seq == 17000);
 
     assert_int_equal(parse("{\"detail\":0}"), TROVE_OK);
     assert_int_equal(out.detail, 0);
@@ -306,6 +312,10 @@ static const refused_t  refused[] = {
       "1e400" },
     { "{\"limit\":false}", "limit: must be an integer from 1 to 64, not "
       "false" },
+    { "{\"seq\":9007199254740992}", "seq: must be an integer from "
+      "-9007199254740991 to 9007199254740991, not 9007199254740992" },
+    { "{\"seq\":0.5}", "seq: must be an integer from -9007199254740991 to "
+      "9007199254740991, not 0.5" },
     { "{\"value\":2147483648}", "value: must be an integer from -2147483648 "
       "to 2147483647, not 2147483648" },
     { "{\"detail\":2}", "detail: must be true, false, 1 or 0, not 2" },
