@@ -62,7 +62,13 @@ my @bad = (
     (map { block("capacity $_;", "$param \"$_\"") }
      qw(1k rewards= rewards=0 rewards=-1 rewards=1.5 rewards=1g rewards=x
         rewards=k rewards=2147483648 rewards=2148m rewards=99999999999999999999
-        reward=1 Rewards=1)),
+        reward=1 Rewards=1 players= players=-1 players=2147483648 players=3g
+        claims=x claims=2148m)),
+    (map { block("capacity $_=1k $_=1k;", '"capacity" directive is duplicate') }
+     qw(players claims)),
+    block('capacity claims=7;',
+          '"capacity" of trove "a" has claims=7, but no players'),
+    block('capacity players=0 claims=7;', 'has claims=7, but no players'),
 
     (map { block("arena $_;", '"arena" directive invalid value') }
      qw(x -1 1t 99999999999999999999)),
@@ -88,6 +94,47 @@ my @bad = (
     block('limit 10 max=5;', '"limit" of trove "a", 10, is above its "max", 5'),
     block('limit 1; limit 1;', '"limit" directive is duplicate'),
 
+    (map { block("claim $_;", "$param \"$_\"") }
+     qw(range max_speed=x range= range=0 range=-1 range=inf max_speed=1m
+        dry_run=on speed=1), '50'),
+    (map { block("claim $_=1 $_=2;", "$param \"$_=2\"") }
+     qw(range max_speed)),
+    block('claim;', 'invalid number of arguments in "claim"'),
+    block('claim dry_run;',
+          '"claim" directive has neither "range" nor "max_speed"'),
+    block('claim range=1; claim max_speed=1;',
+          '"claim" directive is duplicate'),
+
+    (map { block("tap $_;", "$param \"$_\"") }
+     qw(10 10r/s rate= rate=10 rate=r/s rate=0r/s rate=-1r/s rate=1.5r/s
+        rate=10r/h rate=10/s rate=1000001r/s rate=60000001r/m burst=5x
+        burst=-1 burst=1000000001 speed=1)),
+    block('tap rate=1r/s rate=2r/s;', "$param \"rate=2r/s\""),
+    block('tap;', 'invalid number of arguments in "tap"'),
+    block('tap rate=1r/s burst=1 burst=2;',
+          'invalid number of arguments in "tap"'),
+    block('tap burst=5;', '"tap" directive has no "rate"'),
+    block('tap rate=1r/s; tap rate=1r/s;', '"tap" directive is duplicate'),
+
+    (map { block("coin a $_;", 'invalid number of arguments in "coin"') }
+     '', 'value=1', 'weight=1', 'value=1 weight=1 weight=1'),
+    (map { block("coin a $_ weight=1;", "$param \"$_\"") }
+     qw(5 value= value=x value=1.5 value=2147483648 value=-2147483649
+        value=--1 value=- value=3g Value=1)),
+    (map { block("coin a value=1 $_;", "$param \"$_\"") }
+     qw(5 weight= weight=x weight=-1 weight=0.5 weight=4294967296
+        weight=4295m weight=99999999999999999999 value=1)),
+    (map { block("coin $_ value=1 weight=1;", "invalid coin name \"$_\", must "
+                 . 'be 1 to 32 letters') }
+     'a/b', 'n' x 33, 'caf\xe9'),
+    block('coin "" value=1 weight=1;', 'invalid coin name ""'),
+    block('coin a value=1 weight=1; coin b value=1 weight=1; '
+          . 'coin a value=2 weight=2;', 'duplicate coin "a"'),
+    block('coin a value=1 weight=0; coin b value=2 weight=0;',
+          'no coin of trove "a" has a weight'),
+    block(join('', map { "coin c$_ value=1 weight=1; " } 1 .. 65),
+          'coin "c65" is one too many, a trove has at most 64'),
+
     block('space mars;', "$value \"mars\""),
     block('space earth; space earth;', '"space" directive is duplicate'),
     block('simd sse2;', "$value \"sse2\""),
@@ -109,7 +156,15 @@ my @bad = (
                    "\"$_\" directive is one endpoint too many"),
             server("location / { trove_stats; $_ a; }",
                    "\"$_\" directive is one endpoint too many")) }
-     qw(trove_poll trove_rewards)),
+     qw(trove_poll trove_rewards trove_claim trove_tap)),
+    server('trove_player alice;',
+           'no variable in "alice": all would be one player'),
+    server('trove_player $arg_p; trove_player $arg_p;',
+           '"trove_player" directive is duplicate'),
+    server('trove_player off; trove_player $arg_p;',
+           '"trove_player" directive is duplicate'),
+    server('trove_player;', 'invalid number of arguments in "trove_player"'),
+    block('trove_player $arg_p;', '"trove_player" directive is not allowed'),
     server('location / { trove_poll a; trove_stats; }',
            '"trove_stats" directive is one endpoint too many'),
     server('location / { trove_stats on; }', "$param \"on\""),
@@ -156,6 +211,18 @@ my @good = (
     'trove a { } trove A { } trove a.b-c_9 { } trove ' . 'n' x 64 . ' { }',
     map({ "trove a { $_ }" }
         'capacity rewards=1;', 'capacity rewards=1K;', 'capacity rewards=1m;',
+        'capacity players=0;', 'capacity players=10;',
+        'capacity players=0 claims=0;', 'capacity players=10 claims=0;',
+        'capacity rewards=1 players=1k claims=1m;',
+        'capacity rewards=1; capacity players=1;',
+        'claim range=50;', 'claim max_speed=0.5;',
+        'claim dry_run max_speed=40 range=1e3;',
+        'tap rate=10r/s;', 'tap burst=0 rate=600r/m;', 'tap rate=1kr/s;',
+        'tap rate=60000000r/m burst=1m;',
+        'coin a value=1 weight=1;', 'coin a weight=4294967295 value=-2147483648;',
+        'coin a value=2147483647 weight=0; coin b-c_9. value=0 weight=4k;',
+        'tap rate=1r/s; claim range=1;',
+        join('', map { "coin c$_ value=1 weight=4294967295; " } 1 .. 64),
         'arena 8k;', 'arena 8192;', 'arena 1g;', 'epoch 1;', 'epoch 1h30m;',
         'radius 0.5;', 'radius 1e150 max=1e150;', 'radius 7000;', 'limit 1024;',
         'limit 1 max=1k;', 'limit 100;', 'space plane;', 'space earth;',
@@ -163,8 +230,14 @@ my @good = (
     map({ "trove a { } server { location / { $_ } }" }
         'trove_poll a;', 'trove_rewards a; allow all;', 'trove_stats;',
         'trove_stats write=on;', 'trove_stats write=off;',
+        'trove_claim a;', 'trove_tap a;', 'trove_tap a; trove_player $arg_p;',
+        'trove_tap a; trove_player off;',
+        'trove_tap a; trove_player "$remote_addr:$arg_p";',
         'if ($arg_a) { trove_poll a; }',
+        'if ($arg_a) { trove_player $arg_a; }',
         'trove_rewards a; limit_except GET { deny all; }'),
+
+    'trove_player $arg_p; trove a { } server { trove_player off; }',
 
     # a trove that is defined after the server, and another between
 

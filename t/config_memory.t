@@ -58,6 +58,22 @@ for my $pid ($t->workers) {
 
 $t->stop;
 
+# players and claims
+
+$t = Trove::Nginx->start(http => <<'HTTP', server => '');
+    trove hunt { capacity rewards=500k players=100k claims=300k; %%SIMD%% }
+HTTP
+
+my ($with) = $t->log =~ /trove "hunt" takes \d+ bytes: ledger (\d+),/;
+
+cmp_ok($with, '<=', $ledger + 128 * 100_000 + 56 * 300_000 + 65536,
+       'players take 128 bytes, claims 56');
+like($t->log, qr/room for 500000 rewards, 100000 players and 300000 claims/,
+     'and how many there is room for is told, too');
+cmp_ok($t->resident($t->master), '>', $with, 'all of it is in memory');
+
+$t->stop;
+
 # what is not to be had
 
 my $said = Trove::Nginx->refused(http => 'trove hunt { arena 100000g; }');
@@ -70,7 +86,7 @@ my $size = $available + 2**29;
 my $most = int($size / ($ledger / 500_000));
 
 SKIP: {
-    skip 'all memory is free', 1
+    skip 'all memory is free', 2
         if $size * 1.01 > $total || $most > 2147483647;
 
     $said = Trove::Nginx->refused(http =>
@@ -78,6 +94,13 @@ SKIP: {
 
     like($said, qr/\[emerg\] .*trove "hunt" needs \d{9,} bytes at start,/,
          'a capacity that is too large, by its bytes');
+
+    $most = int($total * 0.99 / 123);
+    $said = Trove::Nginx->refused(http => "trove hunt { capacity rewards=1
+                                           players=$most claims=1; }");
+
+    like($said, qr/\[emerg\] .*trove "hunt" needs \d{9,} bytes at start,/,
+         'and one of players');
 }
 
 # troves that only together are too much

@@ -74,6 +74,9 @@ refused('a smaller one', troves('capacity rewards=5k; space earth;'),
 refused('one a little larger', troves('capacity rewards=10001; space earth;'),
         qr/"capacity" $kept/);
 refused('the default one', troves('space earth;'), qr/"capacity" $kept/);
+refused('room for players',
+        troves('capacity rewards=10k players=10; space earth;'),
+        qr/"capacity" $kept/);
 refused('another space', troves('capacity rewards=10k; space plane;'),
         qr/"space" $kept/);
 refused('no space', troves('capacity rewards=10k;'), qr/"space" $kept/);
@@ -95,12 +98,19 @@ refused('an arena that is not to be had',
         troves('capacity rewards=10k; space earth; arena 100000g;'),
         qr/trove "hunt" needs \d{15} bytes at start,/);
 
+# and coins without a weight, which are no matter of the zones
+
+refused('coins without a weight',
+        troves('capacity rewards=10k; space earth; '
+               . 'coin gold value=1 weight=0;'),
+        qr/no coin of trove "hunt" has a weight/);
+
 # and then a good one
 
 $t->configure(http => $good);
 ok($t->hup(gone => 1), 'a reload that changes nothing passes');
 is($t->get('/rewards')->{body}, $before, 'and keeps the rewards');
-is($t->get_json('/stats')->{troves}{hunt}{ledger_version}, 1010,
+is($t->get_json('/stats')->{troves}{hunt}{ledger_version}, 1012,
    'and the version');
 
 done_testing;

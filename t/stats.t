@@ -127,10 +127,25 @@ is_deeply([ @$json{qw(rewards rewards_capacity ledger_version
 is_deeply($json->{endpoints}{poll}{requests}, { 200 => 9, 400 => 1 },
           'the requests, too');
 
+# coins, once there are some
+
+$t->configure(http => $t->{arg}{http} . <<'HTTP');
+    trove coined { coin gold value=1 weight=1; coin a.b-c_9 value=2 weight=0; }
+HTTP
+ok($t->hup(gone => 1), 'coins by a reload');
+
+is_deeply($t->get_json('/stats')->{troves}{coined}{coins},
+          { 'gold' => 0, 'a.b-c_9' => 0 }, 'in JSON');
+is_deeply([ $t->get('/stats?format=prometheus')->{body}
+            =~ /^(trove_coins_total\{.*)$/mg ],
+          [ 'trove_coins_total{trove="coined",coin="gold"} 0',
+            'trove_coins_total{trove="coined",coin="a.b-c_9"} 0' ],
+          'and in the text');
+
 my %labels = map { $_ => 1 } map { /(\w+)="/g } keys %value;
 
 is_deeply([ sort keys %labels ],
-          [qw(code endpoint le name nginx result simd state trove version
+          [qw(code endpoint le name nginx result rule simd state trove version
               worker)], 'labels are these');
 
 # quantiles

@@ -2,9 +2,9 @@
  * Random words that nobody can predict: those of the system's generator,
  * fetched a block at a time.
  *
- * A word of 32 bits is given out once.  A process that was forked starts with an empty
- * block: its memory is wiped by the kernel (MADV_WIPEONFORK), or, where the
- * kernel cannot, the block's owner is looked at for each word.
+ * A word of 32 bits is given out once.  A process that was forked starts with
+ * an empty block: its memory is wiped by the kernel (MADV_WIPEONFORK), or,
+ * where the kernel cannot, the block's owner is looked at for each word.
  */
 
 #ifndef TROVE_RANDOM_H_INCLUDED

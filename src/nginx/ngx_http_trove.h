@@ -1,8 +1,9 @@
 /*
  * What the files of the nginx side share.  The way of a request: an endpoint
- * (poll, rewards, stats) checks it and, for a POST, has its body read as one
- * object or a batch of lines (body); decodes with the core into the worker's
- * arena (worker); decides; answers (answer).
+ * (poll, rewards, claim, tap, stats) checks it and, for a POST, has its body
+ * read as one object or a batch of lines (body); decodes with the core into
+ * the worker's arena (worker); decides; settles what it has written, answers
+ * (answer).
  */
 
 #ifndef NGX_HTTP_TROVE_H_INCLUDED
@@ -19,14 +20,19 @@
 #include "trove.h"
 #include "trove_alloc.h"
 #include "trove_arena.h"
+#include "trove_claims.h"
 #include "trove_clock.h"
+#include "trove_coins.h"
 #include "trove_json.h"
 #include "trove_ledger.h"
 #include "trove_lines.h"
 #include "trove_memory.h"
+#include "trove_players.h"
+#include "trove_random.h"
 #include "trove_simd.h"
 #include "trove_space.h"
 #include "trove_stats.h"
+#include "trove_taps.h"
 #include "trove_view.h"
 #include "trove_writer.h"
 
@@ -34,6 +40,10 @@
 #define NGX_HTTP_TROVE_CONF          0x00800000
 
 #define NGX_HTTP_TROVE_OBJECT_MAX    65536    /* bytes of one object or line */
+
+#define NGX_HTTP_TROVE_GONE          410
+
+#define NGX_HTTP_TROVE_BUSY_TEXT     "the ledger is held by another process"
 
 
 /* A "trove NAME { }" block; read-only once the configuration is merged. */
@@ -46,7 +56,9 @@ typedef struct {
     ngx_uint_t              line;
     ngx_uint_t              defined;
 
-    ngx_uint_t              rewards;        /* capacity                      */
+    ngx_uint_t              rewards;        /* capacities                    */
+    ngx_uint_t              players;
+    ngx_uint_t              claims;
     off_t                   arena;
     ngx_msec_t              epoch;
     ngx_uint_t              space;          /* trove_space_kind_t            */
@@ -57,9 +69,17 @@ typedef struct {
     ngx_uint_t              limit;
     ngx_uint_t              limit_max;
 
+    trove_claim_rules_t     rules;
+    ngx_uint_t              tap_interval;   /* in microseconds, 0: any       */
+    ngx_uint_t              tap_burst;
+    ngx_array_t             coin_list;      /* trove_coin_t, as configured   */
+    trove_coins_t          *coins;          /* NULL: none                    */
+    uint32_t                coin_stats[TROVE_COINS_MAX];   /* see zone_init  */
+
     const trove_simd_t     *kernels;
     trove_field_t          *poll_fields;    /* with this trove's bounds      */
     trove_field_t          *reward_fields;
+    trove_field_t          *claim_fields;
     size_t                  poll_text;      /* longest answer to a poll      */
 
     ngx_shm_zone_t         *zone;
@@ -79,8 +99,10 @@ typedef struct {
 
 typedef struct {
     ngx_http_trove_t       *trove;          /* NULL: of trove_stats          */
-    ngx_flag_t              stats_write;
     ngx_http_handler_pt     handler;        /* NULL: no endpoint             */
+    ngx_flag_t              stats_write;
+
+    ngx_http_complex_value_t  *player;      /* NULL: the request says it     */
 } ngx_http_trove_loc_conf_t;
 
 
@@ -102,6 +124,8 @@ typedef struct {
     ngx_http_trove_t       *trove;
     trove_stats_t          *stats;
     trove_view_t           *view;
+    trove_redo_t           *redo;           /* NULL: not had yet, or needed  */
+    trove_random_t         *random;         /* of this process               */
     trove_arena_t           arena;
     trove_mapping_t         arena_pages;
     size_t                  arena_large;    /* bytes of it in large pages    */
@@ -137,6 +161,13 @@ typedef enum {
     NGX_HTTP_TROVE_REMOVED,
     NGX_HTTP_TROVE_UNKNOWN,
     NGX_HTTP_TROVE_EXPORT,
+    NGX_HTTP_TROVE_CLAIMED,
+    NGX_HTTP_TROVE_COIN,
+    NGX_HTTP_TROVE_REPEAT,
+    NGX_HTTP_TROVE_CONFLICT,
+    NGX_HTTP_TROVE_EXPIRED,
+    NGX_HTTP_TROVE_FORBIDDEN,
+    NGX_HTTP_TROVE_LIMITED,
     NGX_HTTP_TROVE_FULL,
     NGX_HTTP_TROVE_INVALID,
     NGX_HTTP_TROVE_EXHAUSTED,
@@ -159,7 +190,10 @@ typedef struct {
     uint64_t                  scanned;      /* in this turn of a batch       */
     ngx_http_trove_batch_t   *batch;
     void                     *data;         /* the endpoint's own            */
+    trove_slice_t             player;       /* of trove_player               */
+    ngx_uint_t                retry_after;  /* in seconds, 0: do not say     */
     unsigned                  recorded:1;
+    unsigned                  changed:1;    /* it took the last of a stock   */
 } ngx_http_trove_ctx_t;
 
 
@@ -178,6 +212,15 @@ char *ngx_http_trove_radius(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_trove_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_trove_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_trove_stats(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* What setters parse with; a count may end in "k" and "m". */
+ngx_int_t ngx_http_trove_count(ngx_str_t *value, ngx_uint_t min,
+    ngx_uint_t max, ngx_uint_t *count);
+ngx_int_t ngx_http_trove_distance(ngx_str_t *value, double *distance);
+ngx_int_t ngx_http_trove_prefixed(ngx_str_t *value, const char *prefix,
+    ngx_str_t *rest);
+char *ngx_http_trove_invalid(ngx_conf_t *cf, ngx_str_t *value);
+ngx_int_t ngx_http_trove_name_valid(ngx_str_t *name, size_t max);
 
 
 /* ngx_http_trove_zone.c */
@@ -198,6 +241,9 @@ void ngx_http_trove_changed(ngx_http_trove_worker_t *w);
 
 /* Turns the epoch now. */
 void ngx_http_trove_turn(ngx_http_trove_worker_t *w);
+
+/* What claims and taps need; TROVE_FULL or TROVE_BUSY: not to be had now. */
+trove_rc_t ngx_http_trove_redo(ngx_http_trove_worker_t *w);
 
 
 /* ngx_http_trove_thread.c */
@@ -248,6 +294,16 @@ ngx_int_t ngx_http_trove_args(ngx_http_request_t *r,
 /* Puts the request's time and code on record, once. */
 void ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status);
 
+/*
+ * What the request wrote is decided: "answer" gives the answer once it may be
+ * given, and this returns what a handler returns.
+ */
+ngx_int_t ngx_http_trove_settle(ngx_http_request_t *r,
+    ngx_http_handler_pt answer);
+
+/* The same of the lines so far of a batch, before their answers are sent. */
+ngx_int_t ngx_http_trove_settle_lines(ngx_http_request_t *r);
+
 /* Has a request recorded that ends before its answer does. */
 ngx_int_t ngx_http_trove_watch(ngx_http_request_t *r);
 
@@ -280,6 +336,9 @@ typedef struct {
 
     /* The end of the batch, if lines are not answered: answers it all. */
     ngx_int_t        (*done)(ngx_http_request_t *r);
+
+    /* The answers so far are about to be sent; NGX_OK: they may be. */
+    ngx_int_t        (*settle)(ngx_http_request_t *r);
 } ngx_http_trove_batch_ops_t;
 
 
@@ -298,16 +357,43 @@ ngx_int_t ngx_http_trove_read_batch(ngx_http_request_t *r,
     const ngx_http_trove_batch_ops_t *ops, size_t answer_max,
     const trove_field_t *fields, ngx_uint_t nfields);
 
+/* Answers a line that is not carried out. */
+void ngx_http_trove_refuse(ngx_http_request_t *r, uint64_t number,
+    const char *detail, trove_writer_t *out);
+
+
+/* ngx_http_trove_player.c */
+
+char *ngx_http_trove_player(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Sets the player that trove_player says, if it does and it is one. */
+ngx_int_t ngx_http_trove_identify(ngx_http_request_t *r);
+
+/*
+ * The player of a request, where "given" is that of its body or arguments, if
+ * it has one.  200, or what to answer, with *detail.
+ */
+ngx_uint_t ngx_http_trove_player_of(ngx_http_request_t *r,
+    trove_slice_t *given, const char **detail);
+
 
 /* the endpoints */
 
 ngx_int_t ngx_http_trove_poll_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_rewards_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_export(ngx_http_request_t *r);
+ngx_int_t ngx_http_trove_claim_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_trove_tap_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_stats_handler(ngx_http_request_t *r);
+
+char *ngx_http_trove_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_tap(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_coin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 ngx_int_t ngx_http_trove_poll_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
 ngx_int_t ngx_http_trove_rewards_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
+ngx_int_t ngx_http_trove_claim_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
+ngx_int_t ngx_http_trove_tap_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
 
 #define NGX_HTTP_TROVE_REWARD_TEXT   256   /* longest reward as JSON */
 

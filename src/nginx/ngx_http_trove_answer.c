@@ -8,6 +8,7 @@
 static void ngx_http_trove_cleanup(void *data);
 static void ngx_http_trove_own_handler(ngx_event_t *ev);
 static void ngx_http_trove_own_cleanup(void *data);
+static ngx_int_t ngx_http_trove_retry_after(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_add_header(ngx_http_request_t *r,
     const char *name, const char *value);
 static const char *ngx_http_trove_title(ngx_uint_t status);
@@ -171,6 +172,12 @@ ngx_http_trove_header(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_ERROR;
     }
 
+    if (status == NGX_HTTP_TOO_MANY_REQUESTS
+        && ngx_http_trove_retry_after(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_send_header(r);
 }
 
@@ -229,6 +236,10 @@ ngx_http_trove_problem(ngx_http_request_t *r, ngx_uint_t status,
             ctx->status = NGX_HTTP_TROVE_UNKNOWN;
             break;
 
+        case NGX_HTTP_FORBIDDEN:
+            ctx->status = NGX_HTTP_TROVE_FORBIDDEN;
+            break;
+
         case NGX_HTTP_SERVICE_UNAVAILABLE:
             ctx->status = NGX_HTTP_TROVE_EXHAUSTED;
             break;
@@ -274,6 +285,35 @@ ngx_http_trove_exhausted(ngx_http_trove_ctx_t *ctx)
     trove_stats_add(ctx->worker->stats, arena_exhausted, 1);
 
     return "the arena of this epoch is used up";
+}
+
+
+ngx_int_t
+ngx_http_trove_settle(ngx_http_request_t *r, ngx_http_handler_pt answer)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_trove_settle_lines(r);
+
+    return (rc == NGX_OK) ? answer(r) : rc;
+}
+
+
+/* This worker's own polls see at once what the answer says. */
+
+ngx_int_t
+ngx_http_trove_settle_lines(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ctx->changed) {
+        ctx->changed = 0;
+        ngx_http_trove_changed(ctx->worker);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -400,7 +440,26 @@ ngx_http_trove_own_cleanup(void *data)
 }
 
 
-/* Both texts are constants. */
+static ngx_int_t
+ngx_http_trove_retry_after(ngx_http_request_t *r)
+{
+    u_char                *p;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    p = ngx_pnalloc(r->pool, NGX_INT_T_LEN + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_sprintf(p, "%ui", ctx->retry_after) = '\0';
+
+    return ngx_http_trove_add_header(r, "Retry-After", (char *) p);
+}
+
+
+/* Both texts stay as long as the request. */
 
 static ngx_int_t
 ngx_http_trove_add_header(ngx_http_request_t *r, const char *name,
@@ -444,11 +503,20 @@ ngx_http_trove_title(ngx_uint_t status)
     case NGX_HTTP_NOT_ALLOWED:
         return "Method Not Allowed";
 
+    case NGX_HTTP_CONFLICT:
+        return "Conflict";
+
+    case NGX_HTTP_TROVE_GONE:
+        return "Gone";
+
     case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
         return "Content Too Large";
 
     case NGX_HTTP_UNSUPPORTED_MEDIA_TYPE:
         return "Unsupported Media Type";
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        return "Too Many Requests";
 
     case NGX_HTTP_SERVICE_UNAVAILABLE:
         return "Service Unavailable";
@@ -467,6 +535,10 @@ ngx_http_trove_methods(ngx_uint_t methods)
 {
     if (methods & NGX_HTTP_DELETE) {
         return "GET, HEAD, POST, DELETE";
+    }
+
+    if (methods == NGX_HTTP_POST) {
+        return "POST";
     }
 
     return (methods & NGX_HTTP_POST) ? "GET, HEAD, POST" : "GET, HEAD";

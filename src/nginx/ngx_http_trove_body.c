@@ -817,6 +817,14 @@ ngx_http_trove_batch_send(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
 
     ngx_http_trove_batch_close_buf(batch);
 
+    if (batch->ops->settle) {
+        rc = batch->ops->settle(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
     if (!r->header_sent) {
         rc = ngx_http_trove_header(r, NGX_HTTP_OK, "application/x-ndjson", -1);
 
@@ -876,6 +884,27 @@ ngx_http_trove_batch_send(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
     }
 
     return NGX_OK;
+}
+
+
+void
+ngx_http_trove_refuse(ngx_http_request_t *r, uint64_t number,
+    const char *detail, trove_writer_t *out)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    trove_write_lit(out, "{\"error\":");
+    trove_write_string(out, (u_char *) detail, ngx_strlen(detail));
+    trove_write_lit(out, ",\"line\":");
+    trove_write_uint(out, number);
+    trove_write_lit(out, "}\n");
+
+    ctx->status = NGX_HTTP_TROVE_BATCH;
+
+    trove_stats_endpoint_add(ctx->worker->stats, ctx->endpoint, lines_error,
+                             1);
 }
 
 

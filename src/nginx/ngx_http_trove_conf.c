@@ -7,19 +7,18 @@
 #define NGX_HTTP_TROVE_NAME_MAX      64
 #define NGX_HTTP_TROVE_RADIUS_MAX    1e150      /* its square is finite */
 #define NGX_HTTP_TROVE_REWARDS_MAX   2147483647
+#define NGX_HTTP_TROVE_PLAYERS_MAX   2147483647
+#define NGX_HTTP_TROVE_CLAIMS_MAX    2147483647
+
+#define NGX_HTTP_TROVE_CLAIMS        4          /* of a player, by default */
 
 
 static ngx_http_trove_t *ngx_http_trove_get(ngx_conf_t *cf, ngx_str_t *name);
 static void ngx_http_trove_set_unset(ngx_http_trove_t *trove);
 static char *ngx_http_trove_set_defaults(ngx_conf_t *cf,
     ngx_http_trove_t *trove);
-static ngx_int_t ngx_http_trove_name_valid(ngx_str_t *name);
-static ngx_int_t ngx_http_trove_count(ngx_str_t *value, ngx_uint_t max,
-    ngx_uint_t *count);
-static ngx_int_t ngx_http_trove_distance(ngx_str_t *value, double *distance);
-static ngx_int_t ngx_http_trove_prefixed(ngx_str_t *value, const char *prefix,
-    ngx_str_t *rest);
-static char *ngx_http_trove_invalid(ngx_conf_t *cf, ngx_str_t *value);
+static char *ngx_http_trove_set_capacities(ngx_conf_t *cf,
+    ngx_http_trove_t *trove);
 
 
 void *
@@ -53,6 +52,7 @@ ngx_http_trove_create_loc_conf(ngx_conf_t *cf)
     }
 
     tlcf->stats_write = NGX_CONF_UNSET;
+    tlcf->player = NGX_CONF_UNSET_PTR;
 
     return tlcf;
 }
@@ -86,6 +86,8 @@ ngx_http_trove_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->stats_write == NGX_CONF_UNSET) {
         conf->stats_write = 0;
     }
+
+    ngx_conf_merge_ptr_value(conf->player, prev->player, NULL);
 
     return NGX_CONF_OK;
 }
@@ -131,7 +133,7 @@ ngx_http_trove_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (!ngx_http_trove_name_valid(&value[1])) {
+    if (!ngx_http_trove_name_valid(&value[1], NGX_HTTP_TROVE_NAME_MAX)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid trove name \"%V\", "
                            "must be 1 to %d letters, digits, \"_\", \"-\" or "
                            "\".\"", &value[1], NGX_HTTP_TROVE_NAME_MAX);
@@ -194,26 +196,41 @@ ngx_http_trove_capacity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_trove_t  *trove = conf;
 
     ngx_str_t         *value, number;
-    ngx_uint_t         i;
+    ngx_uint_t         i, min, max, *count;
 
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_http_trove_prefixed(&value[i], "rewards=", &number)
-            != NGX_OK)
+        min = 0;
+
+        if (ngx_http_trove_prefixed(&value[i], "rewards=", &number) == NGX_OK)
         {
+            count = &trove->rewards;
+            min = 1;
+            max = NGX_HTTP_TROVE_REWARDS_MAX;
+
+        } else if (ngx_http_trove_prefixed(&value[i], "players=", &number)
+                   == NGX_OK)
+        {
+            count = &trove->players;
+            max = NGX_HTTP_TROVE_PLAYERS_MAX;
+
+        } else if (ngx_http_trove_prefixed(&value[i], "claims=", &number)
+                   == NGX_OK)
+        {
+            count = &trove->claims;
+            max = NGX_HTTP_TROVE_CLAIMS_MAX;
+
+        } else {
             return ngx_http_trove_invalid(cf, &value[i]);
         }
 
-        if (trove->rewards != NGX_CONF_UNSET_UINT) {
+        if (*count != NGX_CONF_UNSET_UINT) {
             return "is duplicate";
         }
 
-        if (ngx_http_trove_count(&number, NGX_HTTP_TROVE_REWARDS_MAX,
-                                 &trove->rewards)
-            != NGX_OK)
-        {
+        if (ngx_http_trove_count(&number, min, max, count) != NGX_OK) {
             return ngx_http_trove_invalid(cf, &value[i]);
         }
     }
@@ -266,7 +283,7 @@ ngx_http_trove_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_http_trove_count(&value[1], TROVE_LIMIT_MAX, &trove->limit)
+    if (ngx_http_trove_count(&value[1], 1, TROVE_LIMIT_MAX, &trove->limit)
         != NGX_OK)
     {
         return ngx_http_trove_invalid(cf, &value[1]);
@@ -277,7 +294,8 @@ ngx_http_trove_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_http_trove_prefixed(&value[2], "max=", &number) != NGX_OK
-        || ngx_http_trove_count(&number, TROVE_LIMIT_MAX, &trove->limit_max)
+        || ngx_http_trove_count(&number, 1, TROVE_LIMIT_MAX,
+                                &trove->limit_max)
            != NGX_OK)
     {
         return ngx_http_trove_invalid(cf, &value[2]);
@@ -399,6 +417,13 @@ static void
 ngx_http_trove_set_unset(ngx_http_trove_t *trove)
 {
     trove->rewards = NGX_CONF_UNSET_UINT;
+    trove->players = NGX_CONF_UNSET_UINT;
+    trove->claims = NGX_CONF_UNSET_UINT;
+    trove->rules.range = NGX_CONF_UNSET;
+    trove->rules.max_speed = NGX_CONF_UNSET;
+    trove->rules.dry_run = NGX_CONF_UNSET;
+    trove->tap_interval = NGX_CONF_UNSET_UINT;
+    trove->tap_burst = NGX_CONF_UNSET_UINT;
     trove->arena = NGX_CONF_UNSET;
     trove->epoch = NGX_CONF_UNSET_MSEC;
     trove->space = NGX_CONF_UNSET_UINT;
@@ -463,8 +488,31 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
     }
 
     if (ngx_http_trove_poll_init(cf, trove) != NGX_OK
-        || ngx_http_trove_rewards_init(cf, trove) != NGX_OK)
+        || ngx_http_trove_rewards_init(cf, trove) != NGX_OK
+        || ngx_http_trove_claim_init(cf, trove) != NGX_OK
+        || ngx_http_trove_tap_init(cf, trove) != NGX_OK)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_trove_set_capacities(cf, trove);
+}
+
+
+static char *
+ngx_http_trove_set_capacities(ngx_conf_t *cf, ngx_http_trove_t *trove)
+{
+    ngx_conf_init_uint_value(trove->players, 0);
+
+    if (trove->claims == NGX_CONF_UNSET_UINT) {
+        trove->claims = ngx_min(trove->players * NGX_HTTP_TROVE_CLAIMS,
+                                NGX_HTTP_TROVE_CLAIMS_MAX);
+    }
+
+    if (trove->claims && trove->players == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"capacity\" of trove "
+                           "\"%V\" has claims=%ui, but no players",
+                           &trove->name, trove->claims);
         return NGX_CONF_ERROR;
     }
 
@@ -474,13 +522,13 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
 
 /* Names become labels of metrics and names of zones. */
 
-static ngx_int_t
-ngx_http_trove_name_valid(ngx_str_t *name)
+ngx_int_t
+ngx_http_trove_name_valid(ngx_str_t *name, size_t max)
 {
     u_char      ch;
     ngx_uint_t  i;
 
-    if (name->len == 0 || name->len > NGX_HTTP_TROVE_NAME_MAX) {
+    if (name->len == 0 || name->len > max) {
         return 0;
     }
 
@@ -499,10 +547,11 @@ ngx_http_trove_name_valid(ngx_str_t *name)
 }
 
 
-/* 1 .. max, with "k" for thousands and "m" for millions */
+/* min .. max, with "k" for thousands and "m" for millions */
 
-static ngx_int_t
-ngx_http_trove_count(ngx_str_t *value, ngx_uint_t max, ngx_uint_t *count)
+ngx_int_t
+ngx_http_trove_count(ngx_str_t *value, ngx_uint_t min, ngx_uint_t max,
+    ngx_uint_t *count)
 {
     size_t      len;
     ngx_int_t   n;
@@ -532,7 +581,9 @@ ngx_http_trove_count(ngx_str_t *value, ngx_uint_t max, ngx_uint_t *count)
 
     n = ngx_atoi(value->data, len);
 
-    if (n == NGX_ERROR || n == 0 || (ngx_uint_t) n > max / scale) {
+    if (n == NGX_ERROR
+        || (ngx_uint_t) n < min || (ngx_uint_t) n > max / scale)
+    {
         return NGX_ERROR;
     }
 
@@ -542,7 +593,7 @@ ngx_http_trove_count(ngx_str_t *value, ngx_uint_t max, ngx_uint_t *count)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_trove_distance(ngx_str_t *value, double *distance)
 {
     double  d;
@@ -559,7 +610,7 @@ ngx_http_trove_distance(ngx_str_t *value, double *distance)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_trove_prefixed(ngx_str_t *value, const char *prefix, ngx_str_t *rest)
 {
     size_t  len;
@@ -577,7 +628,7 @@ ngx_http_trove_prefixed(ngx_str_t *value, const char *prefix, ngx_str_t *rest)
 }
 
 
-static char *
+char *
 ngx_http_trove_invalid(ngx_conf_t *cf, ngx_str_t *value)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",

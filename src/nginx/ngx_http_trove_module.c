@@ -86,6 +86,27 @@ static ngx_command_t  ngx_http_trove_commands[] = {
       0,
       NULL },
 
+    { ngx_string("claim"),
+      NGX_HTTP_TROVE_CONF|NGX_CONF_1MORE,
+      ngx_http_trove_claim,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tap"),
+      NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE12,
+      ngx_http_trove_tap,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("coin"),
+      NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE3,
+      ngx_http_trove_coin,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("simd"),
       NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -115,6 +136,28 @@ static ngx_command_t  ngx_http_trove_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       ngx_http_trove_rewards_handler },
+
+    { ngx_string("trove_claim"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
+      ngx_http_trove_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_trove_claim_handler },
+
+    { ngx_string("trove_tap"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
+      ngx_http_trove_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_trove_tap_handler },
+
+    { ngx_string("trove_player"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE1,
+      ngx_http_trove_player,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("trove_stats"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,

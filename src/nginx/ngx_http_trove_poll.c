@@ -45,8 +45,6 @@ static void ngx_http_trove_poll_write(trove_writer_t *w, uint64_t version,
     trove_answer_t *a, int detail);
 static void ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out);
-static void ngx_http_trove_poll_refuse(ngx_http_request_t *r, uint64_t number,
-    const char *detail, trove_writer_t *out);
 
 
 static const trove_field_t  ngx_http_trove_poll_fields[] = {
@@ -75,7 +73,8 @@ static const trove_field_t  ngx_http_trove_poll_fields[] = {
 static const ngx_http_trove_batch_ops_t  ngx_http_trove_poll_ops = {
     TROVE_ENDPOINT_POLL,
     ngx_http_trove_poll_line,
-    ngx_http_trove_poll_refuse,
+    ngx_http_trove_refuse,
+    NULL,
     NULL,
     NULL
 };
@@ -137,6 +136,10 @@ ngx_http_trove_poll_handler(ngx_http_request_t *r)
 
     if (rc != NGX_OK || r->header_sent) {
         return rc;
+    }
+
+    if (ngx_http_trove_identify(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (r->method == NGX_HTTP_POST) {
@@ -209,6 +212,7 @@ ngx_http_trove_poll_answer(ngx_http_request_t *r, ngx_http_trove_poll_t *poll,
     uint32_t seen)
 {
     size_t                 size;
+    ngx_uint_t             status;
     const char            *error;
     trove_query_t          q;
     trove_writer_t         w;
@@ -221,6 +225,14 @@ ngx_http_trove_poll_answer(ngx_http_request_t *r, ngx_http_trove_poll_t *poll,
 
     if (error) {
         return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST, error);
+    }
+
+    if (poll->player.len) {
+        status = ngx_http_trove_player_of(r, &poll->player, &error);
+
+        if (status != NGX_HTTP_OK) {
+            return ngx_http_trove_problem(r, status, error);
+        }
     }
 
     if (ngx_http_trove_poll_run(ctx, &q, &a) != NGX_OK) {
@@ -384,6 +396,10 @@ ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
                                           &q);
     }
 
+    if (error == NULL && poll.player.len) {
+        (void) ngx_http_trove_player_of(r, &poll.player, &error);
+    }
+
     mark = ctx->worker->arena.pos;
 
     if (rc == TROVE_NOMEM
@@ -394,7 +410,7 @@ ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
     }
 
     if (error) {
-        ngx_http_trove_poll_refuse(r, number, error, out);
+        ngx_http_trove_refuse(r, number, error, out);
         return;
     }
 
@@ -411,25 +427,4 @@ ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
 
     trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_POLL, lines_ok,
                              1);
-}
-
-
-static void
-ngx_http_trove_poll_refuse(ngx_http_request_t *r, uint64_t number,
-    const char *detail, trove_writer_t *out)
-{
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    trove_write_lit(out, "{\"error\":");
-    trove_write_string(out, (u_char *) detail, ngx_strlen(detail));
-    trove_write_lit(out, ",\"line\":");
-    trove_write_uint(out, number);
-    trove_write_lit(out, "}\n");
-
-    ctx->status = NGX_HTTP_TROVE_BATCH;
-
-    trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_POLL,
-                             lines_error, 1);
 }

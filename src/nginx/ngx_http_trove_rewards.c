@@ -5,7 +5,6 @@
 
 
 #define NGX_HTTP_TROVE_ERRORS_MAX   20      /* told in the answer to a batch */
-#define NGX_HTTP_TROVE_BUSY_TEXT    "the ledger is held by another process"
 
 
 /* the order of ngx_http_trove_reward_fields */
@@ -83,7 +82,8 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_rewards_ops = {
     ngx_http_trove_rewards_line,
     ngx_http_trove_rewards_refuse,
     ngx_http_trove_rewards_turned,
-    ngx_http_trove_rewards_done
+    ngx_http_trove_rewards_done,
+    NULL
 };
 
 

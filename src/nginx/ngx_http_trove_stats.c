@@ -213,6 +213,10 @@ ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
 {
     trove_stat_set(&total->sum.rewards, trove_ledger_rewards(trove->ledger));
     trove_stat_set(&total->sum.rewards_capacity, trove->rewards);
+    trove_stat_set(&total->sum.players, trove_ledger_players(trove->ledger));
+    trove_stat_set(&total->sum.players_capacity, trove->players);
+    trove_stat_set(&total->sum.claims, trove_ledger_claims(trove->ledger));
+    trove_stat_set(&total->sum.claims_capacity, trove->claims);
     trove_stat_set(&total->sum.ledger_version,
                    trove_ledger_version(trove->ledger));
     trove_stat_set(&total->sum.ledger_bytes,

@@ -10,6 +10,8 @@
 
 static ngx_int_t ngx_http_trove_worker_start(ngx_cycle_t *cycle,
     ngx_http_trove_main_conf_t *tmcf, ngx_http_trove_worker_t *w);
+static ngx_int_t ngx_http_trove_random_start(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
 static ngx_int_t ngx_http_trove_arena_start(ngx_cycle_t *cycle,
     ngx_http_trove_worker_t *w);
 static ngx_int_t ngx_http_trove_view_start(ngx_cycle_t *cycle,
@@ -32,6 +34,7 @@ static void ngx_http_trove_notify(ngx_http_trove_worker_t *w);
 
 static ngx_http_trove_worker_t  *ngx_http_trove_workers;
 static ngx_uint_t                ngx_http_trove_nworkers;
+static trove_random_t            ngx_http_trove_random;
 
 
 ngx_int_t
@@ -100,6 +103,10 @@ ngx_http_trove_exit_process(ngx_cycle_t *cycle)
             ngx_http_trove_notify(w);
         }
 
+        if (w->redo) {
+            trove_redo_close(w->redo);
+        }
+
         trove_stats_release(w->stats);
     }
 }
@@ -113,7 +120,14 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
 
     w->stats = trove_stats_claim(w->trove->stats);
 
-    if (ngx_http_trove_arena_start(cycle, w) != NGX_OK
+    /* this also carries out what dead workers have left; if not now, later */
+
+    if (w->trove->players) {
+        (void) ngx_http_trove_redo(w);
+    }
+
+    if (ngx_http_trove_random_start(cycle, w) != NGX_OK
+        || ngx_http_trove_arena_start(cycle, w) != NGX_OK
         || ngx_http_trove_view_start(cycle, w) != NGX_OK
         || ngx_http_trove_wake_start(cycle, w) != NGX_OK)
     {
@@ -148,6 +162,29 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_random_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
+{
+    if (w->trove->coins == NULL) {
+        return NGX_OK;
+    }
+
+    w->random = &ngx_http_trove_random;
+
+    if (ngx_http_trove_random.block
+        || trove_random_init(&ngx_http_trove_random, NULL, NULL) == TROVE_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                  "no random numbers are to be had for the coins of trove "
+                  "\"%V\"", &w->trove->name);
+
+    return NGX_ERROR;
 }
 
 
@@ -335,6 +372,18 @@ ngx_http_trove_worker(ngx_http_trove_t *trove)
     }
 
     return w;
+}
+
+
+trove_rc_t
+ngx_http_trove_redo(ngx_http_trove_worker_t *w)
+{
+    if (trove_likely(w->redo != NULL)) {
+        return TROVE_OK;
+    }
+
+    return trove_redo_open(w->trove->ledger, &w->redo) == TROVE_OK
+           ? TROVE_OK : TROVE_BUSY;
 }
 
 

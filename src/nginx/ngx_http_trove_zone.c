@@ -19,6 +19,7 @@ static ngx_int_t ngx_http_trove_zone_create(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
 static ngx_int_t ngx_http_trove_zone_attach(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
+static void ngx_http_trove_zone_coins(ngx_http_trove_t *trove);
 static ngx_int_t ngx_http_trove_zone_connections(ngx_http_trove_t *trove);
 static ngx_int_t ngx_http_trove_zone_files(ngx_http_trove_t *trove,
     ngx_http_trove_t *old);
@@ -36,6 +37,8 @@ ngx_http_trove_ledger_conf(ngx_http_trove_t *trove, trove_ledger_conf_t *conf)
     ngx_memzero(conf, sizeof(trove_ledger_conf_t));
 
     conf->rewards = trove->rewards;
+    conf->players = trove->players;
+    conf->claims = trove->claims;
     conf->space = trove->space;
 }
 
@@ -115,8 +118,8 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
     if (old == NULL && ngx_http_trove_zone_old(zone)) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                       "\"capacity\" of trove \"%V\" cannot be changed by a "
-                      "reload, the rewards would be lost: export them and "
-                      "restart", &trove->name);
+                      "reload, the rewards and players would be lost: export "
+                      "the rewards and restart", &trove->name);
         return NGX_ERROR;
     }
 
@@ -135,6 +138,10 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
     } else {
         rc = ngx_http_trove_zone_create(trove,
                                         (ngx_slab_pool_t *) zone->shm.addr);
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_trove_zone_coins(trove);
     }
 
     return rc;
@@ -207,8 +214,8 @@ ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
 
         ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
                       "%s of trove \"%V\" cannot be changed by a reload, the "
-                      "rewards would be lost: export them and restart",
-                      what, &trove->name);
+                      "rewards and players would be lost: export the rewards "
+                      "and restart", what, &trove->name);
         return NGX_ERROR;
     }
 
@@ -223,6 +230,20 @@ ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
     }
 
     return NGX_OK;
+}
+
+
+/* Only masters come here: there is one, or one that waits for the other. */
+
+static void
+ngx_http_trove_zone_coins(ngx_http_trove_t *trove)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; trove->coins && i < trove->coins->n; i++) {
+        trove->coin_stats[i] = trove_stats_coin(trove->stats,
+                                                &trove->coins->coins[i].name);
+    }
 }
 
 
@@ -384,9 +405,11 @@ ngx_http_trove_zone_afford(ngx_http_trove_t *trove, ngx_http_trove_t *old)
                   "trove \"%V\" takes %uz bytes: ledger %uz, arenas of %ui "
                   "workers %uz, their views up to %uz when full, one kept for "
                   "those that start %uz, and again as much while one is "
-                  "rebuilt",
+                  "rebuilt; the ledger has room for %ui rewards, %ui players "
+                  "and %ui claims",
                   &trove->name, ledger + arena + view + snapshot, ledger,
-                  workers, arena, view, snapshot);
+                  workers, arena, view, snapshot,
+                  trove->rewards, trove->players, trove->claims);
 
     available = trove_memory_available();
 

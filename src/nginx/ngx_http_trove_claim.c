@@ -1,0 +1,492 @@
+
+#include "ngx_http_trove.h"
+
+#include <float.h>
+
+
+#define NGX_HTTP_TROVE_CLAIM_TEXT   (128 + 6 * TROVE_JSON_DETAIL)
+
+
+/* the order of ngx_http_trove_claim_fields */
+
+#define NGX_HTTP_TROVE_CLAIM_REWARD  0x02
+#define NGX_HTTP_TROVE_CLAIM_X       0x04
+#define NGX_HTTP_TROVE_CLAIM_Y       0x08
+
+
+/* A claim that was granted, now or before. */
+
+typedef struct {
+    uint32_t       reward;
+    trove_claim_t  claim;
+} ngx_http_trove_claimed_t;
+
+
+static ngx_int_t ngx_http_trove_claim_object(ngx_http_request_t *r,
+    trove_slice_t *object);
+static ngx_int_t ngx_http_trove_claim_answer(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_trove_claim_decide(ngx_http_request_t *r,
+    trove_json_t *json, trove_slice_t *object,
+    ngx_http_trove_claimed_t *claimed, trove_fields_t *f,
+    const char **detail);
+static const char *ngx_http_trove_claim_missing(ngx_http_trove_t *trove,
+    uint32_t seen);
+static ngx_uint_t ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
+    trove_claim_request_t *request, trove_claim_t *claim, const char **detail);
+static void ngx_http_trove_claim_write(trove_writer_t *w,
+    ngx_http_trove_claimed_t *claimed);
+static void ngx_http_trove_claim_line(ngx_http_request_t *r,
+    trove_json_t *json, trove_slice_t *line, uint64_t number,
+    trove_writer_t *out);
+
+
+static const trove_field_t  ngx_http_trove_claim_fields[] = {
+    { "player", TROVE_FIELD_PLAYER, offsetof(trove_claim_request_t, player),
+      0, 0 },
+    { "reward", TROVE_FIELD_UINT32, offsetof(trove_claim_request_t, reward),
+      1, UINT32_MAX },
+    { "x", TROVE_FIELD_NUMBER, offsetof(trove_claim_request_t, x),
+      -DBL_MAX, DBL_MAX },
+    { "y", TROVE_FIELD_NUMBER, offsetof(trove_claim_request_t, y),
+      -DBL_MAX, DBL_MAX },
+    { "level", TROVE_FIELD_NUMBER, offsetof(trove_claim_request_t, level),
+      -DBL_MAX, DBL_MAX }
+};
+
+
+#define NGX_HTTP_TROVE_CLAIM_FIELDS                                           \
+    (sizeof(ngx_http_trove_claim_fields) / sizeof(trove_field_t))
+
+
+/* What each result is answered with, and counted by. */
+
+#define ngx_http_trove_claims(field)  offsetof(trove_stats_figures_t, field)
+
+static const struct {
+    ngx_uint_t                status;
+    ngx_http_trove_status_t   trove_status;
+    size_t                    figure;
+    const char               *detail;
+} ngx_http_trove_claim_results[] = {
+
+    [TROVE_CLAIM_GRANTED] =
+    { NGX_HTTP_OK, NGX_HTTP_TROVE_CLAIMED,
+      ngx_http_trove_claims(claims_granted), NULL },
+
+    [TROVE_CLAIM_REPEAT] =
+    { NGX_HTTP_OK, NGX_HTTP_TROVE_REPEAT,
+      ngx_http_trove_claims(claims_repeat), NULL },
+
+    [TROVE_CLAIM_GONE] =
+    { NGX_HTTP_CONFLICT, NGX_HTTP_TROVE_CONFLICT,
+      ngx_http_trove_claims(claims_gone), "the reward's stock is gone" },
+
+    /* one that is not there yet is not to be told from none */
+
+    [TROVE_CLAIM_UNKNOWN] =
+    { NGX_HTTP_NOT_FOUND, NGX_HTTP_TROVE_UNKNOWN,
+      ngx_http_trove_claims(claims_unknown), "there is no such reward" },
+
+    [TROVE_CLAIM_EARLY] =
+    { NGX_HTTP_NOT_FOUND, NGX_HTTP_TROVE_UNKNOWN,
+      ngx_http_trove_claims(claims_early), "there is no such reward" },
+
+    [TROVE_CLAIM_EXPIRED] =
+    { NGX_HTTP_TROVE_GONE, NGX_HTTP_TROVE_EXPIRED,
+      ngx_http_trove_claims(claims_expired), "the reward has expired" },
+
+    [TROVE_CLAIM_LEVEL] =
+    { NGX_HTTP_FORBIDDEN, NGX_HTTP_TROVE_FORBIDDEN,
+      ngx_http_trove_claims(claims_level),
+      "level: is too low for the reward" },
+
+    [TROVE_CLAIM_FAR] =
+    { NGX_HTTP_FORBIDDEN, NGX_HTTP_TROVE_FORBIDDEN,
+      ngx_http_trove_claims(claims_far), "the reward is out of range" },
+
+    [TROVE_CLAIM_FAST] =
+    { NGX_HTTP_FORBIDDEN, NGX_HTTP_TROVE_FORBIDDEN,
+      ngx_http_trove_claims(claims_fast),
+      "the player has come too far since the last claim" }
+};
+
+
+static const ngx_http_trove_batch_ops_t  ngx_http_trove_claim_ops = {
+    TROVE_ENDPOINT_CLAIM,
+    ngx_http_trove_claim_line,
+    ngx_http_trove_refuse,
+    NULL,
+    NULL,
+    ngx_http_trove_settle_lines
+};
+
+
+char *
+ngx_http_trove_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_trove_t  *trove = conf;
+
+    double            *rule;
+    ngx_str_t         *value, number;
+    ngx_uint_t         i;
+
+    if (trove->rules.dry_run != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    trove->rules.dry_run = 0;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "dry_run") == 0) {
+            trove->rules.dry_run = 1;
+            continue;
+        }
+
+        if (ngx_http_trove_prefixed(&value[i], "range=", &number) == NGX_OK) {
+            rule = &trove->rules.range;
+
+        } else if (ngx_http_trove_prefixed(&value[i], "max_speed=", &number)
+                   == NGX_OK)
+        {
+            rule = &trove->rules.max_speed;
+
+        } else {
+            return ngx_http_trove_invalid(cf, &value[i]);
+        }
+
+        if (*rule != NGX_CONF_UNSET
+            || ngx_http_trove_distance(&number, rule) != NGX_OK)
+        {
+            return ngx_http_trove_invalid(cf, &value[i]);
+        }
+    }
+
+    if (trove->rules.range == NGX_CONF_UNSET
+        && trove->rules.max_speed == NGX_CONF_UNSET)
+    {
+        return "has neither \"range\" nor \"max_speed\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Sets the bounds that the trove's own configuration gives. */
+
+ngx_int_t
+ngx_http_trove_claim_init(ngx_conf_t *cf, ngx_http_trove_t *trove)
+{
+    trove_field_t  *f;
+
+    ngx_conf_init_value(trove->rules.range, 0);
+    ngx_conf_init_value(trove->rules.max_speed, 0);
+    ngx_conf_init_value(trove->rules.dry_run, 0);
+
+    f = ngx_palloc(cf->pool, sizeof(ngx_http_trove_claim_fields));
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(f, ngx_http_trove_claim_fields,
+               sizeof(ngx_http_trove_claim_fields));
+
+    if (trove->space == TROVE_EARTH) {
+        f[2].min = -180;
+        f[2].max = 180;
+        f[3].min = -90;
+        f[3].max = 90;
+    }
+
+    trove->claim_fields = f;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_trove_claim_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                   rc;
+    ngx_http_trove_t           *trove;
+    ngx_http_trove_loc_conf_t  *tlcf;
+
+    tlcf = ngx_http_get_module_loc_conf(r, ngx_http_trove_module);
+    trove = tlcf->trove;
+
+    if (ngx_http_trove_begin(r, trove, TROVE_ENDPOINT_CLAIM) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_trove_check(r, NGX_HTTP_POST);
+
+    if (rc != NGX_OK || r->header_sent) {
+        return rc;
+    }
+
+    if (trove->players == 0) {
+        return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
+                                      "the trove has no capacity for players");
+    }
+
+    if (ngx_http_trove_identify(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ngx_http_trove_is_batch(r)) {
+        return ngx_http_trove_read_object(r, ngx_http_trove_claim_object);
+    }
+
+    return ngx_http_trove_read_batch(r, &ngx_http_trove_claim_ops,
+                                     NGX_HTTP_TROVE_CLAIM_TEXT,
+                                     trove->claim_fields,
+                                     NGX_HTTP_TROVE_CLAIM_FIELDS);
+}
+
+
+static ngx_int_t
+ngx_http_trove_claim_object(ngx_http_request_t *r, trove_slice_t *object)
+{
+    ngx_uint_t                 status;
+    const char                *detail;
+    trove_json_t              *json;
+    trove_fields_t             f;
+    ngx_http_trove_ctx_t      *ctx;
+    ngx_http_trove_claimed_t  *claimed;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    claimed = ngx_palloc(r->pool, sizeof(ngx_http_trove_claimed_t));
+    if (claimed == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = claimed;
+
+    json = trove_json_open(&ctx->worker->arena,
+                           ctx->worker->trove->claim_fields,
+                           NGX_HTTP_TROVE_CLAIM_FIELDS);
+
+    status = ngx_http_trove_claim_decide(r, json, object, claimed, &f,
+                                         &detail);
+
+    if (status != NGX_HTTP_OK) {
+        return ngx_http_trove_problem(r, status, detail);
+    }
+
+    return ngx_http_trove_settle(r, ngx_http_trove_claim_answer);
+}
+
+
+static ngx_int_t
+ngx_http_trove_claim_answer(ngx_http_request_t *r)
+{
+    trove_writer_t         w;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_CLAIM_TEXT) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_trove_claim_write(&w, ctx->data);
+
+    return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
+}
+
+
+/* 200, or the status of what is wrong with it, and *detail. */
+
+static ngx_uint_t
+ngx_http_trove_claim_decide(ngx_http_request_t *r, trove_json_t *json,
+    trove_slice_t *object, ngx_http_trove_claimed_t *claimed,
+    trove_fields_t *f, const char **detail)
+{
+    trove_rc_t              rc;
+    ngx_uint_t              status;
+    ngx_http_trove_ctx_t   *ctx;
+    trove_claim_request_t   request;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    ngx_memzero(&request, sizeof(trove_claim_request_t));
+
+    rc = TROVE_NOMEM;
+
+    if (json) {
+        rc = trove_json_parse(json, object->data, object->len, &request, f);
+    }
+
+    if (rc == TROVE_NOMEM) {
+        *detail = ngx_http_trove_exhausted(ctx);
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    *detail = f->detail;
+
+    if (rc == TROVE_OK) {
+        *detail = ngx_http_trove_claim_missing(ctx->worker->trove, f->seen);
+    }
+
+    if (*detail) {
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    status = ngx_http_trove_player_of(r, &request.player, detail);
+
+    if (status != NGX_HTTP_OK) {
+
+        if (status == NGX_HTTP_FORBIDDEN) {
+            trove_stats_add(ctx->worker->stats, claims_forbidden, 1);
+        }
+
+        return status;
+    }
+
+    request.placed = (f->seen & NGX_HTTP_TROVE_CLAIM_X) ? 1 : 0;
+    claimed->reward = request.reward;
+
+    return ngx_http_trove_claim_run(ctx, &request, &claimed->claim, detail);
+}
+
+
+/* A rule that is only tried refuses nobody. */
+
+static const char *
+ngx_http_trove_claim_missing(ngx_http_trove_t *trove, uint32_t seen)
+{
+    ngx_uint_t  needed;
+
+    if (!(seen & NGX_HTTP_TROVE_CLAIM_REWARD)) {
+        return "reward: is missing";
+    }
+
+    needed = (trove->rules.range || trove->rules.max_speed)
+             && !trove->rules.dry_run;
+
+    if (!(seen & NGX_HTTP_TROVE_CLAIM_X)
+        && (needed || (seen & NGX_HTTP_TROVE_CLAIM_Y)))
+    {
+        return "x: is missing";
+    }
+
+    if (!(seen & NGX_HTTP_TROVE_CLAIM_Y)
+        && (needed || (seen & NGX_HTTP_TROVE_CLAIM_X)))
+    {
+        return "y: is missing";
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
+    trove_claim_request_t *request, trove_claim_t *claim, const char **detail)
+{
+    trove_rc_t                rc;
+    ngx_time_t               *tp;
+    trove_stats_t            *stats;
+    ngx_http_trove_worker_t  *w;
+
+    w = ctx->worker;
+    stats = w->stats;
+
+    tp = ngx_timeofday();
+    request->now = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    rc = ngx_http_trove_redo(w);
+
+    if (rc == TROVE_OK) {
+        rc = trove_claim(w->redo, &w->trove->rules, request, claim);
+    }
+
+    if (rc == TROVE_FULL) {
+        trove_stats_add(stats, claims_full, 1);
+        *detail = "the trove has no room for another player or claim";
+        return NGX_HTTP_INSUFFICIENT_STORAGE;
+    }
+
+    if (rc != TROVE_OK) {
+        ctx->status = NGX_HTTP_TROVE_BUSY;
+        trove_stats_add(stats, ledger_busy, 1);
+        *detail = NGX_HTTP_TROVE_BUSY_TEXT;
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    trove_stats_count(stats, (trove_stat_t *)
+                      ((char *) &stats->figures
+                       + ngx_http_trove_claim_results[claim->result].figure),
+                      1);
+
+    if (claim->result == TROVE_CLAIM_GRANTED
+        && claim->flouts != TROVE_CLAIM_GRANTED)
+    {
+        if (claim->flouts == TROVE_CLAIM_FAR) {
+            trove_stats_add(stats, claims_let_far, 1);
+
+        } else {
+            trove_stats_add(stats, claims_let_fast, 1);
+        }
+    }
+
+    ctx->status = ngx_http_trove_claim_results[claim->result].trove_status;
+    ctx->found += (claim->result == TROVE_CLAIM_GRANTED);
+    ctx->version = claim->version;
+    ctx->changed |= (claim->last != 0);
+
+    *detail = ngx_http_trove_claim_results[claim->result].detail;
+
+    return ngx_http_trove_claim_results[claim->result].status;
+}
+
+
+static void
+ngx_http_trove_claim_write(trove_writer_t *w,
+    ngx_http_trove_claimed_t *claimed)
+{
+    trove_write_lit(w, "{\"reward\":");
+    trove_write_uint(w, claimed->reward);
+    trove_write_lit(w, ",\"value\":");
+    trove_write_int(w, claimed->claim.value);
+    trove_write_lit(w, ",\"balance\":");
+    trove_write_int(w, claimed->claim.balance);
+
+    if (claimed->claim.result == TROVE_CLAIM_REPEAT) {
+        trove_write_lit(w, ",\"repeat\":true");
+    }
+
+    trove_write_lit(w, "}");
+}
+
+
+static void
+ngx_http_trove_claim_line(ngx_http_request_t *r, trove_json_t *json,
+    trove_slice_t *line, uint64_t number, trove_writer_t *out)
+{
+    ngx_uint_t                 status;
+    const char                *detail;
+    trove_fields_t             f;
+    ngx_http_trove_ctx_t      *ctx;
+    ngx_http_trove_claimed_t   claimed;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    status = ngx_http_trove_claim_decide(r, json, line, &claimed, &f, &detail);
+
+    if (status != NGX_HTTP_OK) {
+        ngx_http_trove_refuse(r, number, detail, out);
+        return;
+    }
+
+    ctx->status = NGX_HTTP_TROVE_BATCH;
+
+    ngx_http_trove_claim_write(out, &claimed);
+    trove_write_lit(out, "\n");
+
+    trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_CLAIM, lines_ok,
+                             1);
+}
