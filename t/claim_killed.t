@@ -61,6 +61,7 @@ sub claim_all {
         push @answers, @$said;
         $lost += $n;
         $slowest = $took if $took > $slowest;
+        select undef, undef, undef, rand 0.005;
     }
 
     return { answers => \@answers, lost => $lost, slowest => $slowest };
@@ -83,6 +84,7 @@ sub tap_all {
         $lost += $n;
         $slowest = $took if $took > $slowest;
         $balance{$player} += 1000000;
+        select undef, undef, undef, rand 0.002;
 
         push @wrong, "$player $seq: $res->{status} $res->{body}"
             if $res->{status} != 200
@@ -123,7 +125,7 @@ my @answers = map { @{ $_->{answers} } } @claims;
 note sprintf '%d answers to claims; %d answers were lost; the slowest took '
              . '%.3f s', scalar @answers, $lost, $slowest;
 
-cmp_ok($lost, '>', 0, 'workers were hit');
+cmp_ok($lost, '>', 0, 'workers were hit at work');
 cmp_ok($slowest, '<', 5, 'nobody waited for the dead');
 is_deeply([ contradictions(\%stock, \%value, @answers) ], [],
           'no answer to a claim contradicts another');
