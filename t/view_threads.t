@@ -82,7 +82,7 @@ SKIP: {
 
     ok(wait_until {
            $c->get('/poll?x=1&y=1');
-           anonymous() < $before + 128
+           anonymous() < $before + 256
        }, 'and left nothing behind')
         or diag "$before KB, then " . anonymous();
 }
