@@ -47,6 +47,9 @@ is($status, 0, 'it starts') or die $said;
 like($said, qr/"accepted":44917,"rejected":0/, 'loads the places');
 like($said, qr/"rewards":\[\d+,\d+,\d+\]/, 'polls');
 like($said, qr/^    93465  Celio$/m, 'finds the hill beside the Colosseum');
+like($said, qr/^\{"reward":93465,"value":20,"balance":20\}$/m, 'claims it');
+like($said, qr/^\{"coin":"(?:bronze|silver|gold)","value":\d+,"balance":\d+\}$/m,
+     'taps');
 like($said, qr/\/stats/, 'and says where the stats are');
 
 my $pid = pid();
@@ -62,6 +65,8 @@ is(pid(), $pid, 'in the same process');
 my ($loaded, $seen) = $said =~ /"version":(\d+)/g;
 
 is($seen, $loaded, 'and shows a poll that has seen all it loaded');
+like($said, qr/"reward":93465,"value":20,"balance":20,"repeat":true/,
+     'the claim is repeated');
 is(Trove::Client->new($port)->get('/rewards?id=93465')->{status}, 200,
    'and has its rewards');
 
