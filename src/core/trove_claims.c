@@ -572,6 +572,8 @@ trove_claim_decided(trove_claiming_t *w)
     uint64_t             state;
     trove_ledger_row_t  *row;
 
+    TROVE_FAULT_MEET("claim: decide");
+
     state = w->row.state;
     head = trove_row_head(state);
     row = trove_ledger_rowp(w->l, w->slot);

@@ -26,6 +26,23 @@ static void       (*trove_fault_meet_act)(void *data);
 static void        *trove_fault_meet_data;
 
 
+/* Of the section, by the linker. */
+
+extern const char *const  __start_trove_faults[]
+    __attribute__((visibility("hidden")));
+extern const char *const  __stop_trove_faults[]
+    __attribute__((visibility("hidden")));
+
+
+const char *const *
+trove_fault_points(size_t *n)
+{
+    *n = __stop_trove_faults - __start_trove_faults;
+
+    return __start_trove_faults;
+}
+
+
 void
 trove_fault(const char *name)
 {

@@ -12,7 +12,16 @@
 
 #ifdef TROVE_FAULT_POINTS
 
-#define TROVE_FAULT(name)       trove_fault(name)
+/* Each point's name also stands in a section, which is the list of them. */
+
+#define TROVE_FAULT(name)                                                     \
+    do {                                                                      \
+        static const char *const  trove_fault_point                           \
+            __attribute__((section("trove_faults"), used)) = name;            \
+                                                                              \
+        trove_fault(trove_fault_point);                                       \
+    } while (0)
+
 #define TROVE_FAULT_MEET(name)  trove_fault_meet(name)
 #define TROVE_FAULT_MEMORY()    trove_fault_memory()
 #define TROVE_FAULT_HELD(name)  trove_fault_held(name)
@@ -22,6 +31,9 @@
  * environment if it was not by a call.
  */
 void trove_fault(const char *name);
+
+/* The names of all points that there are, some of them several times. */
+const char *const *trove_fault_points(size_t *n);
 
 /* At the "nth" point from now (1 is the next) of that name, NULL: of any. */
 void trove_fault_arm(const char *name, uint64_t nth);

@@ -136,6 +136,8 @@ trove_player_name(trove_name_t *name, const trove_slice_t *id)
 {
     memset(name, 0, sizeof(trove_name_t));
     memcpy(name->id, id->data, id->len);
+    TROVE_FAULT("player: naming");
+
     name->len = (uint32_t) id->len;
 }
 

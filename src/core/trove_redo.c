@@ -330,7 +330,7 @@ trove_redo_let_go(trove_redo_t *r)
 void
 trove_redo_note(trove_redo_t *r, trove_redo_op_t op)
 {
-    TROVE_FAULT("decided");
+    TROVE_FAULT("redo: decided");
 
     trove_release(&r->op, op);
 
@@ -390,6 +390,7 @@ trove_redo_finish(trove_redo_t *r, uint32_t op)
 static void
 trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r)
 {
+    uint64_t            version;
     trove_claim_row_t  *c;
 
     c = trove_ledger_claim(l, r->claim - 1);
@@ -403,7 +404,10 @@ trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r)
     trove_dirty_set(l, TROVE_DIRTY_REWARDS, r->slot);
 
     if (r->last) {
-        trove_ledger_publish(l, trove_ledger_enter(l, r->slot));
+        version = trove_ledger_enter(l, r->slot);
+        TROVE_FAULT("claim: entered");
+
+        trove_ledger_publish(l, version);
         TROVE_FAULT("claim: published");
     }
 }

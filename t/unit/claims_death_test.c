@@ -419,7 +419,7 @@ death_at(world_t *w, next_t what, uint64_t nth, int *did, int *killed)
 
     now_did = happened(w, what, before, version, claims);
 
-    /* there is one point at which it is decided, and from there on it is seen */
+    /* it is decided at one point, and from there on it is seen */
 
     assert_true(now_did >= *did && now_did >= seen);
     *did = now_did;
@@ -608,11 +608,150 @@ a_dead_flush_gives_everything_back(void **state)
 }
 
 
+/* All that a ledger's points stand in, in one child. */
+
+
+static void
+meanwhile(void *data)
+{
+    reward_put(((world_t *) data)->l, 2, VALUE, STOCK);
+}
+
+
+static void
+everything(const world_t *dead, const char *point)
+{
+    uint32_t        id, from, numbers[64];
+    uint64_t        version;
+    trove_tap_t     t;
+    trove_redo_t   *r;
+    trove_claim_t   c;
+
+    trove_fault_arm(point, 1);
+
+    (void) trove_redo_recover(dead->l);
+
+    if (trove_redo_open(dead->l, &r) != TROVE_OK) {
+        _exit(1);
+    }
+
+    trove_fault_meet_arm("claim: decide", 1, meanwhile, (void *) dead);
+
+    (void) tap(r, "new", 1, 1, &t);
+    (void) claim(r, "new", 2, &c);
+    (void) claim(r, "new2", 2, &c);
+    (void) claim(r, "new3", 2, &c);
+    (void) claim(r, "new", 99, &c);
+
+    /* so many that some are in the way of others */
+
+    for (id = 4; id <= 8; id++) {
+        reward_put(dead->l, id, 1, 1);
+    }
+
+    for (id = 1; id <= 8; id++) {
+        (void) trove_ledger_remove(dead->l, id, &version);
+    }
+
+    from = 0;
+    (void) trove_dirty_take(dead->l, TROVE_DIRTY_PLAYERS, &from, numbers, 64);
+    trove_dirty_give_back(dead->l, TROVE_DIRTY_PLAYERS);
+
+    from = 0;
+    (void) trove_dirty_take(dead->l, TROVE_DIRTY_PLAYERS, &from, numbers, 64);
+    trove_dirty_landed(dead->l, TROVE_DIRTY_PLAYERS);
+
+    _exit(0);
+}
+
+
+/* Others' points: of the statistics, of flushes, and of workers. */
+
+static int
+is_elsewhere(const char *point)
+{
+    size_t  i;
+
+    static const char *const  parts[] = { "stats", "flush", "snapshot" };
+
+    for (i = 0; i < 3; i++) {
+
+        if (strncmp(point, parts[i], strlen(parts[i])) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+every_point_that_there_is_is_met(void **state)
+{
+    pid_t               pid;
+    size_t              i, k, n;
+    world_t             w;
+    trove_redo_t       *r;
+    const char *const  *points;
+
+    static const char *const  deaths[] = {
+        "claim: decided", "player: indexed", "nowhere"
+    };
+
+    points = trove_fault_points(&n);
+    assert_true(n > 40);
+
+    for (i = 0; i < n; i++) {
+
+        if (is_elsewhere(points[i])) {
+            continue;
+        }
+
+        for (k = 0; k < 3; k++) {
+            world_new(&w, CLAIM_NEW);
+
+            pid = child_new();
+
+            if (pid == 0) {
+                trove_fault_arm(deaths[k], 1);
+                (void) trove_redo_open(w.l, &r);
+                _exit(act(&w, r));
+            }
+
+            (void) child_end(pid);
+
+            pid = child_new();
+
+            if (pid == 0) {
+                everything(&w, points[i]);
+            }
+
+            if (child_end(pid) == -1) {
+                break;
+            }
+
+            ledger_free(w.l);
+        }
+
+        if (k == 3) {
+            print_error("%s\n", points[i]);
+        }
+
+        assert_true(k < 3);
+
+        assert_int_equal(trove_redo_recover(w.l), TROVE_OK);
+        assert_true(trove_ledger_sane(w.l));
+        ledger_free(w.l);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(death_at_any_point_is_before_or_after),
+        cmocka_unit_test(every_point_that_there_is_is_met),
         cmocka_unit_test(a_live_owner_is_not_robbed),
         cmocka_unit_test(a_dead_flush_gives_everything_back),
     };

@@ -409,6 +409,121 @@ full_players_claim_on(void **state)
 }
 
 
+/* A reward that changes right before its claim is decided. */
+
+
+typedef enum {
+    PUT,                      /* with another value                          */
+    REMOVE,
+    RENEW,
+    TAKE_LAST,
+    LOWER,                    /* the stock, to what is taken                 */
+    RAISE,
+    CHANGES
+} change_t;
+
+
+typedef struct {
+    change_t         change;
+    trove_ledger_t  *ledger;
+    trove_redo_t    *redo;
+} other_t;
+
+
+static void
+other_changes(void *data)
+{
+    other_t  *o;
+
+    o = data;
+
+    switch (o->change) {
+
+    case PUT:
+        reward_put(o->ledger, 1, 9, 3);
+        break;
+
+    case REMOVE:
+        reward_remove(o->ledger, 1);
+        break;
+
+    case RENEW:
+        reward_remove(o->ledger, 1);
+        reward_put(o->ledger, 5, 1, 1);
+        reward_put(o->ledger, 1, 8, 2);
+        break;
+
+    case TAKE_LAST:
+        reward_put(o->ledger, 1, 7, 2);
+        assert_int_equal(claimed(o->redo, "p2", 1), TROVE_CLAIM_GRANTED);
+        break;
+
+    case LOWER:
+        reward_put(o->ledger, 1, 7, 1);
+        break;
+
+    default:
+        reward_put(o->ledger, 1, 7, 100);
+    }
+}
+
+
+static void
+what_changes_meanwhile_is_what_counts(void **state)
+{
+    other_t          o;
+    trove_redo_t    *r;
+    trove_slice_t    id;
+    trove_claim_t    c;
+    trove_player_t   p;
+
+    static const struct {
+        trove_claim_result_t  result;
+        int32_t               value;
+        int                   last;
+    } ends[CHANGES] = {
+        { TROVE_CLAIM_GRANTED, 9, 0 },
+        { TROVE_CLAIM_UNKNOWN, 0, 0 },
+        { TROVE_CLAIM_GRANTED, 8, 0 },
+        { TROVE_CLAIM_GONE, 0, 0 },
+        { TROVE_CLAIM_GONE, 0, 0 },
+        { TROVE_CLAIM_GRANTED, 7, 0 }
+    };
+
+    for (o.change = 0; o.change < CHANGES; o.change++) {
+        o.ledger = ledger_new(10, 10, 10);
+        o.redo = redo_new(o.ledger);
+        r = redo_new(o.ledger);
+
+        reward_put(o.ledger, 1, 7, 2);
+        assert_int_equal(claimed(o.redo, "p1", 1), TROVE_CLAIM_GRANTED);
+
+        trove_fault_meet_arm("claim: decide", 1, other_changes, &o);
+        assert_int_equal(claim(r, "p3", 1, &c), TROVE_OK);
+        assert_int_equal(c.result, ends[o.change].result);
+        assert_int_equal(c.value, ends[o.change].value);
+        assert_int_equal(c.last, ends[o.change].last);
+
+        id = slice("p3");
+        assert_int_equal(trove_player_get(o.ledger, &id, &p), TROVE_OK);
+        assert_int_equal(p.balance, ends[o.change].value);
+        assert_true(trove_ledger_sane(o.ledger));
+
+        /* the number that was not used is used by the next one */
+
+        assert_int_equal(claimed(r, "p1", 1),
+                         (o.change == REMOVE) ? TROVE_CLAIM_REPEAT
+                         : (o.change == RENEW) ? TROVE_CLAIM_GRANTED
+                         : TROVE_CLAIM_REPEAT);
+        reward_put(o.ledger, 2, 1, 9);
+        assert_int_equal(claimed(r, "p4", 2), TROVE_CLAIM_GRANTED);
+        assert_true(trove_ledger_sane(o.ledger));
+
+        ledger_free(o.ledger);
+    }
+}
+
+
 /* Many at once are as many one after the other. */
 
 static void
@@ -583,6 +698,7 @@ main(void)
         cmocka_unit_test(speed_is_since_the_last_accepted_place),
         cmocka_unit_test(full_claims_take_no_other_and_lose_none),
         cmocka_unit_test(full_players_claim_on),
+        cmocka_unit_test(what_changes_meanwhile_is_what_counts),
         cmocka_unit_test(all_are_answered_in_their_order),
         cmocka_unit_test(without_room_for_claims_there_are_none),
         cmocka_unit_test(what_is_gone_is_not_shown),
