@@ -250,7 +250,7 @@ trove_store_commit(trove_store_t *s, uint64_t version)
 }
 
 
-/* What a commit leaves to be done later; a failure shows in the statistics. */
+/* What a commit leaves to be done later; a failure shows in the next begin. */
 
 static inline void
 trove_store_tidy(trove_store_t *s)

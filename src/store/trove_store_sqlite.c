@@ -353,6 +353,10 @@ trove_sqlite_room(trove_sqlite_t *s)
 
     trove_sqlite_checkpoint(s, SQLITE_CHECKPOINT_RESTART);
 
+    if (s->failed) {
+        return s->failed;
+    }
+
     if (s->wal_pages * s->wal_page < s->conf.log_max) {
         return TROVE_STORE_DONE;
     }
@@ -547,21 +551,28 @@ trove_sqlite_tidy(trove_store_t *store)
 
 /*
  * A failed one loses nothing: it is only taken for done when the database is
- * synced, and else all of it is written again.
+ * synced, and else all of it is written again.  But it syncs the log first,
+ * of which a commit may leave the padding behind it unsynced.  If that fails,
+ * nothing can be appended until the log is written anew.
  */
 
 static void
 trove_sqlite_checkpoint(trove_sqlite_t *s, int mode)
 {
-    int  all, done;
+    int  all, done, rc;
 
     all = -1;
     done = -1;
+    errno = 0;
 
-    if (sqlite3_wal_checkpoint_v2(s->db, "main", mode, &all, &done)
-        != SQLITE_OK)
-    {
+    rc = sqlite3_wal_checkpoint_v2(s->db, "main", mode, &all, &done);
+
+    if (rc != SQLITE_OK) {
         trove_stat_add(&s->conf.stats->log_failures, 1);
+    }
+
+    if ((rc & 0xff) == SQLITE_IOERR) {
+        (void) trove_sqlite_fail(s, "cannot have its log put in its place");
     }
 
     /* the next commit starts it over, or tells that it could not */

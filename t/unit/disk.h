@@ -430,9 +430,10 @@ disk_sync(sqlite3_file *file, int flags)
 
     disk_write_out(h->file, rc == SQLITE_OK);
 
+    /* a size is no page: it is still known to be unsynced */
+
     if (rc != SQLITE_OK) {
         memset(h->file->unsynced, 0, h->file->room / DISK_SECTOR);
-        h->file->resized = 0;
     }
 
     return rc;

@@ -139,7 +139,6 @@ copy_file(const char *suffix)
     to = fopen(name, "w");
     (void) snprintf(name, sizeof(name), "%s%s", path, suffix);
     from = fopen(name, "r");
-
     assert_non_null(to);
 
     while (from != NULL && (ch = getc(from)) != EOF) {
@@ -164,6 +163,7 @@ loaded_of_copy(void)
 
     copy_file("");
     copy_file("-wal");
+    copy_file("-journal");
 
     l = loaded_at(copy, REWARDS, PLAYERS, CLAIMS);
 
@@ -1118,7 +1118,8 @@ static int
 teardown(void **state)
 {
     store_none();
-    (void) unlink(copy);
+    (void) snprintf(path, sizeof(path), "%s", copy);
+    store_none();
     (void) rmdir(dir);
 
     return 0;
