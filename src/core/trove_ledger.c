@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "trove_dirty.h"
 #include "trove_index.h"
@@ -34,7 +35,8 @@
 
 
 /* How long a lock is waited for, and in what rhythm its owner is looked at. */
-#define TROVE_LEDGER_WAIT     100000000                  /* nanoseconds */
+#define TROVE_LEDGER_WAIT     1000000                    /* nanoseconds */
+#define TROVE_LEDGER_PATIENCE 100                        /* milliseconds */
 #define TROVE_LEDGER_SPINS    256
 #define TROVE_LEDGER_YIELDS   16
 
@@ -45,6 +47,7 @@ static uint64_t trove_ledger_section(trove_ledger_layout_t *at,
     uint64_t size);
 static void trove_ledger_random(void *buf, size_t size);
 static trove_rc_t trove_ledger_wait(trove_ledger_t *l, trove_process_t self);
+static int trove_ledger_succeed(trove_ledger_t *l, trove_process_t self);
 static int trove_ledger_spin(trove_ledger_t *l, trove_process_t self);
 static int trove_ledger_take(trove_ledger_t *l, trove_process_t from,
     trove_process_t self);
@@ -290,6 +293,23 @@ trove_ledger_lock(trove_ledger_t *l)
 }
 
 
+trove_rc_t
+trove_ledger_lock_patiently(trove_ledger_t *l)
+{
+    int         n;
+    trove_rc_t  rc;
+
+    rc = trove_ledger_lock(l);
+
+    for (n = 0; rc != TROVE_OK && n < TROVE_LEDGER_PATIENCE; n++) {
+        (void) usleep(1000);
+        rc = trove_ledger_lock(l);
+    }
+
+    return rc;
+}
+
+
 /*
  * Who has waited in vain leaves word of it: until the lock is let go nobody
  * else waits for an owner that was stopped, thus an event loop is held up
@@ -299,9 +319,12 @@ trove_ledger_lock(trove_ledger_t *l)
 static trove_rc_t
 trove_ledger_wait(trove_ledger_t *l, trove_process_t self)
 {
-    uint32_t         n;
-    uint64_t         end;
-    trove_process_t  owner;
+    uint32_t  n;
+    uint64_t  end;
+
+    if (trove_get(&l->wanted) == TROVE_LEDGER_STUCK) {
+        return trove_ledger_succeed(l, self) ? TROVE_OK : TROVE_BUSY;
+    }
 
     if (trove_ledger_spin(l, self)) {
         return TROVE_OK;
@@ -311,40 +334,49 @@ trove_ledger_wait(trove_ledger_t *l, trove_process_t self)
 
     for (n = 0; /* void */ ; n++) {
 
-        if (trove_get(&l->wanted) == TROVE_LEDGER_STUCK) {
-            end = 0;
-
-        } else {
-            trove_set(&l->wanted, TROVE_LEDGER_WANTED);
-        }
+        trove_set(&l->wanted, TROVE_LEDGER_WANTED);
 
         if (trove_ledger_spin(l, self)) {
             return TROVE_OK;
         }
 
-        if (n % TROVE_LEDGER_YIELDS == 0) {
-            owner = trove_get(&l->lock);
+        if (n % TROVE_LEDGER_YIELDS == 0 && trove_ledger_succeed(l, self)) {
+            return TROVE_OK;
+        }
 
-            /*
-             * Another thread of this process may be the owner: that one is
-             * alive.  Of those that find an owner dead one succeeds it.
-             */
-
-            if (owner != 0
-                && !trove_process_alive(owner)
-                && trove_ledger_take(l, owner, self))
-            {
-                return TROVE_OK;
-            }
-
-            if (trove_ledger_clock() > end) {
-                trove_set(&l->wanted, TROVE_LEDGER_STUCK);
-                return TROVE_BUSY;
-            }
+        if (trove_ledger_clock() > end) {
+            break;
         }
 
         (void) sched_yield();
     }
+
+    trove_set(&l->wanted, TROVE_LEDGER_STUCK);
+
+    /* the owner may have let go before it was said */
+
+    return trove_ledger_take(l, 0, self) ? TROVE_OK : TROVE_BUSY;
+}
+
+
+/*
+ * Takes the lock from a dead owner, or if it has none by now.  Another thread
+ * of this process may be the owner: that one is alive.  Of those that find an
+ * owner dead one succeeds it.
+ */
+
+static int
+trove_ledger_succeed(trove_ledger_t *l, trove_process_t self)
+{
+    trove_process_t  owner;
+
+    owner = trove_get(&l->lock);
+
+    if (owner != 0 && trove_process_alive(owner)) {
+        return 0;
+    }
+
+    return trove_ledger_take(l, owner, self);
 }
 
 

@@ -84,7 +84,8 @@ const trove_ledger_conf_t *trove_ledger_conf(const trove_ledger_t *l);
  * Adds the reward or replaces the one of its id ("taken" is not taken from
  * "r": an existing reward keeps its own, a new one starts at 0), and sets
  * *version to the version that this made.  TROVE_FULL: no room for a new one;
- * TROVE_BUSY: another process holds the lock and does not move.
+ * TROVE_BUSY: another process holds the lock, and this one, or another before
+ * it, has waited a millisecond in vain; try again later.
  */
 trove_rc_t trove_ledger_put(trove_ledger_t *l, const trove_reward_t *r,
     uint64_t *version);

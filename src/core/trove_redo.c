@@ -41,7 +41,7 @@ trove_redo_open(trove_ledger_t *l, trove_redo_t **redo)
     trove_rc_t     rc;
     trove_redo_t  *r;
 
-    if (trove_ledger_lock(l) != TROVE_OK) {
+    if (trove_ledger_lock_patiently(l) != TROVE_OK) {
         return TROVE_BUSY;
     }
 

@@ -74,7 +74,7 @@ void trove_view_destroy(trove_view_t *view);
  * Applies at most "max" of the ledger's later changes.  TROVE_OK: the view
  * is up to date; TROVE_AGAIN: there are more; TROVE_FULL or TROVE_BEHIND: a
  * new view must be built, this one stays as it is and goes on answering;
- * TROVE_BUSY: a row's writer is dead and is not finished yet.
+ * TROVE_BUSY: a row is being written, by somebody who does not move.
  */
 trove_rc_t trove_view_sync(trove_view_t *view, uint32_t max);
 

@@ -19,6 +19,7 @@
 
 #define TROVE_BUILD_STRIDE  65536   /* rows between looks at "cancel"        */
 #define TROVE_BUILD_AHEAD   24      /* rows that are fetched ahead           */
+#define TROVE_BUILD_TRIES   100     /* ms that a row's writer is waited for  */
 
 
 typedef struct {
@@ -477,6 +478,7 @@ trove_reach_join(trove_reach_t *reach, const trove_reach_t *other)
 static trove_rc_t
 trove_build_get(trove_build_t *b, uint32_t slot, trove_row_t *row)
 {
+    int             n;
     trove_rc_t      rc;
     trove_reward_t  reward;
 
@@ -485,6 +487,13 @@ trove_build_get(trove_build_t *b, uint32_t slot, trove_row_t *row)
     }
 
     rc = trove_ledger_row(b->view->ledger, slot, &reward);
+
+    /* of the time that an event loop has not got there is enough here */
+
+    for (n = 0; rc == TROVE_BUSY && n < TROVE_BUILD_TRIES; n++) {
+        (void) usleep(1000);
+        rc = trove_ledger_row(b->view->ledger, slot, &reward);
+    }
 
     if (rc != TROVE_OK) {
         return rc;

@@ -2,6 +2,8 @@
  * Changes to a view.
  */
 
+#include <unistd.h>
+
 #include "trove_view_data.h"
 
 
@@ -13,6 +15,7 @@
 #define TROVE_FOLLOW_ROWS    16
 
 #define TROVE_FOLLOW_STRIDE  65536    /* rows between looks at "cancel"      */
+#define TROVE_FOLLOW_TRIES   100      /* ms that writers of rows have        */
 
 
 static trove_rc_t trove_view_look(trove_view_t *v, trove_cancel_pt cancel);
@@ -73,8 +76,11 @@ trove_view_sync(trove_view_t *v, uint32_t max)
 trove_rc_t
 trove_view_follow(trove_view_t *v, trove_cancel_pt cancel)
 {
+    int         tries;
     uint64_t    lacks;
     trove_rc_t  rc;
+
+    tries = TROVE_FOLLOW_TRIES;
 
     for ( ;; ) {
         lacks = trove_ledger_version(v->ledger) - v->version;
@@ -90,16 +96,20 @@ trove_view_follow(trove_view_t *v, trove_cancel_pt cancel)
             rc = trove_view_look(v, cancel);
         }
 
-        if (rc != TROVE_AGAIN) {
+        if (rc == TROVE_BUSY && tries-- != 0) {
+            (void) usleep(1000);
+
+        } else if (rc != TROVE_AGAIN) {
             return rc;
+
+        } else if (trove_ledger_version(v->ledger) - v->version
+                   < TROVE_FOLLOW_LEFT)
+        {
+            return TROVE_OK;
         }
 
         if (trove_canceled(cancel)) {
             return TROVE_CANCELED;
-        }
-
-        if (trove_ledger_version(v->ledger) - v->version < TROVE_FOLLOW_LEFT) {
-            return TROVE_OK;
         }
     }
 }

@@ -261,9 +261,14 @@ canceled(void)
 static void
 world_put(world_t *w, const trove_reward_t *r)
 {
-    uint64_t  version;
+    uint64_t    version;
+    trove_rc_t  rc;
 
-    assert_int_equal(trove_ledger_put(w->ledger, r, &version), TROVE_OK);
+    do {
+        rc = trove_ledger_put(w->ledger, r, &version);
+    } while (rc == TROVE_BUSY);
+
+    assert_int_equal(rc, TROVE_OK);
     w->rewards[r->id] = *r;
 }
 
@@ -274,7 +279,9 @@ world_remove(world_t *w, uint32_t id)
     uint64_t    version;
     trove_rc_t  rc;
 
-    rc = trove_ledger_remove(w->ledger, id, &version);
+    do {
+        rc = trove_ledger_remove(w->ledger, id, &version);
+    } while (rc == TROVE_BUSY);
 
     assert_int_equal(rc, w->rewards[id].id ? TROVE_OK : TROVE_NOTFOUND);
     w->rewards[id].id = 0;
