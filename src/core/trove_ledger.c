@@ -27,7 +27,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "trove_dirty.h"
 #include "trove_index.h"
@@ -36,7 +35,6 @@
 
 /* How long a lock is waited for, and in what rhythm its owner is looked at. */
 #define TROVE_LEDGER_WAIT     1000000                    /* nanoseconds */
-#define TROVE_LEDGER_PATIENCE 100                        /* milliseconds */
 #define TROVE_LEDGER_SPINS    256
 #define TROVE_LEDGER_YIELDS   16
 
@@ -290,23 +288,6 @@ trove_ledger_lock(trove_ledger_t *l)
     (void) trove_ledger_redo(l, op);
 
     return TROVE_OK;
-}
-
-
-trove_rc_t
-trove_ledger_lock_patiently(trove_ledger_t *l)
-{
-    int         n;
-    trove_rc_t  rc;
-
-    rc = trove_ledger_lock(l);
-
-    for (n = 0; rc != TROVE_OK && n < TROVE_LEDGER_PATIENCE; n++) {
-        (void) usleep(1000);
-        rc = trove_ledger_lock(l);
-    }
-
-    return rc;
 }
 
 

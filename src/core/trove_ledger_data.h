@@ -417,10 +417,6 @@ trove_claim_decide(trove_claim_row_t *c)
 
 /* TROVE_OK or TROVE_BUSY; with the lock comes a ledger without half a put. */
 trove_rc_t trove_ledger_lock(trove_ledger_t *l);
-
-/* The same where nobody else has to wait for it: for a tenth of a second. */
-trove_rc_t trove_ledger_lock_patiently(trove_ledger_t *l);
-
 void trove_ledger_unlock(trove_ledger_t *l);
 
 /* TROVE_OK, TROVE_NOTFOUND or TROVE_BUSY. */

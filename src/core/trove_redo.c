@@ -22,7 +22,7 @@
 
 
 /* How long a record's owner is waited for, and when he is looked at. */
-#define TROVE_REDO_WAIT     5000000                      /* nanoseconds */
+#define TROVE_REDO_WAIT     1000000                      /* nanoseconds */
 #define TROVE_REDO_SPINS    64
 #define TROVE_REDO_YIELDS   16
 
@@ -41,7 +41,7 @@ trove_redo_open(trove_ledger_t *l, trove_redo_t **redo)
     trove_rc_t     rc;
     trove_redo_t  *r;
 
-    if (trove_ledger_lock_patiently(l) != TROVE_OK) {
+    if (trove_ledger_lock(l) != TROVE_OK) {
         return TROVE_BUSY;
     }
 

@@ -42,8 +42,7 @@
 #define NGX_HTTP_TROVE_OBJECT_MAX    65536    /* bytes of one object or line */
 
 #define NGX_HTTP_TROVE_GONE          410
-
-#define NGX_HTTP_TROVE_BUSY_TEXT     "the ledger is held by another process"
+#define NGX_HTTP_TROVE_HELD          0        /* no code: come again later   */
 
 
 /* A "trove NAME { }" block; read-only once the configuration is merged. */
@@ -177,6 +176,8 @@ typedef enum {
 
 
 typedef struct ngx_http_trove_batch_s  ngx_http_trove_batch_t;
+typedef struct ngx_http_trove_object_s  ngx_http_trove_object_t;
+typedef struct ngx_http_trove_tried_s  ngx_http_trove_tried_t;
 
 
 typedef struct {
@@ -188,7 +189,10 @@ typedef struct {
     uint64_t                  found;
     uint64_t                  version;
     uint64_t                  scanned;      /* in this turn of a batch       */
+    uint64_t                  held;         /* since when the ledger is, ns  */
     ngx_http_trove_batch_t   *batch;
+    ngx_http_trove_object_t  *object;
+    ngx_http_trove_tried_t   *tried;
     void                     *data;         /* the endpoint's own            */
     trove_slice_t             player;       /* of trove_player               */
     ngx_uint_t                retry_after;  /* in seconds, 0: do not say     */
@@ -307,11 +311,51 @@ ngx_int_t ngx_http_trove_settle_lines(ngx_http_request_t *r);
 /* Has a request recorded that ends before its answer does. */
 ngx_int_t ngx_http_trove_watch(ngx_http_request_t *r);
 
+
+/* ngx_http_trove_again.c */
+
 /*
- * Makes "ev" an event of the request's own, beside those of its connection,
- * that calls write_event_handler; its timer ends with the request.
+ * Goes on with a request by an event of its own: a subrequest has none, and
+ * those of a connection are for what its client does.
  */
-ngx_int_t ngx_http_trove_own_event(ngx_http_request_t *r, ngx_event_t *ev);
+
+typedef struct {
+    ngx_event_t                event;
+    ngx_http_request_t        *request;
+    ngx_http_event_handler_pt  handler;
+} ngx_http_trove_again_t;
+
+#define NGX_HTTP_TROVE_AGAIN_LATER   4      /* ms: a slice of the processor  */
+
+/* It ends with the request, or when it is stopped. */
+ngx_int_t ngx_http_trove_again_init(ngx_http_request_t *r,
+    ngx_http_trove_again_t *again, ngx_http_event_handler_pt handler);
+
+/* In the next turn of the event loop. */
+void ngx_http_trove_again(ngx_http_trove_again_t *again);
+
+/* When the ledger may be free. */
+void ngx_http_trove_again_later(ngx_http_trove_again_t *again);
+
+void ngx_http_trove_again_stop(ngx_http_trove_again_t *again);
+
+/*
+ * Calls the handler, and as long as it returns NGX_BUSY, for the ledger is
+ * held, again later; returns what a handler returns.
+ */
+ngx_int_t ngx_http_trove_try(ngx_http_request_t *r,
+    ngx_http_handler_pt handler);
+
+/*
+ * The ledger is held: whether to come again, or a request has done so for long
+ * enough.  Who has got it in between may set ctx->held to 0.
+ */
+ngx_uint_t ngx_http_trove_patient(ngx_http_trove_ctx_t *ctx);
+ngx_uint_t ngx_http_trove_patient_for(ngx_http_trove_ctx_t *ctx,
+    ngx_msec_t ms);
+
+/* And it is not waited for any longer: counts it, returns what to say. */
+const char *ngx_http_trove_busy(ngx_http_trove_ctx_t *ctx);
 
 
 /* ngx_http_trove_body.c */
@@ -322,8 +366,11 @@ typedef ngx_int_t (*ngx_http_trove_object_pt)(ngx_http_request_t *r,
 typedef struct {
     trove_endpoint_t   endpoint;
 
-    /* One line; answers at most answer_max bytes into "out". */
-    void             (*line)(ngx_http_request_t *r, trove_json_t *json,
+    /*
+     * One line; answers at most answer_max bytes into "out".  NGX_AGAIN: the
+     * ledger is held, the same line comes again.
+     */
+    ngx_int_t        (*line)(ngx_http_request_t *r, trove_json_t *json,
                              trove_slice_t *line, uint64_t number,
                              trove_writer_t *out);
 
@@ -345,7 +392,10 @@ typedef struct {
 /* application/x-ndjson and its other names. */
 ngx_int_t ngx_http_trove_is_batch(ngx_http_request_t *r);
 
-/* Reads the body as one object; "handler" gives the answer. */
+/*
+ * Reads the body as one object; "handler" gives the answer.  NGX_BUSY: the
+ * ledger is held, the same object comes again.
+ */
 ngx_int_t ngx_http_trove_read_object(ngx_http_request_t *r,
     ngx_http_trove_object_pt handler);
 

@@ -6,8 +6,6 @@
 
 
 static void ngx_http_trove_cleanup(void *data);
-static void ngx_http_trove_own_handler(ngx_event_t *ev);
-static void ngx_http_trove_own_cleanup(void *data);
 static ngx_int_t ngx_http_trove_retry_after(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_add_header(ngx_http_request_t *r,
     const char *name, const char *value);
@@ -388,55 +386,6 @@ ngx_http_trove_cleanup(void *data)
     ctx->started = trove_clock_ns();
 
     ngx_http_trove_record(r, status);
-}
-
-
-ngx_int_t
-ngx_http_trove_own_event(ngx_http_request_t *r, ngx_event_t *ev)
-{
-    ngx_http_cleanup_t  *cln;
-
-    ev->handler = ngx_http_trove_own_handler;
-    ev->data = r;
-    ev->log = r->connection->log;
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_trove_own_cleanup;
-    cln->data = ev;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_trove_own_handler(ngx_event_t *ev)
-{
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = ev->data;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    r->write_event_handler(r);
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_trove_own_cleanup(void *data)
-{
-    ngx_event_t  *ev = data;
-
-    if (ev->timer_set) {
-        ngx_del_timer(ev);
-    }
 }
 
 

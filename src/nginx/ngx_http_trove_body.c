@@ -11,6 +11,12 @@
 #define NGX_HTTP_TROVE_FILE_SIZE     65536   /* read of a temp file at once  */
 
 
+struct ngx_http_trove_object_s {
+    ngx_http_trove_object_pt           handler;
+    trove_slice_t                      text;
+};
+
+
 struct ngx_http_trove_batch_s {
     const ngx_http_trove_batch_ops_t  *ops;
     const trove_field_t               *fields;
@@ -31,7 +37,7 @@ struct ngx_http_trove_batch_s {
     size_t                             answer_max;
     size_t                             left;     /* input of this turn       */
 
-    ngx_event_t                        turn;     /* a subrequest's next one  */
+    ngx_http_trove_again_t             again;
 };
 
 
@@ -39,6 +45,7 @@ static ngx_int_t ngx_http_trove_await(ngx_http_request_t *r,
     ngx_http_client_body_handler_pt handler);
 
 static void ngx_http_trove_object_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_object_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_gather(ngx_http_request_t *r,
     trove_slice_t *object);
 static ngx_int_t ngx_http_trove_read_file(ngx_http_request_t *r, ngx_buf_t *b,
@@ -48,10 +55,13 @@ static void ngx_http_trove_batch_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_copy(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
 static void ngx_http_trove_batch_event(ngx_http_request_t *r);
+static void ngx_http_trove_batch_again(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_run(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_turn(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
-static ngx_int_t ngx_http_trove_batch_yield(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_batch_yield(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch);
+static void ngx_http_trove_batch_unhurried(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_batch_more(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch);
 static ngx_int_t ngx_http_trove_batch_lines(ngx_http_request_t *r,
@@ -121,7 +131,12 @@ ngx_http_trove_read_object(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    ctx->data = (void *) (uintptr_t) handler;
+    ctx->object = ngx_palloc(r->pool, sizeof(ngx_http_trove_object_t));
+    if (ctx->object == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->object->handler = handler;
 
     return ngx_http_trove_await(r, ngx_http_trove_object_body);
 }
@@ -153,22 +168,17 @@ ngx_http_trove_await(ngx_http_request_t *r,
 static void
 ngx_http_trove_object_body(ngx_http_request_t *r)
 {
-    ngx_int_t                  rc;
-    trove_slice_t              object;
-    ngx_http_trove_ctx_t      *ctx;
-    ngx_http_trove_object_pt   handler;
+    ngx_int_t              rc;
+    ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     ctx->started = trove_clock_ns();
-
-    handler = (ngx_http_trove_object_pt) (uintptr_t) ctx->data;
-    ctx->data = NULL;
 
     /* while the body came the epoch may have gone to sleep */
 
     (void) ngx_http_trove_worker(ctx->worker->trove);
 
-    rc = ngx_http_trove_gather(r, &object);
+    rc = ngx_http_trove_gather(r, &ctx->object->text);
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_trove_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
@@ -179,10 +189,21 @@ ngx_http_trove_object_body(ngx_http_request_t *r)
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     } else {
-        rc = handler(r, &object);
+        rc = ngx_http_trove_try(r, ngx_http_trove_object_handler);
     }
 
     ngx_http_finalize_request(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_trove_object_handler(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    return ctx->object->handler(r, &ctx->object->text);
 }
 
 
@@ -296,7 +317,9 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
     carry = ngx_pnalloc(r->pool, NGX_HTTP_TROVE_OBJECT_MAX);
 
     if (batch == NULL || carry == NULL
-        || ngx_http_trove_own_event(r, &batch->turn) != NGX_OK)
+        || ngx_http_trove_again_init(r, &batch->again,
+                                     ngx_http_trove_batch_again)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -394,11 +417,24 @@ ngx_http_trove_batch_event(ngx_http_request_t *r)
 
 
 static void
+ngx_http_trove_batch_again(ngx_http_request_t *r)
+{
+    ngx_http_trove_batch_finalize(r, ngx_http_trove_batch_run(r));
+}
+
+
+static void
 ngx_http_trove_batch_finalize(ngx_http_request_t *r, ngx_int_t rc)
 {
+    ngx_http_trove_ctx_t  *ctx;
+
     if (rc == NGX_AGAIN) {
         return;
     }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    ngx_http_trove_again_stop(&ctx->batch->again);
 
     if (r->header_sent && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         rc = NGX_ERROR;                /* too late for another answer */
@@ -496,7 +532,7 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
             }
 
             if (piece->pos != piece->last) {
-                return ngx_http_trove_batch_yield(r);
+                return ngx_http_trove_batch_yield(r, batch);
             }
 
             if (batch->file_buf && b->file_pos != b->file_last) {
@@ -513,7 +549,7 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
         }
 
         if (batch->left == 0) {
-            return ngx_http_trove_batch_yield(r);
+            return ngx_http_trove_batch_yield(r, batch);
         }
 
         rc = ngx_http_trove_batch_more(r, batch);
@@ -525,34 +561,27 @@ ngx_http_trove_batch_turn(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
 }
 
 
-/*
- * Lets the others in, the next turn comes at once.  Without a timer a worker
- * that shuts down would not wait for it.
- */
+/* Lets the others in, the next turn comes at once. */
 
 static ngx_int_t
-ngx_http_trove_batch_yield(ngx_http_request_t *r)
+ngx_http_trove_batch_yield(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch)
 {
-    ngx_http_trove_ctx_t      *ctx;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (r != r->main) {
-
-        /* the connection's events are the main request's */
-
-        ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-        ngx_add_timer(&ctx->batch->turn, 1);
-
-        return NGX_AGAIN;
-    }
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    ngx_add_timer(r->connection->read, clcf->client_body_timeout);
-    ngx_post_event(r->connection->read, &ngx_posted_next_events);
+    ngx_http_trove_batch_unhurried(r);
+    ngx_http_trove_again(&batch->again);
 
     return NGX_AGAIN;
+}
+
+
+/* It is not the client's sending that is waited for now. */
+
+static void
+ngx_http_trove_batch_unhurried(ngx_http_request_t *r)
+{
+    if (r == r->main && r->connection->read->timer_set) {
+        ngx_del_timer(r->connection->read);
+    }
 }
 
 
@@ -619,7 +648,7 @@ ngx_http_trove_batch_fill(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
 
 /*
  * NGX_OK: the buffer is used up, or what may be taken in this turn;
- * NGX_AGAIN: there is no room for answers.
+ * NGX_AGAIN: there is no room for answers, or the ledger is held.
  */
 
 static ngx_int_t
@@ -629,6 +658,7 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
 {
     ngx_int_t              rc;
     trove_rc_t             trc;
+    trove_lines_t          lines;
     trove_slice_t          line;
     const unsigned char   *pos, *last;
     ngx_http_trove_ctx_t  *ctx;
@@ -649,7 +679,22 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
             return rc;
         }
 
+        lines = batch->lines;
+
         trc = trove_lines_next(&batch->lines, &pos, last, final, &line);
+
+        if (trc == TROVE_OK && json
+            && batch->ops->line(r, json, &line, batch->lines.line,
+                                &batch->writer)
+               == NGX_AGAIN)
+        {
+            batch->lines = lines;
+
+            ngx_http_trove_batch_unhurried(r);
+            ngx_http_trove_again_later(&batch->again);
+
+            return NGX_AGAIN;
+        }
 
         if (b) {
             batch->left -= pos - b->pos;
@@ -668,10 +713,6 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
         } else if (json == NULL) {
             batch->ops->refuse(r, batch->lines.line,
                                ngx_http_trove_exhausted(ctx), &batch->writer);
-
-        } else {
-            batch->ops->line(r, json, &line, batch->lines.line,
-                             &batch->writer);
         }
 
         if (b && ngx_http_trove_batch_late(ctx, batch)) {
@@ -731,13 +772,7 @@ ngx_http_trove_batch_room(ngx_http_request_t *r, ngx_http_trove_batch_t *batch)
     }
 
     if (batch->free == NULL && batch->nbufs == NGX_HTTP_TROVE_OUT_MAX) {
-
-        /* it is not the client's sending that is waited for now */
-
-        if (r->connection->read->timer_set) {
-            ngx_del_timer(r->connection->read);
-        }
-
+        ngx_http_trove_batch_unhurried(r);
         return NGX_AGAIN;
     }
 
@@ -879,7 +914,9 @@ ngx_http_trove_batch_send(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
 
     /* that of limit_rate stays */
 
-    if (r->connection->write->timer_set && !r->connection->write->delayed) {
+    if (r == r->main
+        && r->connection->write->timer_set && !r->connection->write->delayed)
+    {
         ngx_del_timer(r->connection->write);
     }
 

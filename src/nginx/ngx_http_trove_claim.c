@@ -35,7 +35,7 @@ static ngx_uint_t ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
     trove_claim_request_t *request, trove_claim_t *claim, const char **detail);
 static void ngx_http_trove_claim_write(trove_writer_t *w,
     ngx_http_trove_claimed_t *claimed);
-static void ngx_http_trove_claim_line(ngx_http_request_t *r,
+static ngx_int_t ngx_http_trove_claim_line(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *line, uint64_t number,
     trove_writer_t *out);
 
@@ -272,6 +272,10 @@ ngx_http_trove_claim_object(ngx_http_request_t *r, trove_slice_t *object)
     status = ngx_http_trove_claim_decide(r, json, object, claimed, &f,
                                          &detail);
 
+    if (status == NGX_HTTP_TROVE_HELD) {
+        return NGX_BUSY;
+    }
+
     if (status != NGX_HTTP_OK) {
         return ngx_http_trove_problem(r, status, detail);
     }
@@ -411,9 +415,12 @@ ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
     }
 
     if (rc != TROVE_OK) {
-        ctx->status = NGX_HTTP_TROVE_BUSY;
-        trove_stats_add(stats, ledger_busy, 1);
-        *detail = NGX_HTTP_TROVE_BUSY_TEXT;
+
+        if (ngx_http_trove_patient(ctx)) {
+            return NGX_HTTP_TROVE_HELD;
+        }
+
+        *detail = ngx_http_trove_busy(ctx);
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
@@ -463,7 +470,7 @@ ngx_http_trove_claim_write(trove_writer_t *w,
 }
 
 
-static void
+static ngx_int_t
 ngx_http_trove_claim_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out)
 {
@@ -477,9 +484,13 @@ ngx_http_trove_claim_line(ngx_http_request_t *r, trove_json_t *json,
 
     status = ngx_http_trove_claim_decide(r, json, line, &claimed, &f, &detail);
 
+    if (status == NGX_HTTP_TROVE_HELD) {
+        return NGX_AGAIN;
+    }
+
     if (status != NGX_HTTP_OK) {
         ngx_http_trove_refuse(r, number, detail, out);
-        return;
+        return NGX_OK;
     }
 
     ctx->status = NGX_HTTP_TROVE_BATCH;
@@ -489,4 +500,6 @@ ngx_http_trove_claim_line(ngx_http_request_t *r, trove_json_t *json,
 
     trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_CLAIM, lines_ok,
                              1);
+
+    return NGX_OK;
 }

@@ -4,8 +4,7 @@
 
 #define NGX_HTTP_TROVE_EXPORT_SIZE   65536   /* of one buffer of rewards     */
 #define NGX_HTTP_TROVE_EXPORT_SLOTS  16384   /* looked at in one turn        */
-#define NGX_HTTP_TROVE_EXPORT_RETRY  20      /* ms until a held slot's turn  */
-#define NGX_HTTP_TROVE_EXPORT_RETRIES  250   /* in a row                     */
+#define NGX_HTTP_TROVE_EXPORT_HELD   5000    /* ms that a slot may be held   */
 
 
 /* An export on its way: one buffer, filled again when nginx has sent it. */
@@ -15,9 +14,9 @@ typedef struct {
     ngx_buf_t    *buf;
     ngx_chain_t  *free;
     ngx_chain_t  *busy;
-    ngx_event_t   retry;                     /* of a slot that is held       */
-    ngx_uint_t    retries;
-    unsigned      held:1;
+    unsigned      held:1;                    /* the slot                     */
+
+    ngx_http_trove_again_t  again;
 } ngx_http_trove_export_t;
 
 
@@ -25,10 +24,12 @@ static void ngx_http_trove_export_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_send(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_fill(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
-static ngx_int_t ngx_http_trove_export_next(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_export_next(ngx_http_request_t *r,
+    ngx_http_trove_export_t *ex);
 static ngx_int_t ngx_http_trove_export_wait(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_hold(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
+static void ngx_http_trove_export_unhurried(ngx_http_request_t *r);
 
 
 /*
@@ -69,7 +70,9 @@ ngx_http_trove_export(ngx_http_request_t *r)
 
     ex->buf->tag = (ngx_buf_tag_t) &ngx_http_trove_module;
 
-    if (ngx_http_trove_own_event(r, &ex->retry) != NGX_OK) {
+    if (ngx_http_trove_again_init(r, &ex->again, ngx_http_trove_export_event)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -86,8 +89,9 @@ ngx_http_trove_export(ngx_http_request_t *r)
 static void
 ngx_http_trove_export_event(ngx_http_request_t *r)
 {
-    ngx_int_t              rc;
-    ngx_http_trove_ctx_t  *ctx;
+    ngx_int_t                 rc;
+    ngx_http_trove_ctx_t     *ctx;
+    ngx_http_trove_export_t  *ex;
 
     if (r->connection->write->timedout) {
         r->connection->timedout = 1;
@@ -97,6 +101,10 @@ ngx_http_trove_export_event(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     ctx->started = ctx->recorded ? ctx->started : trove_clock_ns();
+
+    ex = ctx->data;
+
+    ngx_http_trove_again_stop(&ex->again);
 
     rc = ngx_http_trove_export_send(r);
 
@@ -146,10 +154,8 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
 
     if (ex->buf->pos == ex->buf->last && !last) {
         return ex->held ? ngx_http_trove_export_hold(r, ex)
-                        : ngx_http_trove_export_next(r);
+                        : ngx_http_trove_export_next(r, ex);
     }
-
-    ex->retries = 0;
 
     out.buf = ex->buf;
     out.next = NULL;
@@ -187,7 +193,7 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
 
     /* a fast client must not keep the others waiting */
 
-    return ngx_http_trove_export_next(r);
+    return ngx_http_trove_export_next(r, ex);
 }
 
 
@@ -233,6 +239,7 @@ ngx_http_trove_export_fill(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
             ctx->found++;
         }
 
+        ctx->held = 0;
         ex->slot++;
     }
 
@@ -242,16 +249,11 @@ ngx_http_trove_export_fill(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
 }
 
 
-/*
- * Goes on in the next turn of the event loop.  Without a timer a worker that
- * shuts down would not wait for it.
- */
+/* Goes on in the next turn of the event loop. */
 
 static ngx_int_t
-ngx_http_trove_export_next(ngx_http_request_t *r)
+ngx_http_trove_export_next(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
 {
-    ngx_http_core_loc_conf_t  *clcf;
-
     if (r->connection->write->delayed) {
 
         /* limit_rate has set the timer that goes on with it */
@@ -259,10 +261,8 @@ ngx_http_trove_export_next(ngx_http_request_t *r)
         return ngx_http_trove_export_wait(r);
     }
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    ngx_add_timer(r->connection->write, clcf->send_timeout);
-    ngx_post_event(r->connection->write, &ngx_posted_next_events);
+    ngx_http_trove_export_unhurried(r);
+    ngx_http_trove_again(&ex->again);
 
     return NGX_AGAIN;
 }
@@ -298,32 +298,40 @@ ngx_http_trove_export_wait(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_export_hold(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
 {
-    ngx_http_trove_ctx_t      *ctx;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_trove_ctx_t  *ctx;
 
-    if (ex->retries++ == NGX_HTTP_TROVE_EXPORT_RETRIES) {
-        ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-        ctx->status = NGX_HTTP_TROVE_BUSY;
-        trove_stats_add(ctx->worker->stats, ledger_busy, 1);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (!ngx_http_trove_patient_for(ctx, NGX_HTTP_TROVE_EXPORT_HELD)) {
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "the ledger of trove \"%V\" is held by another process, "
-                      "its export is cut off", &ctx->worker->trove->name);
+                      "%s, the export of trove \"%V\" is cut off",
+                      ngx_http_trove_busy(ctx), &ctx->worker->trove->name);
 
         ngx_http_trove_record(r, NGX_HTTP_SERVICE_UNAVAILABLE);
 
         return NGX_ERROR;
     }
 
-    if (!r->connection->write->delayed) {
-        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-        ngx_add_timer(r->connection->write, clcf->send_timeout);
-    }
-
-    ngx_add_timer(&ex->retry, NGX_HTTP_TROVE_EXPORT_RETRY);
+    ngx_http_trove_export_unhurried(r);
+    ngx_http_trove_again_later(&ex->again);
 
     return NGX_AGAIN;
+}
+
+
+/* It is not the client's reading that is waited for now. */
+
+static void
+ngx_http_trove_export_unhurried(ngx_http_request_t *r)
+{
+    ngx_event_t  *wev;
+
+    wev = r->connection->write;
+
+    if (r == r->main && wev->timer_set && !wev->delayed) {
+        ngx_del_timer(wev);
+    }
 }
 
 

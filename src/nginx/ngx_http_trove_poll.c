@@ -43,8 +43,9 @@ static ngx_int_t ngx_http_trove_poll_run(ngx_http_trove_ctx_t *ctx,
     trove_query_t *q, trove_answer_t *a);
 static void ngx_http_trove_poll_write(trove_writer_t *w, uint64_t version,
     trove_answer_t *a, int detail);
-static void ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
-    trove_slice_t *line, uint64_t number, trove_writer_t *out);
+static ngx_int_t ngx_http_trove_poll_line(ngx_http_request_t *r,
+    trove_json_t *json, trove_slice_t *line, uint64_t number,
+    trove_writer_t *out);
 
 
 static const trove_field_t  ngx_http_trove_poll_fields[] = {
@@ -370,7 +371,7 @@ ngx_http_trove_poll_write(trove_writer_t *w, uint64_t version,
 }
 
 
-static void
+static ngx_int_t
 ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out)
 {
@@ -411,7 +412,7 @@ ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
 
     if (error) {
         ngx_http_trove_refuse(r, number, error, out);
-        return;
+        return NGX_OK;
     }
 
     ctx->status = NGX_HTTP_TROVE_BATCH;
@@ -427,4 +428,6 @@ ngx_http_trove_poll_line(ngx_http_request_t *r, trove_json_t *json,
 
     trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_POLL, lines_ok,
                              1);
+
+    return NGX_OK;
 }

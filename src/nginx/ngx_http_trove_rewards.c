@@ -43,7 +43,7 @@ static trove_rc_t ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx,
 static const char *ngx_http_trove_reward_missing(uint32_t seen);
 static const char *ngx_http_trove_put_error(ngx_http_request_t *r,
     trove_rc_t rc, trove_fields_t *f, ngx_uint_t *status);
-static void ngx_http_trove_rewards_line(ngx_http_request_t *r,
+static ngx_int_t ngx_http_trove_rewards_line(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *line, uint64_t number,
     trove_writer_t *out);
 static void ngx_http_trove_rewards_refuse(ngx_http_request_t *r,
@@ -142,9 +142,9 @@ ngx_http_trove_rewards_handler(ngx_http_request_t *r)
             return rc;
         }
 
-        return (r->method == NGX_HTTP_DELETE)
-               ? ngx_http_trove_rewards_delete(r)
-               : ngx_http_trove_rewards_get(r);
+        return ngx_http_trove_try(r, (r->method == NGX_HTTP_DELETE)
+                                     ? ngx_http_trove_rewards_delete
+                                     : ngx_http_trove_rewards_get);
     }
 
     if (!ngx_http_trove_is_batch(r)) {
@@ -192,10 +192,13 @@ ngx_http_trove_rewards_get(ngx_http_request_t *r)
     }
 
     if (trc != TROVE_OK) {
-        ctx->status = NGX_HTTP_TROVE_BUSY;
-        trove_stats_add(ctx->worker->stats, ledger_busy, 1);
+
+        if (ngx_http_trove_patient(ctx)) {
+            return NGX_BUSY;
+        }
+
         return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_TROVE_BUSY_TEXT);
+                                      ngx_http_trove_busy(ctx));
     }
 
     if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_REWARD_TEXT) != NGX_OK) {
@@ -240,10 +243,13 @@ ngx_http_trove_rewards_delete(ngx_http_request_t *r)
     }
 
     if (trc != TROVE_OK) {
-        ctx->status = NGX_HTTP_TROVE_BUSY;
-        trove_stats_add(ctx->worker->stats, ledger_busy, 1);
+
+        if (ngx_http_trove_patient(ctx)) {
+            return NGX_BUSY;
+        }
+
         return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_TROVE_BUSY_TEXT);
+                                      ngx_http_trove_busy(ctx));
     }
 
     trove_stats_add(ctx->worker->stats, rewards_removed, 1);
@@ -308,6 +314,10 @@ ngx_http_trove_reward_object(ngx_http_request_t *r, trove_slice_t *object)
                            NGX_HTTP_TROVE_REWARD_FIELDS);
 
     rc = ngx_http_trove_reward_put(ctx, json, object, &version, &f);
+
+    if (rc == TROVE_BUSY && ngx_http_trove_patient(ctx)) {
+        return NGX_BUSY;
+    }
 
     if (rc != TROVE_OK) {
         error = ngx_http_trove_put_error(r, rc, &f, &status);
@@ -408,11 +418,9 @@ ngx_http_trove_put_error(ngx_http_request_t *r, trove_rc_t rc,
         return "the trove has no room for another reward";
 
     case TROVE_BUSY:
-        ctx->status = NGX_HTTP_TROVE_BUSY;
         trove_stats_add(stats, rewards_rejected, 1);
-        trove_stats_add(stats, ledger_busy, 1);
         *status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        return NGX_HTTP_TROVE_BUSY_TEXT;
+        return ngx_http_trove_busy(ctx);
 
     case TROVE_NOMEM:
         trove_stats_add(stats, rewards_rejected, 1);
@@ -427,7 +435,7 @@ ngx_http_trove_put_error(ngx_http_request_t *r, trove_rc_t rc,
 }
 
 
-static void
+static ngx_int_t
 ngx_http_trove_rewards_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out)
 {
@@ -444,12 +452,17 @@ ngx_http_trove_rewards_line(ngx_http_request_t *r, trove_json_t *json,
 
     rc = ngx_http_trove_reward_put(ctx, json, line, &version, &f);
 
+    if (rc == TROVE_BUSY && ngx_http_trove_patient(ctx)) {
+        return NGX_AGAIN;
+    }
+
     if (rc == TROVE_OK) {
+        ctx->held = 0;
         load->accepted++;
         load->version = version;
         trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_REWARDS,
                                  lines_ok, 1);
-        return;
+        return NGX_OK;
     }
 
     load->full += (rc == TROVE_FULL);
@@ -458,6 +471,8 @@ ngx_http_trove_rewards_line(ngx_http_request_t *r, trove_json_t *json,
     error = ngx_http_trove_put_error(r, rc, &f, &status);
 
     ngx_http_trove_rewards_refuse(r, number, error, out);
+
+    return NGX_OK;
 }
 
 

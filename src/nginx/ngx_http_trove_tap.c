@@ -36,8 +36,9 @@ static ngx_uint_t ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx,
     trove_tap_t *tap, uint32_t drawn, const char **detail);
 static void ngx_http_trove_tap_write(trove_writer_t *w,
     const trove_coins_t *coins, trove_tap_t *tap);
-static void ngx_http_trove_tap_line(ngx_http_request_t *r, trove_json_t *json,
-    trove_slice_t *line, uint64_t number, trove_writer_t *out);
+static ngx_int_t ngx_http_trove_tap_line(ngx_http_request_t *r,
+    trove_json_t *json, trove_slice_t *line, uint64_t number,
+    trove_writer_t *out);
 
 
 static const trove_field_t  ngx_http_trove_tap_fields[] = {
@@ -349,7 +350,8 @@ ngx_http_trove_tap_handler(ngx_http_request_t *r)
     if (r->method != NGX_HTTP_POST) {
         rc = ngx_http_discard_request_body(r);
 
-        return (rc == NGX_OK) ? ngx_http_trove_tap_get(r) : rc;
+        return (rc == NGX_OK) ? ngx_http_trove_try(r, ngx_http_trove_tap_get)
+                              : rc;
     }
 
     if (!ngx_http_trove_is_batch(r)) {
@@ -403,10 +405,13 @@ ngx_http_trove_tap_get(ngx_http_request_t *r)
     }
 
     if (trc != TROVE_OK) {
-        ctx->status = NGX_HTTP_TROVE_BUSY;
-        trove_stats_add(ctx->worker->stats, ledger_busy, 1);
+
+        if (ngx_http_trove_patient(ctx)) {
+            return NGX_BUSY;
+        }
+
         return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_TROVE_BUSY_TEXT);
+                                      ngx_http_trove_busy(ctx));
     }
 
     if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_TAP_TEXT) != NGX_OK) {
@@ -449,6 +454,10 @@ ngx_http_trove_tap_object(ngx_http_request_t *r, trove_slice_t *object)
                            NGX_HTTP_TROVE_TAP_FIELDS);
 
     status = ngx_http_trove_tap_decide(r, json, object, tap, &f, &detail);
+
+    if (status == NGX_HTTP_TROVE_HELD) {
+        return NGX_BUSY;
+    }
 
     if (status != NGX_HTTP_OK) {
         return ngx_http_trove_problem(r, status, detail);
@@ -568,9 +577,11 @@ ngx_http_trove_tap_run(ngx_http_trove_ctx_t *ctx,
         return NGX_HTTP_INSUFFICIENT_STORAGE;
     }
 
-    ctx->status = NGX_HTTP_TROVE_BUSY;
-    trove_stats_add(w->stats, ledger_busy, 1);
-    *detail = NGX_HTTP_TROVE_BUSY_TEXT;
+    if (ngx_http_trove_patient(ctx)) {
+        return NGX_HTTP_TROVE_HELD;
+    }
+
+    *detail = ngx_http_trove_busy(ctx);
 
     return NGX_HTTP_SERVICE_UNAVAILABLE;
 }
@@ -647,7 +658,7 @@ ngx_http_trove_tap_write(trove_writer_t *w, const trove_coins_t *coins,
 }
 
 
-static void
+static ngx_int_t
 ngx_http_trove_tap_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out)
 {
@@ -661,9 +672,13 @@ ngx_http_trove_tap_line(ngx_http_request_t *r, trove_json_t *json,
 
     status = ngx_http_trove_tap_decide(r, json, line, &tap, &f, &detail);
 
+    if (status == NGX_HTTP_TROVE_HELD) {
+        return NGX_AGAIN;
+    }
+
     if (status != NGX_HTTP_OK) {
         ngx_http_trove_refuse(r, number, detail, out);
-        return;
+        return NGX_OK;
     }
 
     ctx->status = NGX_HTTP_TROVE_BATCH;
@@ -673,4 +688,6 @@ ngx_http_trove_tap_line(ngx_http_request_t *r, trove_json_t *json,
 
     trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_TAP, lines_ok,
                              1);
+
+    return NGX_OK;
 }
