@@ -1,0 +1,38 @@
+/*
+ * A ledger at a start: from its file, else from its store.
+ *
+ *   the file is         and then
+ *
+ *   ready               goes on; the store, if it has less, is given all
+ *   of another          is flushed to the store, laid out anew and filled
+ *     configuration       from there: this is how a capacity is changed
+ *   of an earlier boot  is laid out anew and filled from the store, which
+ *                         must be there
+ *   new, never ready    the same, and the store may be made
+ *
+ * A ledger and a store that do not belong together are refused.
+ */
+
+#ifndef TROVE_START_H_INCLUDED
+#define TROVE_START_H_INCLUDED
+
+
+#include "trove_flush.h"
+#include "trove_ledger_file.h"
+
+
+/*
+ * "path" is the ledger's file, "store" as for trove_flush_init(), but that its
+ * "space" is taken from "conf".  With TROVE_OK the file is ready, and the text
+ * in "error", TROVE_STORE_ERROR bytes, if there is one, is a warning: the
+ * ledger is good and the store is not to be had at this moment.  Else it says
+ * why not, and the file is closed.
+ *
+ * Nothing of SQLite is left open: processes may be forked.
+ */
+trove_rc_t trove_start(trove_ledger_file_t *file, const char *path,
+    const trove_ledger_conf_t *conf, const trove_store_kind_t *kind,
+    const trove_store_conf_t *store, char *error);
+
+
+#endif /* TROVE_START_H_INCLUDED */
