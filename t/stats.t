@@ -145,8 +145,8 @@ is_deeply([ $t->get('/stats?format=prometheus')->{body}
 my %labels = map { $_ => 1 } map { /(\w+)="/g } keys %value;
 
 is_deeply([ sort keys %labels ],
-          [qw(code endpoint le name nginx result rule simd state trove version
-              worker)], 'labels are these');
+          [qw(code endpoint le name nginx reason result rule simd state table
+              trove version worker)], 'labels are these');
 
 # quantiles
 

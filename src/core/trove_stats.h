@@ -96,7 +96,9 @@
     X(epoch_lag, "trove_epoch_lag_seconds",                                  \
       "How late the epoch turned: how long the event loop was stuck.")       \
     X(view_build, "trove_view_build_seconds",                                \
-      "How long building a new view took, in its thread.")
+      "How long building a new view took, in its thread.")                   \
+    X(store_flush, "trove_store_flush_seconds",                              \
+      "How long bringing what had changed to the store took.")
 
 
 /*
@@ -199,6 +201,32 @@
       "Views that could not be built.")                                      \
     X(COUNTER, slots_exhausted, "trove_stats_slots_exhausted_total", "",     \
       "Workers without a slot of their own, whose gauges are not counted.")  \
+    X(COUNTER, store_commits, "trove_store_commits_total", "",               \
+      "Transactions that were committed to the store.")                      \
+    X(COUNTER, store_rewards, "trove_store_rows_total", "table=\"rewards\"", \
+      "Rows that were committed to the store.")                              \
+    X(COUNTER, store_players, "trove_store_rows_total", "table=\"players\"", \
+      "Rows that were committed to the store.")                              \
+    X(COUNTER, store_claims, "trove_store_rows_total", "table=\"claims\"",   \
+      "Rows that were committed to the store.")                              \
+    X(COUNTER, store_full, "trove_store_failures_total", "reason=\"full\"",  \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_busy, "trove_store_failures_total", "reason=\"busy\"",  \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_io, "trove_store_failures_total", "reason=\"io\"",      \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_gone, "trove_store_failures_total", "reason=\"gone\"",  \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_foreign, "trove_store_failures_total",                  \
+      "reason=\"foreign\"",                                                  \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_nomem, "trove_store_failures_total",                    \
+      "reason=\"nomem\"",                                                    \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_log_failures, "trove_store_log_failures_total", "",     \
+      "Attempts to put the log of the store in its place that failed.")      \
+    X(COUNTER, store_opens, "trove_store_opens_total", "",                   \
+      "Times that the store was opened.")                                    \
     X(SUM, arena_size, "trove_arena_bytes", "state=\"size\"",                \
       "Bytes of the workers' arenas: all, of the last epoch, at most.")      \
     X(SUM, arena_used, "trove_arena_bytes", "state=\"used\"",                \
@@ -209,6 +237,8 @@
       "Bytes of the workers' views.")                                        \
     X(SUM, large_pages, "trove_large_pages_bytes", "",                       \
       "Bytes of arenas and views that large pages back.")                    \
+    X(SUM, store_log, "trove_store_log_bytes", "",                           \
+      "Bytes of the log of the store that are not yet in their place.")      \
     X(LEAST, view_version, "trove_view_version", "",                         \
       "The version of the ledger that every worker's polls have reached.")   \
     X(PROCESS, allocator_committed, "trove_allocator_committed_bytes", "",   \
@@ -235,6 +265,8 @@
       "Bytes of shared memory that the ledger takes.")                       \
     X(TROVE, snapshot_bytes, "trove_snapshot_bytes", "",                     \
       "Bytes of the view that is kept for workers that start.")              \
+    X(TROVE, store_lag, "trove_store_lag_seconds", "",                       \
+      "Seconds since the moment up to which the store has everything.")      \
     X(TROVE, workers_alive, "trove_workers", "",                             \
       "Workers alive that have a slot of their own.")                        \
     X(TROVE, started, "trove_start_time_seconds", "",                        \

@@ -243,8 +243,7 @@ trove_flush_run(trove_flush_t *f)
     f->wait = 0;
     f->error[0] = '\0';
 
-    trove_stat_add(&f->flushes, 1);
-    trove_stat_add(&f->flush_ns, trove_clock_ns() - start);
+    f->ns = trove_clock_ns() - start;
 
     trove_store_tidy(f->store);
 
@@ -280,6 +279,34 @@ trove_flush_failed(trove_flush_t *f, trove_store_rc_t rc)
     f->rc = rc;
 
     return rc;
+}
+
+
+void
+trove_flush_tell(trove_flush_t *f, trove_stats_t *s)
+{
+#define TROVE_FLUSH_TELL(figure, field)                                      \
+    trove_stats_add(s, figure, trove_stat_get(&f->stats.field)               \
+                               - trove_stat_get(&f->told.field));            \
+    trove_stat_set(&f->told.field, trove_stat_get(&f->stats.field))
+
+#define TROVE_FLUSH_TELL_FAILURE(NAME, name)                                 \
+    TROVE_FLUSH_TELL(store_##name, failures[TROVE_STORE_##NAME]);
+
+    TROVE_FLUSH_TELL(store_commits, commits);
+    TROVE_FLUSH_TELL(store_rewards, rewards);
+    TROVE_FLUSH_TELL(store_players, players);
+    TROVE_FLUSH_TELL(store_claims, claims);
+    TROVE_FLUSH_TELL(store_opens, opens);
+    TROVE_FLUSH_TELL(store_log_failures, log_failures);
+    TROVE_STORE_FAILURES(TROVE_FLUSH_TELL_FAILURE)
+
+    trove_stats_set(s, store_log, trove_stat_get(&f->stats.log_bytes));
+
+    if (f->ns != 0) {
+        trove_stats_observe(s, store_flush, f->ns);
+        f->ns = 0;
+    }
 }
 
 

@@ -23,6 +23,7 @@
 
 
 #include "trove_ledger.h"
+#include "trove_stats.h"
 #include "trove_store.h"
 
 
@@ -50,8 +51,8 @@ typedef struct {
     uint64_t                   wait;
 
     trove_store_stats_t        stats;
-    trove_stat_t               flushes;     /* that ended well               */
-    trove_stat_t               flush_ns;    /* of all of them                */
+    trove_store_stats_t        told;        /* of these, to trove_stats.h    */
+    uint64_t                   ns;          /* that the last flush took      */
 
     uint64_t                   looked;      /* for a writer, the same clock  */
     int                        elected;
@@ -103,6 +104,12 @@ int trove_flush_needed(trove_flush_t *f);
  * TROVE_STORE_DONE all that is not known to be stored is dirty again.
  */
 trove_store_rc_t trove_flush_run(trove_flush_t *f);
+
+/*
+ * Adds what has happened since the last call to the worker's figures: after
+ * each flush, and not during one.
+ */
+void trove_flush_tell(trove_flush_t *f, trove_stats_t *s);
 
 
 /* For all that this thread has written up to now; of any process. */

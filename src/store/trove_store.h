@@ -62,7 +62,6 @@ typedef struct {
     trove_stat_t              players;
     trove_stat_t              claims;
     trove_stat_t              opens;
-    trove_stat_t              commit_ns;    /* of all commits, with the sync */
     trove_stat_t              log_bytes;    /* not yet in its place          */
     trove_stat_t              log_failures; /* attempts to put it there      */
     trove_stat_t              failures[TROVE_STORE_RCS];

@@ -20,7 +20,6 @@
 #include <string.h>
 
 #include "trove_alloc.h"
-#include "trove_clock.h"
 #include "trove_store_sqlite.h"
 
 
@@ -53,8 +52,7 @@ static trove_store_rc_t trove_sqlite_commit(trove_store_t *store,
     uint64_t version);
 static trove_store_rc_t trove_sqlite_meta(trove_sqlite_t *s, const char *key,
     uint64_t value);
-static void trove_sqlite_committed(trove_sqlite_t *s, uint64_t version,
-    uint64_t ns);
+static void trove_sqlite_committed(trove_sqlite_t *s, uint64_t version);
 static void trove_sqlite_tidy(trove_store_t *store);
 static void trove_sqlite_checkpoint(trove_sqlite_t *s, int mode);
 static void trove_sqlite_rollback(trove_store_t *store);
@@ -463,14 +461,11 @@ trove_sqlite_commit(trove_store_t *store, uint64_t version)
 {
     trove_sqlite_t  *s = (trove_sqlite_t *) store;
 
-    uint64_t          start;
     trove_store_rc_t  rc;
 
     if (s->failed) {
         return s->failed;
     }
-
-    start = trove_clock_ns();
 
     rc = trove_sqlite_meta(s, "flush", s->store.info.flush + 1);
 
@@ -489,7 +484,7 @@ trove_sqlite_commit(trove_store_t *store, uint64_t version)
     }
 
     if (rc == TROVE_STORE_DONE) {
-        trove_sqlite_committed(s, version, trove_clock_ns() - start);
+        trove_sqlite_committed(s, version);
     }
 
     return rc;
@@ -511,7 +506,7 @@ trove_sqlite_meta(trove_sqlite_t *s, const char *key, uint64_t value)
 
 
 static void
-trove_sqlite_committed(trove_sqlite_t *s, uint64_t version, uint64_t ns)
+trove_sqlite_committed(trove_sqlite_t *s, uint64_t version)
 {
     trove_store_stats_t  *stats;
 
@@ -524,7 +519,6 @@ trove_sqlite_committed(trove_sqlite_t *s, uint64_t version, uint64_t ns)
     trove_stat_add(&stats->rewards, s->rewards);
     trove_stat_add(&stats->players, s->players);
     trove_stat_add(&stats->claims, s->claims);
-    trove_stat_add(&stats->commit_ns, ns);
     trove_stat_set(&stats->log_bytes, s->wal_pages * s->wal_page);
 }
 

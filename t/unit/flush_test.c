@@ -408,6 +408,35 @@ a_ledger_from_the_store_is_the_same(void **state)
 }
 
 
+/* Its figures, added to a worker's, once. */
+
+static void
+told(trove_flush_t *f, uint64_t rows)
+{
+    int             i;
+    trove_stats_t  *s;
+
+    s = calloc(2, sizeof(trove_stats_t));
+    f->stats.failures[TROVE_STORE_GONE] = 3;
+
+    for (i = 0; i < 2; i++) {
+        trove_flush_tell(f, s);
+
+        assert_int_equal(trove_stat_get(&s->figures.store_rewards), rows);
+        assert_int_equal(trove_stat_get(&s->figures.store_players), rows);
+        assert_int_equal(trove_stat_get(&s->figures.store_claims), 1);
+        assert_int_equal(trove_stat_get(&s->figures.store_opens), 1);
+        assert_int_equal(trove_stat_get(&s->figures.store_gone), 3);
+        assert_int_equal(trove_stat_get(&s->figures.store_full), 0);
+        assert_true(trove_stat_get(&s->figures.store_flush.sum) > 0);
+        assert_int_equal(trove_stat_get(&s->figures.store_flush.sum),
+                         trove_stat_get(&s->figures.store_flush.max));
+    }
+
+    free(s);
+}
+
+
 /* More than a transaction has room for. */
 
 static void
@@ -445,6 +474,7 @@ a_flush_may_take_many_transactions(void **state)
     assert_int_equal(trove_stat_get(&f.stats.players), n);
     assert_int_equal(trove_stat_get(&f.stats.claims), 1);
     assert_false(trove_dirty_any(l));
+    told(&f, n);
 
     /* what did not change is not written again */
 
