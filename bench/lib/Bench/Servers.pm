@@ -64,6 +64,9 @@ sub http {
     default_type          application/json;
     client_max_body_size  0;
     keepalive_requests    1000000000;
+    keepalive_timeout     100d;
+    keepalive_time        100d;
+    client_header_timeout 100d;
 END
 }
 
