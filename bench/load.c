@@ -6,6 +6,9 @@
  *   load check STREAM ...             each request once
  *   load rounds N SECONDS STREAM ...  one stream after the other, N times
  *   load together SECONDS STREAM ...  all at once
+ *   load soak SECONDS EVERY STREAM... the same, telling every EVERY seconds
+ *                                     what there was since; wrong answers are
+ *                                     counted
  *   load loading SECONDS STREAM POST  the stream by itself, then while the
  *                                     POST is carried out and until polls show
  *                                     it, then by itself again
@@ -24,7 +27,7 @@
  *   path         of a POST, default /poll
  *   file
  *   lines        of a batch
- *   connections  default 1
+ *   connections  default 1; with a rate, they take turns
  *   rate         requests a second, sent when they are due whether others are
  *                answered or not, as far as there are connections; durations
  *                begin when they are due.  Default 0: each connection sends
@@ -53,6 +56,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "trove_histogram.h"
+
 
 #define LOAD_STREAMS      8
 #define LOAD_EVENTS       256
@@ -62,9 +67,9 @@
 #define LOAD_WARM         1000000000    /* that does not count               */
 #define LOAD_LINE         128           /* longest poll as JSON              */
 #define LOAD_REDIS_LATITUDE  85
-#define LOAD_KEPT         (1 << 22)     /* durations of a phase              */
 #define LOAD_STUCK        20000000000   /* nothing happens for so long       */
 #define LOAD_SETTLE       30000000000   /* longest until polls show a load   */
+#define LOAD_SHOWN        5             /* wrong answers                     */
 
 
 typedef enum {
@@ -114,6 +119,7 @@ typedef struct {
     uint64_t         lines;
     uint64_t         bytes;             /* of the answers                    */
     uint64_t         other;             /* answers that may differ, and do   */
+    uint64_t         wrong;
     load_cpu_t       cpu;               /* of "pid", from start to end       */
     load_cpu_t       cpu_start;
     uint64_t         own;               /* CPU of this process               */
@@ -161,7 +167,8 @@ struct load_stream_s {
     size_t           next;
 
     load_conn_t     *conns;
-    load_conn_t     *idle;
+    load_conn_t     *idle;              /* longest at the head               */
+    load_conn_t    **idle_tail;
     uint32_t         active;            /* connections that are not          */
     int              running;
     int              once;              /* each request once, then no more   */
@@ -170,14 +177,14 @@ struct load_stream_s {
     uint64_t         due;               /* requests that were, of this run   */
     load_count_t     count;
 
-    uint32_t        *took[LOAD_PHASES];
-    size_t           ntook[LOAD_PHASES];
+    trove_histogram_t  *took;           /* one a phase                       */
 };
 
 
 static void load_check(void);
 static void load_rounds(int n, double seconds);
 static void load_together(double seconds);
+static void load_soak(double seconds, double every);
 static void load_loading(double seconds);
 
 static void load_start(load_stream_t *s);
@@ -185,6 +192,8 @@ static void load_stop(load_stream_t *s);
 static void load_run(uint64_t until);
 static void load_turn(uint64_t timeout);
 static uint64_t load_due(load_stream_t *s, uint64_t now);
+static void load_idle(load_conn_t *c);
+static load_conn_t *load_next_idle(load_stream_t *s);
 static void load_send_next(load_conn_t *c, uint64_t due);
 static void load_push(load_conn_t *c);
 static void load_read(load_conn_t *c);
@@ -194,6 +203,7 @@ static int load_whole_http(load_conn_t *c);
 static int load_whole_chunks(load_conn_t *c);
 static int load_whole_redis(load_conn_t *c);
 static void load_check_answer(load_conn_t *c);
+static void load_wrong(load_conn_t *c);
 static int load_check_poll(load_poll_t *poll, const char *p, const char *end);
 static int load_check_batch(load_request_t *r, const char *p,
     const char *end);
@@ -222,7 +232,8 @@ static load_cpu_t load_cpu(int pid);
 static uint64_t load_schedstat(const char *name);
 static void load_print(const char *what, load_stream_t *s);
 static void load_print_took(load_stream_t *s, int phase, const char *name);
-static int load_by_size(const void *a, const void *b);
+static void load_print_sample(load_stream_t *s, double at);
+static uint64_t load_took(load_stream_t *s, int phase, uint32_t thousandths);
 static uint64_t load_now(void);
 static uint64_t load_own(void);
 static uint64_t load_clock(clockid_t id);
@@ -239,6 +250,9 @@ static int            load_epoll;
 static int            load_spin;        /* do not sleep: be on time          */
 static load_conn_t   *load_pending;
 static uint64_t       load_progress;    /* when something came last          */
+static uint64_t       load_answer_at;   /* when an answer did                */
+static uint64_t       load_gap;         /* longest time without one          */
+static int            load_soaking;
 
 /* what a load in progress means for the answers */
 
@@ -263,11 +277,12 @@ main(int argc, char **argv)
     first = 2;
 
     if (argc > 2 && strcmp(argv[1], "check") != 0) {
-        first = strcmp(argv[1], "rounds") == 0 ? 4 : 3;
+        first = (argv[1][0] == 'r' || argv[1][0] == 's') ? 4 : 3;
     }
 
     if (argc <= first) {
-        load_die("usage: load check|rounds|together|loading ... STREAM ...");
+        load_die("usage: load check|rounds|together|soak|loading ..."
+                 " STREAM ...");
     }
 
     load_epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -296,6 +311,10 @@ main(int argc, char **argv)
 
     case 't':
         load_together(seconds);
+        break;
+
+    case 's':
+        load_soak(strtod(argv[2], NULL), seconds);
         break;
 
     default:
@@ -366,6 +385,46 @@ load_together(double seconds)
         load_stop(&load_streams[i]);
         load_print("all", &load_streams[i]);
         load_print_took(&load_streams[i], 0, "all");
+    }
+}
+
+
+static void
+load_soak(double seconds, double every)
+{
+    double    at;
+    uint32_t  i;
+    uint64_t  start;
+
+    load_soaking = 1;
+
+    for (i = 0; i < load_nstreams; i++) {
+        load_start(&load_streams[i]);
+    }
+
+    start = load_now();
+    load_answer_at = start;
+
+    for (at = every; at <= seconds; at += every) {
+        load_run(start + (uint64_t) (at * 1e9));
+
+        for (i = 0; i < load_nstreams; i++) {
+            load_print_sample(&load_streams[i], at);
+        }
+
+        printf("sample at=%.1f gap=%llu\n", at,
+               (unsigned long long) load_gap);
+        fflush(stdout);
+
+        load_gap = 0;
+    }
+
+    for (i = 0; i < load_nstreams; i++) {
+        load_streams[i].running = 0;
+    }
+
+    for (i = 0; i < load_nstreams; i++) {
+        load_stop(&load_streams[i]);
     }
 }
 
@@ -447,10 +506,7 @@ load_start(load_stream_t *s)
         return;
     }
 
-    while (s->idle && s->running) {
-        c = s->idle;
-        s->idle = c->next;
-
+    while (s->running && (c = load_next_idle(s)) != NULL) {
         load_send_next(c, now);
     }
 }
@@ -577,16 +633,48 @@ load_due(load_stream_t *s, uint64_t now)
             return at - now;
         }
 
-        if (s->idle == NULL) {
+        c = load_next_idle(s);
+
+        if (c == NULL) {
             return UINT64_MAX;
         }
 
-        c = s->idle;
-        s->idle = c->next;
         s->due++;
 
         load_send_next(c, at);
     }
+}
+
+
+static void
+load_idle(load_conn_t *c)
+{
+    load_stream_t  *s;
+
+    s = c->stream;
+
+    c->next = NULL;
+    *s->idle_tail = c;
+    s->idle_tail = &c->next;
+}
+
+
+static load_conn_t *
+load_next_idle(load_stream_t *s)
+{
+    load_conn_t  *c;
+
+    c = s->idle;
+
+    if (c) {
+        s->idle = c->next;
+
+        if (s->idle == NULL) {
+            s->idle_tail = &s->idle;
+        }
+    }
+
+    return c;
 }
 
 
@@ -701,7 +789,7 @@ load_read(load_conn_t *c)
 static void
 load_answered(load_conn_t *c)
 {
-    uint64_t        took;
+    uint64_t        now;
     load_stream_t  *s;
 
     s = c->stream;
@@ -716,10 +804,13 @@ load_answered(load_conn_t *c)
     s->count.lines += c->request->lines;
     s->count.bytes += c->len;
 
-    if (s->rate != 0 && s->ntook[c->phase] < LOAD_KEPT) {
-        took = load_now() - c->due;
-        s->took[c->phase][s->ntook[c->phase]++] =
-            took < UINT32_MAX ? (uint32_t) took : UINT32_MAX;
+    if (s->rate != 0) {
+        now = load_now();
+        trove_histogram_record(&s->took[c->phase], now - c->due);
+
+        load_gap = now - load_answer_at > load_gap ? now - load_answer_at
+                                                   : load_gap;
+        load_answer_at = now;
     }
 
     c->request = NULL;
@@ -730,8 +821,7 @@ load_answered(load_conn_t *c)
         return;
     }
 
-    c->next = s->idle;
-    s->idle = c;
+    load_idle(c);
 }
 
 
@@ -866,9 +956,30 @@ load_check_answer(load_conn_t *c)
     }
 
     if (!ok) {
-        load_die("wrong answer of %s to:\n%.300s\nwhich is:\n%.600s\n"
-                 "and should be: %s", c->stream->to, r->text, c->buf,
-                 r->polls ? r->polls->answer[0].text : "a success");
+        load_wrong(c);
+    }
+}
+
+
+static void
+load_wrong(load_conn_t *c)
+{
+    load_request_t  *r;
+
+    static int  shown;
+
+    r = c->request;
+    c->stream->count.wrong++;
+
+    if (shown++ < LOAD_SHOWN) {
+        fflush(stdout);
+        fprintf(stderr, "load: wrong answer of %s to:\n%.300s\nwhich is:\n"
+                "%.600s\nand should be: %s\n", c->stream->to, r->text,
+                c->buf, r->polls ? r->polls->answer[0].text : "a success");
+    }
+
+    if (!load_soaking) {
+        exit(1);
     }
 }
 
@@ -986,7 +1097,6 @@ load_check_post(load_request_t *r, const char *p)
 static void
 load_stream(char *text)
 {
-    size_t          i;
     char           *name, *value;
     load_stream_t  *s;
 
@@ -1015,8 +1125,10 @@ load_stream(char *text)
         load_die("a stream needs to= and file=");
     }
 
-    for (i = 0; i < LOAD_PHASES && s->rate != 0; i++) {
-        s->took[i] = load_alloc(NULL, LOAD_KEPT, sizeof(uint32_t));
+    s->took = calloc(LOAD_PHASES, sizeof(trove_histogram_t));
+
+    if (s->took == NULL) {
+        load_die("no memory");
     }
 
     switch (s->kind) {
@@ -1329,6 +1441,7 @@ load_connect(load_stream_t *s)
     load_conn_t         *c;
     struct epoll_event   event;
 
+    s->idle_tail = &s->idle;
     s->conns = calloc(s->nconns, sizeof(load_conn_t));
 
     if (s->conns == NULL) {
@@ -1340,8 +1453,7 @@ load_connect(load_stream_t *s)
 
         c->fd = load_socket(s);
         c->stream = s;
-        c->next = s->idle;
-        s->idle = c;
+        load_idle(c);
 
         event.events = EPOLLIN|EPOLLOUT|EPOLLRDHUP|EPOLLET;
         event.data.ptr = c;
@@ -1496,35 +1608,52 @@ load_print(const char *what, load_stream_t *s)
 static void
 load_print_took(load_stream_t *s, int phase, const char *name)
 {
-    size_t     n;
-    uint32_t  *took;
+    uint64_t  n;
 
-    n = s->ntook[phase];
-    took = s->took[phase];
+    n = trove_histogram_count(&s->took[phase]);
 
     if (n == 0) {
         return;
     }
 
-    qsort(took, n, sizeof(uint32_t), load_by_size);
-
-    printf("took name=%s phase=%s n=%zu p50=%u p99=%u p999=%u max=%u\n",
-           s->name, name, n, took[n / 2], took[n * 99 / 100],
-           took[n * 999 / 1000], took[n - 1]);
+    printf("took name=%s phase=%s n=%llu p50=%llu p99=%llu p999=%llu"
+           " max=%llu\n", s->name, name, (unsigned long long) n,
+           (unsigned long long) load_took(s, phase, 500),
+           (unsigned long long) load_took(s, phase, 990),
+           (unsigned long long) load_took(s, phase, 999),
+           (unsigned long long) load_took(s, phase, 1000));
 
     fflush(stdout);
 }
 
 
-static int
-load_by_size(const void *a, const void *b)
+/* What there was since the last time. */
+
+static void
+load_print_sample(load_stream_t *s, double at)
 {
-    uint32_t  x, y;
+    printf("sample at=%.1f name=%s requests=%llu lines=%llu wrong=%llu"
+           " p50=%llu p99=%llu p999=%llu max=%llu\n", at, s->name,
+           (unsigned long long) s->count.requests,
+           (unsigned long long) s->count.lines,
+           (unsigned long long) s->count.wrong,
+           (unsigned long long) load_took(s, 0, 500),
+           (unsigned long long) load_took(s, 0, 990),
+           (unsigned long long) load_took(s, 0, 999),
+           (unsigned long long) load_took(s, 0, 1000));
 
-    x = *(const uint32_t *) a;
-    y = *(const uint32_t *) b;
+    s->count.requests = 0;
+    s->count.lines = 0;
+    s->count.wrong = 0;
 
-    return (x > y) - (x < y);
+    memset(s->took, 0, sizeof(trove_histogram_t));
+}
+
+
+static uint64_t
+load_took(load_stream_t *s, int phase, uint32_t thousandths)
+{
+    return trove_histogram_quantile(&s->took[phase], thousandths);
 }
 
 

@@ -13,7 +13,7 @@ use Time::HiRes qw(time);
 use Trove::Nginx;
 
 
-our @EXPORT = qw($SERVER $CLIENT about busy others slurp);
+our @EXPORT = qw($SERVER $CLIENT about facts busy worked others slurp);
 
 # CPUs of the server and of the load
 
@@ -32,7 +32,18 @@ sub cpus {
 }
 
 
+# Shows what facts() says
+
 sub about {
+    my @rows = facts();
+
+    while (my ($name, $value) = splice @rows, 0, 2) {
+        printf "%-10s %s\n", $name, $value;
+    }
+}
+
+
+sub facts {
     my $git = "git -C $Trove::Nginx::ROOT";
     my $commit = `$git log -1 --format='%h %cs %s' 2>/dev/null` || "?\n";
     my $changed = () = `$git status --porcelain -- src 2>/dev/null`;
@@ -44,7 +55,7 @@ sub about {
     chomp $commit;
     $commit .= " and $changed changed files in src" if $changed;
 
-    my @rows = (
+    return (
         date => strftime('%Y-%m-%d %H:%M %Z', localtime),
         commit => $commit,
         machine => sprintf('%s, %d CPUs, %.0f GB', $model // '?',
@@ -57,10 +68,6 @@ sub about {
         placed => "server on CPU $SERVER, load on CPU $CLIENT",
         load => (split ' ', slurp('/proc/loadavg'))[0] . ' at the begin',
     );
-
-    while (my ($name, $value) = splice @rows, 0, 2) {
-        printf "%-10s %s\n", $name, $value;
-    }
 }
 
 
@@ -98,22 +105,30 @@ sub stat_fields {
 }
 
 
+# Seconds that all CPUs have worked between for others, and for other machines
+
+sub worked {
+    my ($before, $now) = @_;
+    my %of = map { ($_ => $now->{$_} - $before->{$_}) } qw(all own steal);
+
+    return map { $_ / POSIX::sysconf(POSIX::_SC_CLK_TCK()) }
+           $of{all} - $of{own}, $of{steal};
+}
+
+
 # Tells what ran beside it since then
 
 sub others {
     my $before = shift;
     my $now = busy();
-    my $ticks = ($now->{time} - $before->{time})
-                * POSIX::sysconf(POSIX::_SC_CLK_TCK());
-    my $others = ($now->{all} - $before->{all})
-                 - ($now->{own} - $before->{own});
-    my $steal = $now->{steal} - $before->{steal};
+    my $seconds = $now->{time} - $before->{time};
+    my ($others, $steal) = worked($before, $now);
 
-    return if $others < 0.04 * $ticks;
+    return if $others < 0.04 * $seconds;
 
     printf "  beside it, other work took %.0f %% of a CPU%s\n",
-           100 * $others / $ticks,
-           $steal > 0.01 * $ticks
+           100 * $others / $seconds,
+           $steal > 0.01 * $seconds
            ? sprintf(', %.0f %% of it other machines', 100 * $steal / $others)
            : '';
 }

@@ -12,7 +12,7 @@ use Bench::Machine;
 use Trove::Nginx;
 
 
-our @EXPORT = qw($DIR lines_of measure stream start end end_all);
+our @EXPORT = qw($DIR lines_of each_line measure stream start end end_all);
 
 our $DIR = "$Trove::Nginx::BUILD/bench";
 
@@ -23,30 +23,52 @@ my %pids;
 # another is given
 
 sub lines_of {
-    my ($cpu, $program, @args) = @_;
-    my $pid = open my $f, '-|', 'taskset', '-c', $cpu, "$DIR/$program", @args
-        or die "$program: $!\n";
+    my @lines;
 
-    $pids{$pid} = 1;
-
-    my @lines = <$f>;
-
-    close $f;
-    delete $pids{$pid};
-
-    die "$program has failed\n" if $?;
+    run(sub { push @lines, $_[0] }, @_);
 
     return @lines;
 }
 
 
-# The output of bench/load, each line as a hash
+# Calls the sub with each line as it comes
+
+sub run {
+    my ($sub, $cpu, $program, @args) = @_;
+    my $pid = open my $f, '-|', 'taskset', '-c', $cpu, "$DIR/$program", @args
+        or die "$program: $!\n";
+
+    $pids{$pid} = 1;
+
+    while (my $line = <$f>) {
+        $sub->($line);
+    }
+
+    close $f;
+    delete $pids{$pid};
+
+    die "$program has failed\n" if $?;
+}
+
+
+# The output of bench/load, each line as a hash; at once or as it comes
 
 sub measure {
-    return map {
-        my ($what, @settings) = split ' ', $_;
-        { what => $what, map { split /=/, $_, 2 } @settings };
-    } lines_of($CLIENT, 'load', @_);
+    return map { fields($_) } lines_of($CLIENT, 'load', @_);
+}
+
+
+sub each_line {
+    my ($sub, @args) = @_;
+
+    run(sub { $sub->(fields($_[0])) }, $CLIENT, 'load', @args);
+}
+
+
+sub fields {
+    my ($what, @settings) = split ' ', shift;
+
+    return { what => $what, map { split /=/, $_, 2 } @settings };
 }
 
 

@@ -18,12 +18,15 @@ use Trove::Nginx;
 our @EXPORT = qw(nginx lua redis at worker fill stats zone rss settled);
 
 
-# nginx(troves, http => ..., main => ...): a worker on the server's CPU; troves
-# are names with their capacities, served at /NAME/poll and /NAME/rewards
+# nginx(troves, http => ..., main => ..., listen => ..., workers => ...): a
+# worker, or more, on the server's CPU; troves are names with their
+# capacities, served at /NAME/poll and /NAME/rewards
 
 sub nginx {
     my ($troves, %arg) = @_;
     my $http = http() . ($arg{http} // '');
+    my $workers = $arg{workers} || 1;
+    my $listen = $arg{listen} || '';
     my $locations = '';
 
     for my $name (sort keys %$troves) {
@@ -43,7 +46,7 @@ END
     if (%$troves) {
         $http .= <<"END";
     server {
-        listen  127.0.0.1:%%PORT%%;
+        listen  127.0.0.1:%%PORT%% $listen;
 $locations
         location = /stats { trove_stats; }
     }
@@ -51,9 +54,10 @@ END
     }
 
     my $t = Trove::Nginx->start(http => $http, level => 'warn',
+                                workers => $workers,
                                 main => pin() . ($arg{main} // ''));
 
-    wait_until { worker($t) } or die "nginx has no worker\n";
+    wait_until { $t->workers == $workers } or die "nginx has no worker\n";
 
     return $t;
 }
