@@ -197,6 +197,8 @@ struct trove_ledger_s {
     _Atomic uint64_t        store_writer;   /* trove_process_t, 0: nobody    */
     _Atomic uint64_t        store_flush;    /* the store's last commit       */
     char                    store[TROVE_LEDGER_STORE];  /* its instance      */
+    _Atomic uint32_t        store_rc;   /* trove_store_rc_t of the last one  */
+    _Atomic uint32_t        flush_wanted;   /* a ticket was given out        */
 
     /* numbers that were given out */
 

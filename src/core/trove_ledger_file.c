@@ -278,6 +278,7 @@ trove_ledger_file_renew(trove_ledger_file_t *f, const char *path,
     f->ledger = trove_ledger_init((char *) f->base + TROVE_LEDGER_FILE_HEADER,
                                   conf);
     f->state = TROVE_LEDGER_FILE_EMPTY;
+    f->renewed = 1;
 
     return TROVE_OK;
 }

@@ -37,6 +37,7 @@ typedef struct {
     void                       *base;
     size_t                      size;
     int                         exclusive;  /* nobody else has it            */
+    int                         renewed;    /* laid out by this open         */
     trove_ledger_file_state_t   state;
     trove_ledger_t             *ledger;     /* of the last two states        */
 } trove_ledger_file_t;

@@ -227,6 +227,10 @@
       "Attempts to put the log of the store in its place that failed.")      \
     X(COUNTER, store_opens, "trove_store_opens_total", "",                   \
       "Times that the store was opened.")                                    \
+    X(COUNTER, store_ack_timeouts, "trove_store_ack_timeouts_total", "",     \
+      "Requests that waited for the store in vain.")                         \
+    X(COUNTER, store_refused, "trove_store_refused_total", "",               \
+      "Writes refused because the store took none.")                         \
     X(SUM, arena_size, "trove_arena_bytes", "state=\"size\"",                \
       "Bytes of the workers' arenas: all, of the last epoch, at most.")      \
     X(SUM, arena_used, "trove_arena_bytes", "state=\"used\"",                \
@@ -239,6 +243,8 @@
       "Bytes of arenas and views that large pages back.")                    \
     X(SUM, store_log, "trove_store_log_bytes", "",                           \
       "Bytes of the log of the store that are not yet in their place.")      \
+    X(SUM, store_waiting, "trove_store_waiting", "",                         \
+      "Requests that wait for the store.")                                   \
     X(LEAST, view_version, "trove_view_version", "",                         \
       "The version of the ledger that every worker's polls have reached.")   \
     X(PROCESS, allocator_committed, "trove_allocator_committed_bytes", "",   \
@@ -265,6 +271,8 @@
       "Bytes of shared memory that the ledger takes.")                       \
     X(TROVE, snapshot_bytes, "trove_snapshot_bytes", "",                     \
       "Bytes of the view that is kept for workers that start.")              \
+    X(TROVE, store_failing, "trove_store_failing", "",                       \
+      "1 while the store takes no writes, which are tried again.")           \
     X(TROVE, store_lag, "trove_store_lag_seconds", "",                       \
       "Seconds since the moment up to which the store has everything.")      \
     X(TROVE, workers_alive, "trove_workers", "",                             \

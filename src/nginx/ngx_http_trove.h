@@ -23,15 +23,20 @@
 #include "trove_claims.h"
 #include "trove_clock.h"
 #include "trove_coins.h"
+#include "trove_dirty.h"
+#include "trove_flush.h"
 #include "trove_json.h"
 #include "trove_ledger.h"
+#include "trove_ledger_file.h"
 #include "trove_lines.h"
 #include "trove_memory.h"
 #include "trove_players.h"
 #include "trove_random.h"
 #include "trove_simd.h"
 #include "trove_space.h"
+#include "trove_start.h"
 #include "trove_stats.h"
+#include "trove_store.h"
 #include "trove_taps.h"
 #include "trove_view.h"
 #include "trove_writer.h"
@@ -43,6 +48,19 @@
 
 #define NGX_HTTP_TROVE_GONE          410
 #define NGX_HTTP_TROVE_HELD          0        /* no code: come again later   */
+
+
+#define NGX_HTTP_TROVE_UNSTORED_TEXT                                          \
+    "the store does not take writes at present"
+
+#define NGX_HTTP_TROVE_ACK_MEMORY    0
+#define NGX_HTTP_TROVE_ACK_COMMIT    1
+
+
+typedef struct ngx_http_trove_file_s   ngx_http_trove_file_t;
+typedef struct ngx_http_trove_flush_s  ngx_http_trove_flush_t;
+typedef struct ngx_http_trove_wait_s   ngx_http_trove_wait_t;
+typedef struct ngx_http_trove_again_s  ngx_http_trove_again_t;
 
 
 /* A "trove NAME { }" block; read-only once the configuration is merged. */
@@ -75,6 +93,13 @@ typedef struct {
     trove_coins_t          *coins;          /* NULL: none                    */
     uint32_t                coin_stats[TROVE_COINS_MAX];   /* see zone_init  */
 
+    const trove_store_kind_t  *store;       /* NULL: off                     */
+    ngx_str_t               store_value;    /* as it was configured          */
+    ngx_str_t               store_path;     /* these two end with a zero     */
+    ngx_str_t               ledger_path;
+    ngx_uint_t              ack;
+    ngx_msec_t              ack_timeout;
+
     const trove_simd_t     *kernels;
     trove_field_t          *poll_fields;    /* with this trove's bounds      */
     trove_field_t          *reward_fields;
@@ -82,9 +107,11 @@ typedef struct {
     size_t                  poll_text;      /* longest answer to a poll      */
 
     ngx_shm_zone_t         *zone;
+    ngx_http_trove_file_t  *shared;         /* of the ledger, with a store   */
     trove_ledger_t         *ledger;
     void                   *stats;          /* region of all workers' slots  */
     int                     eventfd;        /* written when the ledger moved */
+    int                     ackfd;          /* and when tickets became good  */
     int                     snapshot;       /* of a view, for who starts     */
     ngx_cycle_t            *cycle;
 } ngx_http_trove_t;
@@ -143,7 +170,10 @@ typedef struct {
     uint64_t                build_ns;
     size_t                  built_large;
 
+    ngx_http_trove_flush_t *flush;          /* NULL: no store                */
+
     unsigned                active:1;       /* a request came in this epoch  */
+    unsigned                dirtied:1;      /* and wrote for the store       */
     unsigned                wrote:1;        /* and changed the ledger        */
     unsigned                behind:1;       /* only a new view catches up    */
     unsigned                building:1;
@@ -171,6 +201,7 @@ typedef enum {
     NGX_HTTP_TROVE_INVALID,
     NGX_HTTP_TROVE_EXHAUSTED,
     NGX_HTTP_TROVE_BUSY,
+    NGX_HTTP_TROVE_UNSTORED,
     NGX_HTTP_TROVE_FAILED
 } ngx_http_trove_status_t;
 
@@ -193,10 +224,13 @@ typedef struct {
     ngx_http_trove_batch_t   *batch;
     ngx_http_trove_object_t  *object;
     ngx_http_trove_tried_t   *tried;
+    ngx_http_trove_wait_t    *wait;         /* for the store                 */
+    ngx_http_trove_again_t   *again;        /* the batch's next turn         */
     void                     *data;         /* the endpoint's own            */
     trove_slice_t             player;       /* of trove_player               */
     ngx_uint_t                retry_after;  /* in seconds, 0: do not say     */
     unsigned                  recorded:1;
+    unsigned                  unsettled:1;  /* it wrote what is not durable  */
     unsigned                  changed:1;    /* it took the last of a stock   */
 } ngx_http_trove_ctx_t;
 
@@ -231,6 +265,32 @@ ngx_int_t ngx_http_trove_name_valid(ngx_str_t *name, size_t max);
 
 ngx_int_t ngx_http_trove_zone_add(ngx_conf_t *cf, ngx_http_trove_t *trove);
 
+/* What the trove's ledger is laid out for. */
+void ngx_http_trove_ledger_conf(ngx_http_trove_t *trove,
+    trove_ledger_conf_t *conf);
+
+
+/* ngx_http_trove_store.c */
+
+char *ngx_http_trove_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_ack(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_store_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove);
+
+/* How the trove's store is opened. */
+void ngx_http_trove_store_conf(ngx_http_trove_t *trove,
+    trove_store_conf_t *conf);
+
+/* Whether it could be, changing nothing. */
+ngx_int_t ngx_http_trove_store_check(ngx_http_trove_t *trove, ngx_log_t *log);
+
+/* Maps the ledger, filled from the store if it has to be; of a master. */
+ngx_int_t ngx_http_trove_store_open(ngx_http_trove_t *trove,
+    ngx_http_trove_t *old, ngx_log_t *log);
+
+/* The trove needs the ledger no longer, or as long as this process lives. */
+void ngx_http_trove_store_close(ngx_http_trove_t *trove);
+void ngx_http_trove_store_pin(ngx_http_trove_t *trove);
+
 
 /* ngx_http_trove_worker.c */
 
@@ -243,8 +303,9 @@ ngx_http_trove_worker_t *ngx_http_trove_worker(ngx_http_trove_t *trove);
 /* The ledger was changed: seen here at once, by the others when it turns. */
 void ngx_http_trove_changed(ngx_http_trove_worker_t *w);
 
-/* Turns the epoch now. */
+/* Turns the epoch now, or in due time though nobody comes. */
 void ngx_http_trove_turn(ngx_http_trove_worker_t *w);
+void ngx_http_trove_awake(ngx_http_trove_worker_t *w);
 
 /* What claims and taps need; TROVE_FULL or TROVE_BUSY: not to be had now. */
 trove_rc_t ngx_http_trove_redo(ngx_http_trove_worker_t *w);
@@ -257,6 +318,12 @@ ngx_int_t ngx_http_trove_jobs_init(ngx_cycle_t *cycle);
 
 /* NGX_OK, or NGX_ERROR if there is no thread; a job runs once at a time. */
 ngx_int_t ngx_http_trove_job_start(ngx_http_trove_job_t *job);
+
+/*
+ * Waits for one that runs, but no longer than that: NGX_AGAIN, and it is left
+ * to itself.  What would be done after it is not.
+ */
+ngx_int_t ngx_http_trove_job_wait(ngx_http_trove_job_t *job, ngx_msec_t ms);
 
 /* Waits for those that run; what would be done after them is not. */
 void ngx_http_trove_jobs_end(void);
@@ -298,16 +365,6 @@ ngx_int_t ngx_http_trove_args(ngx_http_request_t *r,
 /* Puts the request's time and code on record, once. */
 void ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status);
 
-/*
- * What the request wrote is decided: "answer" gives the answer once it may be
- * given, and this returns what a handler returns.
- */
-ngx_int_t ngx_http_trove_settle(ngx_http_request_t *r,
-    ngx_http_handler_pt answer);
-
-/* The same of the lines so far of a batch, before their answers are sent. */
-ngx_int_t ngx_http_trove_settle_lines(ngx_http_request_t *r);
-
 /* Has a request recorded that ends before its answer does. */
 ngx_int_t ngx_http_trove_watch(ngx_http_request_t *r);
 
@@ -319,11 +376,11 @@ ngx_int_t ngx_http_trove_watch(ngx_http_request_t *r);
  * those of a connection are for what its client does.
  */
 
-typedef struct {
+struct ngx_http_trove_again_s {
     ngx_event_t                event;
     ngx_http_request_t        *request;
     ngx_http_event_handler_pt  handler;
-} ngx_http_trove_again_t;
+};
 
 #define NGX_HTTP_TROVE_AGAIN_LATER   4      /* ms: a slice of the processor  */
 
@@ -356,6 +413,37 @@ ngx_uint_t ngx_http_trove_patient_for(ngx_http_trove_ctx_t *ctx,
 
 /* And it is not waited for any longer: counts it, returns what to say. */
 const char *ngx_http_trove_busy(ngx_http_trove_ctx_t *ctx);
+
+
+/* ngx_http_trove_flush.c */
+
+/* A worker begins, turns its epoch, ends. */
+ngx_int_t ngx_http_trove_flush_init(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
+void ngx_http_trove_flush_turn(ngx_http_trove_worker_t *w);
+void ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w);
+
+/* Whether it is the writer, and whether that has to turn its epoch again. */
+ngx_uint_t ngx_http_trove_flush_writes(ngx_http_trove_worker_t *w);
+ngx_uint_t ngx_http_trove_flush_pending(ngx_http_trove_worker_t *w);
+
+/* Before a write: NULL, or why it is not to be carried out, with a 503. */
+const char *ngx_http_trove_unstored(ngx_http_trove_ctx_t *ctx);
+
+/*
+ * What the request wrote is decided: "answer" gives the answer once it may be
+ * given, and this returns what a handler returns.
+ */
+ngx_int_t ngx_http_trove_settle(ngx_http_request_t *r,
+    ngx_http_handler_pt answer);
+
+/*
+ * The same of the lines so far of a batch, before their answers are sent.
+ * NGX_AGAIN: ctx->again comes when they may be, or when they never will, which
+ * is a 503, see ngx_http_trove_unsettled().
+ */
+ngx_int_t ngx_http_trove_settle_lines(ngx_http_request_t *r);
+ngx_int_t ngx_http_trove_unsettled(ngx_http_request_t *r);
 
 
 /* ngx_http_trove_body.c */

@@ -286,35 +286,6 @@ ngx_http_trove_exhausted(ngx_http_trove_ctx_t *ctx)
 }
 
 
-ngx_int_t
-ngx_http_trove_settle(ngx_http_request_t *r, ngx_http_handler_pt answer)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_trove_settle_lines(r);
-
-    return (rc == NGX_OK) ? answer(r) : rc;
-}
-
-
-/* This worker's own polls see at once what the answer says. */
-
-ngx_int_t
-ngx_http_trove_settle_lines(ngx_http_request_t *r)
-{
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    if (ctx->changed) {
-        ctx->changed = 0;
-        ngx_http_trove_changed(ctx->worker);
-    }
-
-    return NGX_OK;
-}
-
-
 void
 ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status)
 {

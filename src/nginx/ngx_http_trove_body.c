@@ -333,6 +333,7 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
     trove_lines_init(&batch->lines, carry, NGX_HTTP_TROVE_OBJECT_MAX);
 
     ctx->batch = batch;
+    ctx->again = &batch->again;
 
     r->request_body_no_buffering = 1;
 
@@ -438,6 +439,9 @@ ngx_http_trove_batch_finalize(ngx_http_request_t *r, ngx_int_t rc)
 
     if (r->header_sent && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         rc = NGX_ERROR;                /* too late for another answer */
+
+    } else if (rc == NGX_HTTP_SERVICE_UNAVAILABLE) {
+        rc = ngx_http_trove_unsettled(r);
     }
 
     ngx_http_finalize_request(r, rc == NGX_DONE ? NGX_OK : rc);
@@ -461,10 +465,12 @@ ngx_http_trove_batch_run(ngx_http_request_t *r)
 
     ctx->started = trove_clock_ns();
 
-    if (batch->busy
-        && ngx_http_trove_batch_send(r, batch, 0) == NGX_ERROR)
-    {
-        return NGX_ERROR;
+    if (batch->busy || batch->out) {
+        rc = ngx_http_trove_batch_send(r, batch, 0);
+
+        if (rc == NGX_ERROR || rc > NGX_OK) {
+            return rc;
+        }
     }
 
     (void) ngx_http_trove_worker(ctx->worker->trove);
@@ -839,7 +845,8 @@ ngx_http_trove_batch_close_buf(ngx_http_trove_batch_t *batch)
 
 /*
  * Hands the answers so far to nginx's filters.  NGX_OK: all were sent;
- * NGX_AGAIN: the client is slow, the write event comes.
+ * NGX_AGAIN: the client is slow, the write event comes, or they may not be
+ * sent yet.
  */
 
 static ngx_int_t
@@ -950,6 +957,15 @@ ngx_http_trove_batch_finish(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch)
 {
     ngx_int_t  rc;
+
+    if (batch->ops->settle) {
+        rc = batch->ops->settle(r);
+
+        if (rc != NGX_OK) {
+            ngx_http_trove_batch_unhurried(r);
+            return rc;
+        }
+    }
 
     r->read_event_handler = ngx_http_block_reading;
 

@@ -399,6 +399,12 @@ ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
     w = ctx->worker;
     stats = w->stats;
 
+    *detail = ngx_http_trove_unstored(ctx);
+
+    if (*detail) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
     tp = ngx_timeofday();
     request->now = (uint64_t) tp->sec * 1000 + tp->msec;
 

@@ -433,7 +433,10 @@ ngx_http_trove_set_unset(ngx_http_trove_t *trove)
     trove->radius_max = NGX_CONF_UNSET;
     trove->limit = NGX_CONF_UNSET_UINT;
     trove->limit_max = NGX_CONF_UNSET_UINT;
+    trove->ack = NGX_CONF_UNSET_UINT;
+    trove->ack_timeout = NGX_CONF_UNSET_MSEC;
     trove->eventfd = -1;
+    trove->ackfd = -1;
     trove->snapshot = -1;
 }
 
@@ -492,6 +495,10 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
         || ngx_http_trove_claim_init(cf, trove) != NGX_OK
         || ngx_http_trove_tap_init(cf, trove) != NGX_OK)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_trove_store_defaults(cf, trove) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 

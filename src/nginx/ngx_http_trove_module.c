@@ -86,6 +86,20 @@ static ngx_command_t  ngx_http_trove_commands[] = {
       0,
       NULL },
 
+    { ngx_string("store"),
+      NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE1,
+      ngx_http_trove_store,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ack"),
+      NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE12,
+      ngx_http_trove_ack,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("claim"),
       NGX_HTTP_TROVE_CONF|NGX_CONF_1MORE,
       ngx_http_trove_claim,

@@ -33,10 +33,12 @@ typedef struct {
 
 static ngx_int_t ngx_http_trove_rewards_get(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_delete(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_rewards_removed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_id(ngx_http_request_t *r, uint32_t *id,
     ngx_int_t *rc);
 static ngx_int_t ngx_http_trove_reward_object(ngx_http_request_t *r,
     trove_slice_t *object);
+static ngx_int_t ngx_http_trove_reward_answer(ngx_http_request_t *r);
 static trove_rc_t ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx,
     trove_json_t *json, trove_slice_t *object, uint64_t *version,
     trove_fields_t *f);
@@ -83,7 +85,7 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_rewards_ops = {
     ngx_http_trove_rewards_refuse,
     ngx_http_trove_rewards_turned,
     ngx_http_trove_rewards_done,
-    NULL
+    ngx_http_trove_settle_lines
 };
 
 
@@ -220,7 +222,6 @@ ngx_http_trove_rewards_delete(ngx_http_request_t *r)
     uint32_t               id;
     ngx_int_t              rc;
     trove_rc_t             trc;
-    trove_writer_t         w;
     ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
@@ -233,6 +234,11 @@ ngx_http_trove_rewards_delete(ngx_http_request_t *r)
         return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST,
                                       "id: is missing, rewards are removed one "
                                       "by one");
+    }
+
+    if (ngx_http_trove_unstored(ctx)) {
+        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_TROVE_UNSTORED_TEXT);
     }
 
     trc = trove_ledger_remove(ctx->worker->trove->ledger, id, &ctx->version);
@@ -257,6 +263,24 @@ ngx_http_trove_rewards_delete(ngx_http_request_t *r)
     ctx->status = NGX_HTTP_TROVE_REMOVED;
 
     ngx_http_trove_changed(ctx->worker);
+
+    ctx->found = id;
+
+    return ngx_http_trove_settle(r, ngx_http_trove_rewards_removed);
+}
+
+
+static ngx_int_t
+ngx_http_trove_rewards_removed(ngx_http_request_t *r)
+{
+    uint64_t               id;
+    trove_writer_t         w;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    id = ctx->found;
+    ctx->found = 0;
 
     if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_REWARD_TEXT) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -305,7 +329,6 @@ ngx_http_trove_reward_object(ngx_http_request_t *r, trove_slice_t *object)
     trove_json_t          *json;
     trove_fields_t         f;
     ngx_http_trove_ctx_t  *ctx;
-    ngx_http_trove_load_t  load;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
@@ -326,10 +349,24 @@ ngx_http_trove_reward_object(ngx_http_request_t *r, trove_slice_t *object)
 
     ngx_http_trove_changed(ctx->worker);
 
+    ctx->version = version;
+
+    return ngx_http_trove_settle(r, ngx_http_trove_reward_answer);
+}
+
+
+static ngx_int_t
+ngx_http_trove_reward_answer(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t   *ctx;
+    ngx_http_trove_load_t   load;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
     ngx_memzero(&load, sizeof(ngx_http_trove_load_t));
 
     load.accepted = 1;
-    load.version = version;
+    load.version = ctx->version;
 
     return ngx_http_trove_rewards_summary(r, &load);
 }
@@ -367,6 +404,10 @@ ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx, trove_json_t *json,
         ngx_cpystrn((u_char *) f->detail, (u_char *) missing,
                     TROVE_JSON_DETAIL);
         return TROVE_INVALID;
+    }
+
+    if (ngx_http_trove_unstored(ctx)) {
+        return TROVE_CANCELED;
     }
 
     rc = trove_ledger_put(ctx->worker->trove->ledger, &reward, version);
@@ -422,6 +463,11 @@ ngx_http_trove_put_error(ngx_http_request_t *r, trove_rc_t rc,
         *status = NGX_HTTP_SERVICE_UNAVAILABLE;
         return ngx_http_trove_busy(ctx);
 
+    case TROVE_CANCELED:
+        trove_stats_add(stats, rewards_rejected, 1);
+        *status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        return NGX_HTTP_TROVE_UNSTORED_TEXT;
+
     case TROVE_NOMEM:
         trove_stats_add(stats, rewards_rejected, 1);
         *status = NGX_HTTP_SERVICE_UNAVAILABLE;
@@ -466,7 +512,8 @@ ngx_http_trove_rewards_line(ngx_http_request_t *r, trove_json_t *json,
     }
 
     load->full += (rc == TROVE_FULL);
-    load->busy += (rc == TROVE_BUSY || rc == TROVE_NOMEM);
+    load->busy += (rc == TROVE_BUSY || rc == TROVE_NOMEM
+                   || rc == TROVE_CANCELED);
 
     error = ngx_http_trove_put_error(r, rc, &f, &status);
 

@@ -549,6 +549,12 @@ ngx_http_trove_tap_run(ngx_http_trove_ctx_t *ctx,
     w = ctx->worker;
     trove = w->trove;
 
+    *detail = ngx_http_trove_unstored(ctx);
+
+    if (*detail) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
     drawn = trove_coins_draw(trove->coins, w->random);
 
     /* nginx's time stands still in a turn, and rates are finer than its ms */

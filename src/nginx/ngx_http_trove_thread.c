@@ -130,6 +130,33 @@ ngx_http_trove_job_handler(ngx_event_t *ev)
 }
 
 
+ngx_int_t
+ngx_http_trove_job_wait(ngx_http_trove_job_t *job, ngx_msec_t ms)
+{
+    struct timespec  until;
+
+    ngx_queue_remove(&job->queue);
+
+    (void) clock_gettime(CLOCK_REALTIME, &until);
+
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+
+    if (pthread_timedjoin_np(job->thread, NULL, &until) == 0) {
+        return NGX_OK;
+    }
+
+    (void) pthread_detach(job->thread);
+
+    return NGX_AGAIN;
+}
+
+
 void
 ngx_http_trove_jobs_end(void)
 {

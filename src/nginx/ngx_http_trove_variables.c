@@ -55,6 +55,7 @@ static ngx_str_t  ngx_http_trove_statuses[] = {
     ngx_string("INVALID"),
     ngx_string("EXHAUSTED"),
     ngx_string("BUSY"),
+    ngx_string("UNSTORED"),
     ngx_string("FAILED")
 };
 

@@ -94,12 +94,18 @@ ngx_http_trove_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    for (i = 0; i < ngx_http_trove_nworkers; i++) {
+        ngx_http_trove_flush_exit(&ngx_http_trove_workers[i]);
+    }
+
     ngx_http_trove_jobs_end();
 
     for (i = 0; i < ngx_http_trove_nworkers; i++) {
         w = &ngx_http_trove_workers[i];
 
-        if (w->wrote) {
+        /* the store may want another writer */
+
+        if (w->wrote || w->trove->store) {
             ngx_http_trove_notify(w);
         }
 
@@ -129,7 +135,8 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
     if (ngx_http_trove_random_start(cycle, w) != NGX_OK
         || ngx_http_trove_arena_start(cycle, w) != NGX_OK
         || ngx_http_trove_view_start(cycle, w) != NGX_OK
-        || ngx_http_trove_wake_start(cycle, w) != NGX_OK)
+        || ngx_http_trove_wake_start(cycle, w) != NGX_OK
+        || ngx_http_trove_flush_init(cycle, w) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -159,6 +166,10 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
 
     if (w->behind) {
         ngx_http_trove_build(w);
+    }
+
+    if (w->flush) {
+        ngx_http_trove_awake(w);       /* there may be no writer */
     }
 
     return NGX_OK;
@@ -324,6 +335,11 @@ ngx_http_trove_wake_handler(ngx_event_t *ev)
     w = c->data;
 
     if (w->epoch.timer_set) {
+
+        if (w->trove->ack == NGX_HTTP_TROVE_ACK_COMMIT) {
+            ngx_http_trove_flush_turn(w);
+        }
+
         return;
     }
 
@@ -331,7 +347,9 @@ ngx_http_trove_wake_handler(ngx_event_t *ev)
 
     ngx_http_trove_turn(w);
 
-    if (trove_view_version(w->view) != trove_ledger_version(w->trove->ledger)) {
+    if (trove_view_version(w->view) != trove_ledger_version(w->trove->ledger)
+        || ngx_http_trove_flush_pending(w))
+    {
         ngx_http_trove_arm(w, w->trove->epoch);
     }
 }
@@ -406,12 +424,15 @@ ngx_http_trove_turn(ngx_http_trove_worker_t *w)
     trove_stats_set(w->stats, arena_used, trove_arena_used(&w->arena));
     trove_arena_reset(&w->arena);
 
-    if (w->wrote) {
+    if (w->wrote || (w->dirtied && !ngx_http_trove_flush_writes(w))) {
         ngx_http_trove_notify(w);
     }
 
+    w->dirtied = 0;
+
     ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
     ngx_http_trove_tidy(w);
+    ngx_http_trove_flush_turn(w);
 
     end = trove_clock_ns();
 
@@ -419,6 +440,15 @@ ngx_http_trove_turn(ngx_http_trove_worker_t *w)
     trove_stats_observe(w->stats, epoch_turn, end - start);
 
     ngx_http_trove_gauges(w, end);
+}
+
+
+void
+ngx_http_trove_awake(ngx_http_trove_worker_t *w)
+{
+    if (!w->epoch.timer_set) {
+        ngx_http_trove_arm(w, w->trove->epoch);
+    }
 }
 
 
@@ -452,7 +482,8 @@ ngx_http_trove_epoch_handler(ngx_event_t *ev)
     if (active
         || w->behind
         || trove_view_version(w->view)
-           != trove_ledger_version(w->trove->ledger))
+           != trove_ledger_version(w->trove->ledger)
+        || ngx_http_trove_flush_pending(w))
     {
         ngx_http_trove_arm(w, w->trove->epoch);
     }
@@ -660,9 +691,7 @@ ngx_http_trove_build_done(void *data)
         ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
     }
 
-    if (!w->epoch.timer_set) {
-        ngx_http_trove_arm(w, w->trove->epoch);
-    }
+    ngx_http_trove_awake(w);
 }
 
 

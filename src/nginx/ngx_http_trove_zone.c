@@ -17,8 +17,12 @@
 static ngx_int_t ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data);
 static ngx_int_t ngx_http_trove_zone_create(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
+static ngx_int_t ngx_http_trove_zone_same(ngx_http_trove_t *trove,
+    ngx_http_trove_t *old);
 static ngx_int_t ngx_http_trove_zone_attach(ngx_http_trove_t *trove,
-    ngx_slab_pool_t *pool);
+    ngx_http_trove_t *old, ngx_slab_pool_t *pool);
+static ngx_int_t ngx_http_trove_zone_open(ngx_http_trove_t *trove,
+    ngx_http_trove_t *old);
 static void ngx_http_trove_zone_coins(ngx_http_trove_t *trove);
 static ngx_int_t ngx_http_trove_zone_connections(ngx_http_trove_t *trove);
 static ngx_int_t ngx_http_trove_zone_files(ngx_http_trove_t *trove,
@@ -31,7 +35,7 @@ static ngx_shm_zone_t *ngx_http_trove_zone_old(ngx_shm_zone_t *zone);
 static void ngx_http_trove_zone_cleanup(void *data);
 
 
-static ngx_inline void
+void
 ngx_http_trove_ledger_conf(ngx_http_trove_t *trove, trove_ledger_conf_t *conf)
 {
     ngx_memzero(conf, sizeof(trove_ledger_conf_t));
@@ -43,8 +47,6 @@ ngx_http_trove_ledger_conf(ngx_http_trove_t *trove, trove_ledger_conf_t *conf)
 }
 
 
-/* Of the block in the zone's memory: the ledger, then the statistics. */
-
 static ngx_inline size_t
 ngx_http_trove_ledger_size(ngx_http_trove_t *trove)
 {
@@ -53,6 +55,18 @@ ngx_http_trove_ledger_size(ngx_http_trove_t *trove)
     ngx_http_trove_ledger_conf(trove, &conf);
 
     return ngx_align(trove_ledger_size(&conf), ngx_pagesize);
+}
+
+
+/*
+ * Of the block in the zone's memory, the ledger and then the statistics; with
+ * a store the ledger is in a file.
+ */
+
+static ngx_inline size_t
+ngx_http_trove_zone_ledger(ngx_http_trove_t *trove)
+{
+    return trove->store ? 0 : ngx_http_trove_ledger_size(trove);
 }
 
 
@@ -84,7 +98,7 @@ ngx_http_trove_zone_add(ngx_conf_t *cf, ngx_http_trove_t *trove)
 
     /* nginx's slab pool keeps a descriptor of each page at the front */
 
-    size = ngx_http_trove_ledger_size(trove) + trove_stats_size();
+    size = ngx_http_trove_zone_ledger(trove) + trove_stats_size();
     size = ngx_align(size, ngx_pagesize);
     size += size / ngx_pagesize * sizeof(ngx_slab_page_t) + 16 * ngx_pagesize;
 
@@ -115,11 +129,7 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
 
     trove = zone->data;
 
-    if (old == NULL && ngx_http_trove_zone_old(zone)) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                      "\"capacity\" of trove \"%V\" cannot be changed by a "
-                      "reload, the rewards and players would be lost: export "
-                      "the rewards and restart", &trove->name);
+    if (ngx_http_trove_zone_same(trove, old) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -132,7 +142,7 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
     }
 
     if (old) {
-        rc = ngx_http_trove_zone_attach(trove,
+        rc = ngx_http_trove_zone_attach(trove, old,
                                         (ngx_slab_pool_t *) zone->shm.addr);
 
     } else {
@@ -148,6 +158,58 @@ ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data)
 }
 
 
+/* What a reload cannot change. */
+
+static ngx_int_t
+ngx_http_trove_zone_same(ngx_http_trove_t *trove, ngx_http_trove_t *old)
+{
+    const char           *what, *how;
+    ngx_shm_zone_t       *zone;
+    trove_ledger_conf_t   conf, is;
+
+    if (old == NULL) {
+        zone = ngx_http_trove_zone_old(trove->zone);
+
+        if (zone == NULL) {
+            return NGX_OK;
+        }
+
+        old = zone->data;
+    }
+
+    ngx_http_trove_ledger_conf(trove, &conf);
+    ngx_http_trove_ledger_conf(old, &is);
+
+    how = trove->store ? "restart"
+                       : "the rewards and players would be lost: export the "
+                         "rewards and restart";
+
+    if ((trove->store == NULL) != (old->store == NULL)
+        || (trove->store && ngx_strcmp(trove->store_path.data,
+                                       old->store_path.data)
+                            != 0))
+    {
+        what = "\"store\"";
+        how = "restart";
+
+    } else if (conf.space != is.space) {
+        what = "\"space\"";
+
+    } else if (ngx_memcmp(&conf, &is, sizeof(trove_ledger_conf_t)) != 0) {
+        what = "\"capacity\"";
+
+    } else {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
+                  "%s of trove \"%V\" cannot be changed by a reload, %s",
+                  what, &trove->name, how);
+
+    return NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_http_trove_zone_create(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
 {
@@ -155,7 +217,7 @@ ngx_http_trove_zone_create(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
     u_char               *p;
     trove_ledger_conf_t   conf;
 
-    size = ngx_http_trove_ledger_size(trove);
+    size = ngx_http_trove_zone_ledger(trove);
     stats = trove_stats_size();
 
     p = ngx_slab_alloc(pool, size + stats);
@@ -167,6 +229,14 @@ ngx_http_trove_zone_create(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
     }
 
     pool->data = p;
+
+    trove->stats = p + size;
+
+    trove_stats_init(trove->stats);
+
+    if (trove->store) {
+        return ngx_http_trove_zone_open(trove, NULL);
+    }
 
     /* what is not used of the statistics stays untouched */
 
@@ -180,44 +250,45 @@ ngx_http_trove_zone_create(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
     ngx_http_trove_ledger_conf(trove, &conf);
 
     trove->ledger = trove_ledger_init(p, &conf);
-    trove->stats = p + size;
-
-    trove_stats_init(trove->stats);
 
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
+ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_http_trove_t *old,
+    ngx_slab_pool_t *pool)
 {
     size_t                size;
     u_char               *p;
-    const char           *what;
     trove_ledger_conf_t   conf;
 
     p = pool->data;
-    size = ngx_http_trove_ledger_size(trove);
+    size = ngx_http_trove_zone_ledger(trove);
 
     ngx_http_trove_ledger_conf(trove, &conf);
 
     trove->ledger = NULL;
 
-    if (trove_ledger_attach(p, &conf, &trove->ledger) != TROVE_OK) {
+    if (trove->store) {
 
-        what = "the layout";
-
-        if (trove->ledger) {
-            what = (trove_ledger_conf(trove->ledger)->space != conf.space)
-                   ? "\"space\"" : "\"capacity\"";
+        if (ngx_http_trove_zone_open(trove, old) != NGX_OK) {
+            return NGX_ERROR;
         }
 
+        p = ngx_test_config ? NULL : (u_char *) trove->ledger;
+    }
+
+    if (p
+        && trove_ledger_attach(p, &conf, &trove->ledger) != TROVE_OK)
+    {
         ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
-                      "%s of trove \"%V\" cannot be changed by a reload, the "
-                      "rewards and players would be lost: export the rewards "
-                      "and restart", what, &trove->name);
+                      "the layout of trove \"%V\" cannot be changed by a "
+                      "reload: restart", &trove->name);
         return NGX_ERROR;
     }
+
+    p = pool->data;
 
     trove->stats = p + size;
 
@@ -230,6 +301,18 @@ ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_zone_open(ngx_http_trove_t *trove, ngx_http_trove_t *old)
+{
+    ngx_log_t  *log;
+
+    log = trove->zone->shm.log;
+
+    return ngx_test_config ? ngx_http_trove_store_check(trove, log)
+                           : ngx_http_trove_store_open(trove, old, log);
 }
 
 
@@ -258,6 +341,7 @@ ngx_http_trove_zone_connections(ngx_http_trove_t *trove)
     ngx_uint_t                   i, listening, need;
     ngx_cycle_t                 *cycle;
     ngx_listening_t             *ls;
+    ngx_http_trove_t           **troves;
     ngx_http_trove_main_conf_t  *tmcf;
 
     if (trove->index != 0) {
@@ -280,6 +364,12 @@ ngx_http_trove_zone_connections(ngx_http_trove_t *trove)
     /* the channel, the threads, and a client */
 
     need = listening + tmcf->troves.nelts + 3;
+
+    troves = tmcf->troves.elts;
+
+    for (i = 0; i < tmcf->troves.nelts; i++) {
+        need += (troves[i]->ack == NGX_HTTP_TROVE_ACK_COMMIT);
+    }
 
     if (cycle->connection_n >= need) {
         return NGX_OK;
@@ -310,16 +400,22 @@ ngx_http_trove_zone_files(ngx_http_trove_t *trove, ngx_http_trove_t *old)
     if (old) {
         trove->eventfd = fcntl(old->eventfd, F_DUPFD_CLOEXEC, 0);
         trove->snapshot = fcntl(old->snapshot, F_DUPFD_CLOEXEC, 0);
+        trove->ackfd = trove->store ? fcntl(old->ackfd, F_DUPFD_CLOEXEC, 0)
+                                    : -1;
 
     } else {
         trove->eventfd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
         trove->snapshot = trove_snapshot_open();
+        trove->ackfd = trove->store ? eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC)
+                                    : -1;
     }
 
-    if (trove->eventfd == -1 || trove->snapshot == -1) {
+    if (trove->eventfd == -1 || trove->snapshot == -1
+        || (trove->store && trove->ackfd == -1))
+    {
         ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, ngx_errno,
                       "%s() of trove \"%V\" failed",
-                      trove->eventfd == -1 ? "eventfd" : "memfd_create",
+                      trove->snapshot == -1 ? "memfd_create" : "eventfd",
                       &trove->name);
         return NGX_ERROR;
     }
@@ -475,9 +571,16 @@ ngx_http_trove_zone_cleanup(void *data)
 {
     ngx_http_trove_t  *trove = data;
 
+    ngx_http_trove_store_close(trove);
+
     if (trove->eventfd != -1) {
         (void) close(trove->eventfd);
         trove->eventfd = -1;
+    }
+
+    if (trove->ackfd != -1) {
+        (void) close(trove->ackfd);
+        trove->ackfd = -1;
     }
 
     if (trove->snapshot != -1) {

@@ -99,6 +99,12 @@ trove_flush_close(trove_flush_t *f)
     f->claims = NULL;
 
     if (f->elected) {
+
+        if (f->unsure) {
+            trove_dirty_give_back(f->ledger, TROVE_DIRTY_REWARDS);
+            trove_dirty_give_back(f->ledger, TROVE_DIRTY_PLAYERS);
+        }
+
         self = trove_process_self();
         (void) trove_cas(&f->ledger->store_writer, &self, 0);
         f->elected = 0;
@@ -174,18 +180,39 @@ trove_flush_needed(trove_flush_t *f)
 uint64_t
 trove_flush_ticket(trove_ledger_t *l)
 {
+    uint64_t  ticket;
+
     /* behind all that was written, as whoever takes the bits sees it */
 
     atomic_thread_fence(memory_order_seq_cst);
 
-    return atomic_load(&l->flush_begun);
+    ticket = atomic_load(&l->flush_begun);
+    atomic_store(&l->flush_wanted, 1);
+
+    return ticket;
+}
+
+
+int
+trove_flush_wanted(trove_ledger_t *l)
+{
+    return trove_get(&l->flush_wanted)
+           && atomic_exchange(&l->flush_wanted, 0);
+}
+
+
+trove_store_rc_t
+trove_flush_state(const trove_ledger_t *l)
+{
+    return (trove_store_rc_t)
+               trove_get(&((trove_ledger_t *) l)->store_rc);
 }
 
 
 int
 trove_flush_durable(const trove_ledger_t *l, uint64_t ticket)
 {
-    return trove_acquire(&((trove_ledger_t *) l)->flush_done) > ticket;
+    return atomic_load(&((trove_ledger_t *) l)->flush_done) > ticket;
 }
 
 
@@ -245,6 +272,8 @@ trove_flush_run(trove_flush_t *f)
 
     f->ns = trove_clock_ns() - start;
 
+    trove_set(&l->store_rc, TROVE_STORE_DONE);
+
     trove_store_tidy(f->store);
 
     return TROVE_STORE_DONE;
@@ -277,6 +306,8 @@ trove_flush_failed(trove_flush_t *f, trove_store_rc_t rc)
     f->again = trove_clock_ns() + f->wait;
     f->unsure = 1;
     f->rc = rc;
+
+    trove_set(&f->ledger->store_rc, (uint32_t) rc);
 
     return rc;
 }

@@ -116,6 +116,15 @@ void trove_flush_tell(trove_flush_t *f, trove_stats_t *s);
 uint64_t trove_flush_ticket(trove_ledger_t *l);
 int trove_flush_durable(const trove_ledger_t *l, uint64_t ticket);
 
+/*
+ * Whether anybody has had a ticket since this was last asked: of the writer,
+ * when tickets were made good.
+ */
+int trove_flush_wanted(trove_ledger_t *l);
+
+/* How the last flush ended, whoever made it. */
+trove_store_rc_t trove_flush_state(const trove_ledger_t *l);
+
 /* Nanoseconds since the moment up to which all is durable; 0: none is yet. */
 uint64_t trove_flush_lag(const trove_ledger_t *l);
 

@@ -645,6 +645,41 @@ sub quit {
 }
 
 
+# Kills all of nginx at once
+
+sub kill_all {
+    my $self = shift;
+    my @all = ($self->{master}, $self->holders);
+
+    kill 'KILL', @all;
+
+    wait_until { $self->ended && !grep { alive($_) } @all }
+        or die "nginx cannot be killed\n";
+}
+
+
+# Starts it, after new(), or again, after quit() or kill_all()
+
+sub again {
+    my $self = shift;
+
+    !$self->{pid} || $self->ended or die "nginx has not ended\n";
+
+    @running = grep { $_ != $self } @running;
+    delete @$self{qw(status stopped masters)};
+
+    unlink "$self->{dir}/nginx.pid";
+
+    $self->launch;
+
+    if (!$self->{daemon}) {
+        $self->{master} = $self->{pid};
+    }
+
+    $self->wait_ready or die "nginx does not answer\n";
+}
+
+
 # Kills a worker and waits until another stands in its place
 
 sub kill_worker {

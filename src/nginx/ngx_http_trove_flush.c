@@ -1,0 +1,708 @@
+
+#include "ngx_http_trove.h"
+
+
+#define NGX_HTTP_TROVE_QUIT_WAIT    5000    /* ms for the store at an exit,   */
+#define NGX_HTTP_TROVE_TERM_WAIT    500     /* and if that must not take long */
+
+
+/*
+ * A worker's part of a store: it may be the writer, and its requests may wait
+ * for what the writer does.  Not of the cycle's pool, for a thread that the
+ * store never lets go outlives that.
+ */
+
+struct ngx_http_trove_flush_s {
+    trove_flush_t             flush;
+    ngx_http_trove_worker_t  *worker;
+    ngx_http_trove_job_t      job;
+
+    ngx_connection_t         *ended;    /* of the trove's second eventfd     */
+    ngx_event_t               settle;   /* posted: tickets may be good       */
+    ngx_event_t               timeout;  /* of the first that waits           */
+    ngx_queue_t               waiting;  /* in the order of their tickets     */
+    ngx_uint_t                nwaiting;
+    uint64_t                  stuck;    /* ticket in vain: until it is good  */
+
+    unsigned                  running:1;
+    unsigned                  missed:1; /* a turn came while it ran          */
+    unsigned                  failing:1;
+    unsigned                  closes:1; /* the flush is this process's last  */
+    unsigned                  hangs:1;
+};
+
+
+/* What a request has written is to be durable before it is answered. */
+
+struct ngx_http_trove_wait_s {
+    ngx_queue_t               queue;
+    uint64_t                  ticket;
+    ngx_msec_t                deadline;
+    ngx_http_trove_flush_t   *f;
+    ngx_http_trove_again_t   *again;    /* what goes on then                 */
+    ngx_http_trove_again_t    own;
+    ngx_http_handler_pt       answer;
+    unsigned                  queued:1;
+    unsigned                  unsettled:1;
+    unsigned                  failed:1;
+};
+
+
+static ngx_int_t ngx_http_trove_flush_watch(ngx_cycle_t *cycle,
+    ngx_http_trove_flush_t *f);
+static void ngx_http_trove_flush_ended(ngx_event_t *ev);
+static void ngx_http_trove_flush_start(ngx_http_trove_flush_t *f);
+static void ngx_http_trove_flush_thread(void *data);
+static void ngx_http_trove_flush_done(void *data);
+static void ngx_http_trove_flush_report(ngx_http_trove_flush_t *f);
+static void ngx_http_trove_flush_good(ngx_http_trove_flush_t *f);
+static ngx_int_t ngx_http_trove_flush_last(ngx_http_trove_flush_t *f);
+
+static void ngx_http_trove_wait_settle(ngx_event_t *ev);
+static void ngx_http_trove_wait_timeout(ngx_event_t *ev);
+static void ngx_http_trove_wait_arm(ngx_http_trove_flush_t *f);
+static void ngx_http_trove_wait_queue(ngx_http_trove_wait_t *wait);
+static void ngx_http_trove_wait_unqueue(ngx_http_trove_wait_t *wait);
+static ngx_int_t ngx_http_trove_wait_begin(ngx_http_request_t *r,
+    ngx_http_trove_again_t *again);
+static void ngx_http_trove_wait_cleanup(void *data);
+static void ngx_http_trove_wait_answer(ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_http_trove_flush_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
+{
+    trove_store_conf_t       conf;
+    ngx_http_trove_flush_t  *f;
+
+    if (w->trove->store == NULL) {
+        return NGX_OK;
+    }
+
+    f = ngx_calloc(sizeof(ngx_http_trove_flush_t), cycle->log);
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_trove_store_conf(w->trove, &conf);
+
+    if (trove_flush_init(&f->flush, w->trove->ledger, w->trove->store, &conf)
+        != TROVE_OK)
+    {
+        ngx_free(f);
+        return NGX_ERROR;
+    }
+
+    w->flush = f;
+    f->worker = w;
+
+    f->job.data = f;
+    f->job.run = ngx_http_trove_flush_thread;
+    f->job.done = ngx_http_trove_flush_done;
+
+    f->settle.data = f;
+    f->settle.handler = ngx_http_trove_wait_settle;
+    f->settle.log = cycle->log;
+
+    /* who waits is waited for: not to be canceled */
+
+    f->timeout.data = f;
+    f->timeout.handler = ngx_http_trove_wait_timeout;
+    f->timeout.log = cycle->log;
+
+    ngx_queue_init(&f->waiting);
+
+    return ngx_http_trove_flush_watch(cycle, f);
+}
+
+
+/* The writer tells by a second eventfd that tickets were made good. */
+
+static ngx_int_t
+ngx_http_trove_flush_watch(ngx_cycle_t *cycle, ngx_http_trove_flush_t *f)
+{
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    if (f->worker->trove->ack != NGX_HTTP_TROVE_ACK_COMMIT) {
+        return NGX_OK;
+    }
+
+    c = ngx_get_connection(f->worker->trove->ackfd, cycle->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->data = f;
+    c->pool = cycle->pool;
+
+    rev = c->read;
+    rev->log = cycle->log;
+    rev->handler = ngx_http_trove_flush_ended;
+    rev->channel = 1;                  /* not a connection to wait for at exit */
+
+    f->ended = c;
+
+    return ngx_add_event(rev, NGX_READ_EVENT, NGX_CLEAR_EVENT);
+}
+
+
+static void
+ngx_http_trove_flush_ended(ngx_event_t *ev)
+{
+    ngx_connection_t        *c;
+    ngx_http_trove_flush_t  *f;
+
+    c = ev->data;
+    f = c->data;
+
+    ngx_post_event(&f->settle, &ngx_posted_events);
+}
+
+
+/* The epoch turns, here or where something was written. */
+
+void
+ngx_http_trove_flush_turn(ngx_http_trove_worker_t *w)
+{
+    ngx_http_trove_flush_t  *f;
+
+    f = w->flush;
+
+    if (f == NULL || f->closes) {
+        return;
+    }
+
+    if (f->running) {
+        f->missed = 1;
+        return;
+    }
+
+    if (!trove_flush_elect(&f->flush)) {
+        return;
+    }
+
+    if (trove_flush_needed(&f->flush)) {
+        ngx_http_trove_flush_start(f);
+        return;
+    }
+
+    ngx_http_trove_flush_good(f);
+}
+
+
+/* Whether there is, or may be, something to be stored at the next turn. */
+
+ngx_uint_t
+ngx_http_trove_flush_pending(ngx_http_trove_worker_t *w)
+{
+    ngx_http_trove_flush_t  *f;
+
+    f = w->flush;
+
+    return f
+           && !f->running
+           && f->flush.elected
+           && (f->flush.unsure || f->flush.rc != TROVE_STORE_DONE
+               || trove_dirty_any(w->trove->ledger));
+}
+
+
+ngx_uint_t
+ngx_http_trove_flush_writes(ngx_http_trove_worker_t *w)
+{
+    return w->flush && w->flush->flush.elected;
+}
+
+
+static void
+ngx_http_trove_flush_start(ngx_http_trove_flush_t *f)
+{
+    f->missed = 0;
+
+    /* if there is no thread now, there may be one at the next turn */
+
+    if (ngx_http_trove_job_start(&f->job) == NGX_OK) {
+        f->running = 1;
+    }
+}
+
+
+static void
+ngx_http_trove_flush_thread(void *data)
+{
+    ngx_http_trove_flush_t  *f = data;
+
+    (void) trove_flush_run(&f->flush);
+
+    if (f->closes) {
+        trove_flush_close(&f->flush);
+    }
+}
+
+
+static void
+ngx_http_trove_flush_done(void *data)
+{
+    ngx_http_trove_flush_t  *f = data;
+
+    f->running = 0;
+
+    ngx_http_trove_flush_report(f);
+    trove_flush_tell(&f->flush, f->worker->stats);
+    ngx_http_trove_flush_good(f);
+
+    if (f->missed) {
+        ngx_http_trove_flush_turn(f->worker);
+    }
+
+    ngx_http_trove_awake(f->worker);
+}
+
+
+/* Once when it begins, and once when it is over. */
+
+static void
+ngx_http_trove_flush_report(ngx_http_trove_flush_t *f)
+{
+    ngx_http_trove_t  *trove;
+
+    trove = f->worker->trove;
+
+    if (f->flush.rc == TROVE_STORE_DONE) {
+
+        if (f->failing) {
+            f->failing = 0;
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "the store of trove \"%V\" takes writes again",
+                          &trove->name);
+        }
+
+        return;
+    }
+
+    if (!f->failing) {
+        f->failing = 1;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "the store of trove \"%V\" fails (%s), it is tried "
+                      "again: %s", &trove->name,
+                      trove_store_failures[f->flush.rc], f->flush.error);
+    }
+}
+
+
+/* Tickets may have been made good: wakes all who have one. */
+
+static void
+ngx_http_trove_flush_good(ngx_http_trove_flush_t *f)
+{
+    uint64_t           one;
+    ngx_http_trove_t  *trove;
+
+    trove = f->worker->trove;
+
+    if (trove->ack != NGX_HTTP_TROVE_ACK_COMMIT
+        || !trove_flush_wanted(trove->ledger))
+    {
+        return;
+    }
+
+    one = 1;
+
+    if (write(trove->ackfd, &one, sizeof(uint64_t)) == -1
+        && ngx_errno != NGX_EAGAIN)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
+                      "write() to the eventfd of the store of trove \"%V\" "
+                      "failed", &trove->name);
+    }
+}
+
+
+/*
+ * At an exit: what is dirty goes to the store, if no other process does that,
+ * and the writer's part is free.  A store that hangs is left alone after a
+ * while: the ledger's file has it all.
+ */
+
+void
+ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w)
+{
+    ngx_http_trove_flush_t  *f;
+
+    f = w->flush;
+
+    if (f == NULL) {
+        return;
+    }
+
+    if (f->settle.posted) {
+        ngx_delete_posted_event(&f->settle);
+    }
+
+    if (ngx_http_trove_flush_last(f) == NGX_OK) {
+        ngx_http_trove_flush_report(f);
+        trove_flush_tell(&f->flush, w->stats);
+        trove_stats_set(w->stats, store_log, 0);
+        ngx_free(f);
+        w->flush = NULL;
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "the store of trove \"%V\" hangs, what it has not got stays "
+                  "in \"%V\"", &w->trove->name, &w->trove->ledger_path);
+
+    ngx_http_trove_store_pin(w->trove);
+}
+
+
+static ngx_int_t
+ngx_http_trove_flush_last(ngx_http_trove_flush_t *f)
+{
+    ngx_msec_t  ms;
+
+    ms = ngx_terminate ? NGX_HTTP_TROVE_TERM_WAIT : NGX_HTTP_TROVE_QUIT_WAIT;
+
+    if (f->running) {
+
+        if (ngx_http_trove_job_wait(&f->job, ms) != NGX_OK) {
+            return NGX_AGAIN;
+        }
+
+        f->running = 0;
+    }
+
+    f->closes = 1;
+
+    if (!trove_flush_elect(&f->flush)) {
+        trove_flush_close(&f->flush);
+        return NGX_OK;
+    }
+
+    /* to close it may take as long as to flush it */
+
+    if (ngx_http_trove_job_start(&f->job) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    return ngx_http_trove_job_wait(&f->job, ms);
+}
+
+
+const char *
+ngx_http_trove_unstored(ngx_http_trove_ctx_t *ctx)
+{
+    ngx_http_trove_t         *trove;
+    ngx_http_trove_flush_t   *f;
+    ngx_http_trove_worker_t  *w;
+
+    w = ctx->worker;
+    f = w->flush;
+
+    if (trove_likely(f == NULL)) {
+        return NULL;
+    }
+
+    trove = w->trove;
+
+    if (trove->ack == NGX_HTTP_TROVE_ACK_COMMIT) {
+
+        if (f->hangs && trove_flush_durable(trove->ledger, f->stuck)) {
+            f->hangs = 0;
+        }
+
+        if (f->hangs || trove_flush_state(trove->ledger) != TROVE_STORE_DONE) {
+            trove_stats_add(w->stats, store_refused, 1);
+            ctx->status = NGX_HTTP_TROVE_UNSTORED;
+            return NGX_HTTP_TROVE_UNSTORED_TEXT;
+        }
+
+        ctx->unsettled = 1;
+    }
+
+    w->dirtied = 1;
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_http_trove_settle(ngx_http_request_t *r, ngx_http_handler_pt answer)
+{
+    ngx_int_t               rc;
+    ngx_http_trove_ctx_t   *ctx;
+
+    rc = ngx_http_trove_settle_lines(r);
+
+    if (rc == NGX_OK) {
+        return answer(r);
+    }
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->wait->answer = answer;
+
+    r->main->count++;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* This worker's own polls see at once what the answer says. */
+
+ngx_int_t
+ngx_http_trove_settle_lines(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t   *ctx;
+    ngx_http_trove_wait_t  *wait;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ctx->changed) {
+        ctx->changed = 0;
+        ngx_http_trove_changed(ctx->worker);
+    }
+
+    if (trove_likely(!ctx->unsettled && ctx->wait == NULL)) {
+        return NGX_OK;
+    }
+
+    if (ctx->wait == NULL
+        && ngx_http_trove_wait_begin(r, ctx->batch ? ctx->again : NULL)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    wait = ctx->wait;
+
+    if (wait->failed) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (ctx->unsettled) {
+        ctx->unsettled = 0;
+        wait->unsettled = 1;
+        wait->ticket = trove_flush_ticket(ctx->worker->trove->ledger);
+        ngx_http_trove_wait_queue(wait);
+    }
+
+    return wait->unsettled ? NGX_AGAIN : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_wait_begin(ngx_http_request_t *r, ngx_http_trove_again_t *again)
+{
+    ngx_http_cleanup_t     *cln;
+    ngx_http_trove_ctx_t   *ctx;
+    ngx_http_trove_wait_t  *wait;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    wait = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_wait_t));
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (wait == NULL || cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_trove_wait_cleanup;
+    cln->data = wait;
+
+    wait->f = ctx->worker->flush;
+    wait->again = again;
+
+    if (again == NULL) {
+        wait->again = &wait->own;
+
+        if (ngx_http_trove_again_init(r, &wait->own,
+                                      ngx_http_trove_wait_answer)
+            != NGX_OK
+            || ngx_http_trove_watch(r) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->wait = wait;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_wait_cleanup(void *data)
+{
+    ngx_http_trove_wait_unqueue(data);
+}
+
+
+static void
+ngx_http_trove_wait_queue(ngx_http_trove_wait_t *wait)
+{
+    ngx_http_trove_flush_t  *f;
+
+    f = wait->f;
+
+    ngx_http_trove_wait_unqueue(wait);
+
+    wait->deadline = ngx_current_msec + f->worker->trove->ack_timeout;
+    wait->queued = 1;
+
+    ngx_queue_insert_tail(&f->waiting, &wait->queue);
+    f->nwaiting++;
+
+    trove_stats_set(f->worker->stats, store_waiting, f->nwaiting);
+
+    if (!f->timeout.timer_set) {
+        ngx_http_trove_wait_arm(f);
+    }
+
+    /* it may have been made good before it was told that one was given out */
+
+    if (trove_flush_durable(f->worker->trove->ledger, wait->ticket)) {
+        ngx_post_event(&f->settle, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_http_trove_wait_unqueue(ngx_http_trove_wait_t *wait)
+{
+    ngx_http_trove_flush_t  *f;
+
+    if (!wait->queued) {
+        return;
+    }
+
+    f = wait->f;
+
+    wait->queued = 0;
+    ngx_queue_remove(&wait->queue);
+    f->nwaiting--;
+
+    trove_stats_set(f->worker->stats, store_waiting, f->nwaiting);
+
+    if (ngx_queue_empty(&f->waiting) && f->timeout.timer_set) {
+        ngx_del_timer(&f->timeout);
+    }
+}
+
+
+static void
+ngx_http_trove_wait_arm(ngx_http_trove_flush_t *f)
+{
+    ngx_msec_int_t          ms;
+    ngx_http_trove_wait_t  *wait;
+
+    if (ngx_queue_empty(&f->waiting)) {
+        return;
+    }
+
+    wait = ngx_queue_data(ngx_queue_head(&f->waiting), ngx_http_trove_wait_t,
+                          queue);
+
+    ms = wait->deadline - ngx_current_msec;
+
+    ngx_add_timer(&f->timeout, ngx_max(ms, 1));
+}
+
+
+static void
+ngx_http_trove_wait_settle(ngx_event_t *ev)
+{
+    ngx_queue_t             *q;
+    ngx_http_trove_wait_t   *wait;
+    ngx_http_trove_flush_t  *f;
+
+    f = ev->data;
+
+    while (!ngx_queue_empty(&f->waiting)) {
+        q = ngx_queue_head(&f->waiting);
+        wait = ngx_queue_data(q, ngx_http_trove_wait_t, queue);
+
+        if (!trove_flush_durable(f->worker->trove->ledger, wait->ticket)) {
+            return;
+        }
+
+        wait->unsettled = 0;
+
+        ngx_http_trove_wait_unqueue(wait);
+        ngx_http_trove_again(wait->again);
+    }
+}
+
+
+static void
+ngx_http_trove_wait_timeout(ngx_event_t *ev)
+{
+    ngx_queue_t             *q;
+    ngx_http_trove_wait_t   *wait;
+    ngx_http_trove_flush_t  *f;
+
+    f = ev->data;
+
+    ngx_http_trove_wait_settle(&f->settle);
+
+    while (!ngx_queue_empty(&f->waiting)) {
+        q = ngx_queue_head(&f->waiting);
+        wait = ngx_queue_data(q, ngx_http_trove_wait_t, queue);
+
+        if ((ngx_msec_int_t) (wait->deadline - ngx_current_msec) > 0) {
+            ngx_http_trove_wait_arm(f);
+            return;
+        }
+
+        /* those to come need not wait for what is not to be had */
+
+        f->hangs = 1;
+        f->stuck = wait->ticket;
+        wait->failed = 1;
+
+        trove_stats_add(f->worker->stats, store_ack_timeouts, 1);
+
+        ngx_http_trove_wait_unqueue(wait);
+        ngx_http_trove_again(wait->again);
+    }
+}
+
+
+static void
+ngx_http_trove_wait_answer(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_trove_ctx_t   *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    (void) ngx_http_trove_worker(ctx->worker->trove);
+
+    rc = ctx->wait->failed ? ngx_http_trove_unsettled(r)
+                           : ctx->wait->answer(r);
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+ngx_int_t
+ngx_http_trove_unsettled(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    ctx->status = NGX_HTTP_TROVE_UNSTORED;
+
+    return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                  "the store has not taken what was written, "
+                                  "which may be lost yet");
+}
