@@ -246,6 +246,10 @@ ngx_http_trove_problem(ngx_http_request_t *r, ngx_uint_t status,
             ctx->status = NGX_HTTP_TROVE_FULL;
             break;
 
+        case NGX_HTTP_INTERNAL_SERVER_ERROR:
+            ctx->status = NGX_HTTP_TROVE_FAILED;
+            break;
+
         default:
             ctx->status = NGX_HTTP_TROVE_INVALID;
         }

@@ -9,11 +9,16 @@
 #define NGX_HTTP_TROVE_TURN_LINES    8       /* between looks at the clock,  */
 #define NGX_HTTP_TROVE_TURN_SCANNED  65536   /* or rewards scanned           */
 #define NGX_HTTP_TROVE_FILE_SIZE     65536   /* read of a temp file at once  */
+#define NGX_HTTP_TROVE_PIECES_SIZE   4096    /* for an object of any length  */
 
 
 struct ngx_http_trove_object_s {
     ngx_http_trove_object_pt           handler;
     trove_slice_t                      text;
+
+    u_char                            *start;    /* what came in pieces      */
+    size_t                             size;
+    size_t                             len;      /* also of what is too much */
 };
 
 
@@ -44,7 +49,17 @@ struct ngx_http_trove_batch_s {
 static ngx_int_t ngx_http_trove_await(ngx_http_request_t *r,
     ngx_http_client_body_handler_pt handler);
 
+static ngx_int_t ngx_http_trove_unread(ngx_http_request_t *r, ngx_int_t rc);
+
 static void ngx_http_trove_object_body(ngx_http_request_t *r);
+static void ngx_http_trove_object_event(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_object_take(ngx_http_request_t *r,
+    ngx_http_trove_object_t *o);
+static ngx_int_t ngx_http_trove_object_room(ngx_http_request_t *r,
+    ngx_http_trove_object_t *o, size_t size);
+static ngx_int_t ngx_http_trove_object_keep(ngx_http_request_t *r,
+    ngx_http_trove_object_t *o);
+static void ngx_http_trove_object_done(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_object_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_gather(ngx_http_request_t *r,
     trove_slice_t *object);
@@ -131,12 +146,16 @@ ngx_http_trove_read_object(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    ctx->object = ngx_palloc(r->pool, sizeof(ngx_http_trove_object_t));
+    ctx->object = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_object_t));
     if (ctx->object == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->object->handler = handler;
+
+    /* it goes to no file, and it is the module that answers what goes wrong */
+
+    r->request_body_no_buffering = 1;
 
     return ngx_http_trove_await(r, ngx_http_trove_object_body);
 }
@@ -161,12 +180,202 @@ ngx_http_trove_await(ngx_http_request_t *r,
 
     rc = ngx_http_read_client_request_body(r, handler);
 
-    return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+    return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? ngx_http_trove_unread(r, rc)
+                                             : NGX_DONE;
+}
+
+
+/*
+ * nginx could not, or would not, read the body: says so as a problem, if an
+ * answer can still be given.  What follows in the connection is not known.
+ */
+
+static ngx_int_t
+ngx_http_trove_unread(ngx_http_request_t *r, ngx_int_t rc)
+{
+    if (r->connection->error || rc == NGX_HTTP_REQUEST_TIME_OUT) {
+        return rc;
+    }
+
+    r->keepalive = 0;
+
+    switch (rc) {
+
+    case NGX_HTTP_BAD_REQUEST:
+        return ngx_http_trove_problem(r, rc, "the body is not as its chunks, "
+                                      "or its length, are said to be");
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return ngx_http_trove_problem(r, rc, "the body is longer than "
+                                      "client_max_body_size");
+
+    default:
+        return ngx_http_trove_problem(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                      "the body could not be read");
+    }
 }
 
 
 static void
 ngx_http_trove_object_body(ngx_http_request_t *r)
+{
+    if (!r->reading_body) {
+        ngx_http_trove_object_done(r);
+        return;
+    }
+
+    r->read_event_handler = ngx_http_trove_object_event;
+
+    ngx_http_trove_object_event(r);
+}
+
+
+static void
+ngx_http_trove_object_event(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_trove_ctx_t     *ctx;
+    ngx_http_trove_object_t  *o;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    o = ctx->object;
+
+    for ( ;; ) {
+        rc = ngx_http_trove_object_take(r, o);
+
+        if (rc != NGX_OK) {
+            rc = ngx_http_trove_unread(r, rc);
+            break;
+        }
+
+        /* a little of what is too much is read, for the connection to stay */
+
+        if (!r->reading_body || o->len > 2 * NGX_HTTP_TROVE_OBJECT_MAX) {
+            r->read_event_handler = ngx_http_block_reading;
+            ngx_http_trove_object_done(r);
+            return;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            rc = ngx_http_trove_unread(r, rc);
+            break;
+        }
+
+        if (rc == NGX_ERROR) {
+            break;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            return;
+        }
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+/* Takes over what has come, for nginx to use its buffer again. */
+
+static ngx_int_t
+ngx_http_trove_object_take(ngx_http_request_t *r, ngx_http_trove_object_t *o)
+{
+    size_t        size;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    while (r->request_body->bufs) {
+        cl = r->request_body->bufs;
+        b = cl->buf;
+        size = b->last - b->pos;
+
+        /* the last buffer may have nothing but that it is the last */
+
+        if (size && o->len + size <= NGX_HTTP_TROVE_OBJECT_MAX) {
+
+            if (ngx_http_trove_object_room(r, o, o->len + size) != NGX_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            ngx_memcpy(o->start + o->len, b->pos, size);
+        }
+
+        o->len += size;
+        b->pos = b->last;
+
+        r->request_body->bufs = cl->next;
+        ngx_free_chain(r->pool, cl);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_object_room(ngx_http_request_t *r, ngx_http_trove_object_t *o,
+    size_t size)
+{
+    u_char  *p;
+
+    if (size <= o->size) {
+        return NGX_OK;
+    }
+
+    if (r->headers_in.chunked) {
+        size = ngx_max(size, ngx_max(2 * o->size, NGX_HTTP_TROVE_PIECES_SIZE));
+
+    } else {
+        size = ngx_max(size, (size_t) r->headers_in.content_length_n);
+    }
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (o->start) {
+        ngx_memcpy(p, o->start, o->len);
+        (void) ngx_pfree(r->pool, o->start);
+    }
+
+    o->start = p;
+    o->size = size;
+
+    return NGX_OK;
+}
+
+
+/* What came in pieces becomes the body, for $request_body, too. */
+
+static ngx_int_t
+ngx_http_trove_object_keep(ngx_http_request_t *r, ngx_http_trove_object_t *o)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    b = ngx_calloc_buf(r->pool);
+    cl = ngx_alloc_chain_link(r->pool);
+
+    if (b == NULL || cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = o->start;
+    b->last = o->start + o->len;
+    b->temporary = 1;
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    r->request_body->bufs = cl;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_object_done(ngx_http_request_t *r)
 {
     ngx_int_t              rc;
     ngx_http_trove_ctx_t  *ctx;
@@ -178,7 +387,18 @@ ngx_http_trove_object_body(ngx_http_request_t *r)
 
     (void) ngx_http_trove_worker(ctx->worker->trove);
 
-    rc = ngx_http_trove_gather(r, &ctx->object->text);
+    rc = NGX_OK;
+
+    if (ctx->object->len > NGX_HTTP_TROVE_OBJECT_MAX) {
+        rc = NGX_DECLINED;
+
+    } else if (ctx->object->len) {
+        rc = ngx_http_trove_object_keep(r, ctx->object);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_trove_gather(r, &ctx->object->text);
+    }
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_trove_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
@@ -186,7 +406,7 @@ ngx_http_trove_object_body(ngx_http_request_t *r)
                                     "send more as application/x-ndjson");
 
     } else if (rc != NGX_OK) {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        rc = ngx_http_trove_unread(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
 
     } else {
         rc = ngx_http_trove_try(r, ngx_http_trove_object_handler);
@@ -442,6 +662,9 @@ ngx_http_trove_batch_finalize(ngx_http_request_t *r, ngx_int_t rc)
 
     } else if (rc == NGX_HTTP_SERVICE_UNAVAILABLE) {
         rc = ngx_http_trove_unsettled(r);
+
+    } else if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        rc = ngx_http_trove_unread(r, rc);
     }
 
     ngx_http_finalize_request(r, rc == NGX_DONE ? NGX_OK : rc);
@@ -484,6 +707,10 @@ ngx_http_trove_batch_run(ngx_http_request_t *r)
     if (rc == NGX_OK) {
         return ngx_http_trove_batch_finish(r, batch);
     }
+
+    /* until there is an answer, another one can be given for all */
+
+    ngx_http_trove_batch_close_buf(batch);
 
     if (rc == NGX_AGAIN && batch->out) {
         rc = ngx_http_trove_batch_send(r, batch, 0);
