@@ -19,15 +19,28 @@
  *   kind         get      polls, of a file that bench/polls has written
  *                batch    the same in batches of "lines"
  *                redis    the same as GEOSEARCH of the key "places"
- *                same     the same, answered by something of no meaning
  *                post     batches of "lines" rewards of an NDJSON file, all of
  *                         it if lines=0
  *                any      GETs of the paths that a file lists
+ *                claim    claims: of the first reward by each player in turn,
+ *                         then of the next one, and again
+ *                tap      taps by each player in turn
+ *                redistap the same as a script that Redis has
+ *   same         1: answered by something of no meaning
  *   to           ADDRESS:PORT or the path of a Unix socket
  *   path         of a POST, default /poll
- *   file
- *   lines        of a batch
+ *   file         of all but claims and taps
+ *   lines        of a batch, and of claims, taps or commands that are sent
+ *                together; 1: one object
+ *   players      who claim or tap, of those that this letter begins:
+ *   letter       default p
+ *   rewards      that they claim, with ids from 2000001 on; all lie at
+ *                x=0, y=-85, and the nth is worth n
+ *   fresh        1: no player has claimed or tapped before
+ *   sha          of the script
  *   connections  default 1; with a rate, they take turns
+ *   sources      so many addresses of 127.0.0.0/8 that they come from; 0 is
+ *                the system's choice
  *   rate         requests a second, sent when they are due whether others are
  *                answered or not, as far as there are connections; durations
  *                begin when they are due.  Default 0: each connection sends
@@ -70,16 +83,29 @@
 #define LOAD_STUCK        20000000000   /* nothing happens for so long       */
 #define LOAD_SETTLE       30000000000   /* longest until polls show a load   */
 #define LOAD_SHOWN        5             /* wrong answers                     */
+#define LOAD_PLAYER       8             /* digits of a player's number       */
+#define LOAD_REWARD       7             /* and of a reward's id              */
+#define LOAD_FIRST        2000001       /* reward that is claimed            */
+#define LOAD_COINS        3
 
 
 typedef enum {
     LOAD_GET,
     LOAD_BATCH,
     LOAD_REDIS,
-    LOAD_SAME,
     LOAD_POST,
-    LOAD_ANY
+    LOAD_ANY,
+    LOAD_CLAIM,
+    LOAD_TAP,
+    LOAD_REDISTAP
 } load_kind_t;
+
+
+typedef struct {
+    const char      *name;
+    int              value;
+    uint32_t         weight;            /* in percent                        */
+} load_coin_t;
 
 
 typedef struct {
@@ -106,6 +132,18 @@ typedef struct {
 } load_request_t;
 
 
+/* What claims and taps are made of: this many times the line. */
+
+typedef struct {
+    char            *head;
+    char            *line;
+    size_t           len;               /* of the line                       */
+    size_t           player;            /* where the number stands in it     */
+    size_t           reward;
+    size_t           random;            /* 0: nowhere                        */
+} load_form_t;
+
+
 typedef struct {
     uint64_t         main;              /* the event loop                    */
     uint64_t         threads;           /* all others                        */
@@ -120,6 +158,8 @@ typedef struct {
     uint64_t         bytes;             /* of the answers                    */
     uint64_t         other;             /* answers that may differ, and do   */
     uint64_t         wrong;
+    uint64_t         repeats;           /* claims that were granted before   */
+    uint64_t         coins[LOAD_COINS];
     load_cpu_t       cpu;               /* of "pid", from start to end       */
     load_cpu_t       cpu_start;
     uint64_t         own;               /* CPU of this process               */
@@ -136,6 +176,10 @@ struct load_conn_s {
     load_stream_t   *stream;
     load_conn_t     *next;              /* idle, or with more to send        */
     load_request_t  *request;           /* NULL: idle                        */
+    uint32_t         answers;           /* since the start                   */
+    load_request_t   own;               /* of claims or taps                 */
+    uint64_t         serial;            /* of its first line                 */
+    uint8_t         *random;            /* of each line                      */
     uint64_t         due;
     int              phase;
     int              pending;
@@ -147,7 +191,7 @@ struct load_conn_s {
     size_t           head;              /* 0: not whole yet                  */
     size_t           length;            /* of the body                       */
     int              chunked;
-    size_t           at;                /* the next chunk                    */
+    size_t           at;                /* the next chunk, or reply          */
 };
 
 
@@ -156,15 +200,26 @@ struct load_stream_s {
     char            *path;
     char            *to;
     char            *file;
+    char            *sha;
+    char            *letter;
     load_kind_t      kind;
+    int              same;
+    int              fresh;
     uint32_t         lines;
     uint32_t         nconns;
+    uint32_t         sources;
+    uint32_t         players;
+    uint32_t         rewards;
     double           rate;
     int              pid;
 
     load_request_t  *requests;
     size_t           nrequests;
     size_t           next;
+
+    load_form_t      form;
+    uint64_t         serial;            /* of the next claim or tap          */
+    int64_t         *balances;          /* of those who tap                  */
 
     load_conn_t     *conns;
     load_conn_t     *idle;              /* longest at the head               */
@@ -195,6 +250,8 @@ static uint64_t load_due(load_stream_t *s, uint64_t now);
 static void load_idle(load_conn_t *c);
 static load_conn_t *load_next_idle(load_stream_t *s);
 static void load_send_next(load_conn_t *c, uint64_t due);
+static void load_make(load_conn_t *c);
+static void load_digits(char *p, uint32_t n, int digits);
 static void load_push(load_conn_t *c);
 static void load_read(load_conn_t *c);
 static void load_answered(load_conn_t *c);
@@ -202,6 +259,7 @@ static void load_answered(load_conn_t *c);
 static int load_whole_http(load_conn_t *c);
 static int load_whole_chunks(load_conn_t *c);
 static int load_whole_redis(load_conn_t *c);
+static int load_whole_replies(load_conn_t *c);
 static void load_check_answer(load_conn_t *c);
 static void load_wrong(load_conn_t *c);
 static int load_check_poll(load_poll_t *poll, const char *p, const char *end);
@@ -210,6 +268,15 @@ static int load_check_batch(load_request_t *r, const char *p,
 static int load_check_redis(load_poll_t *poll, const char *p,
     const char *end);
 static int load_check_post(load_request_t *r, const char *p);
+static int load_check_claims(load_conn_t *c, const char *p, const char *end);
+static int load_check_claim(load_conn_t *c, uint64_t serial, const char *p,
+    size_t len);
+static int load_check_taps(load_conn_t *c, const char *p, const char *end);
+static int load_check_tap(load_conn_t *c, uint32_t line, const char *p,
+    const char *end);
+static int load_check_redistap(load_conn_t *c, uint32_t line, char **p);
+static int load_drawn(load_conn_t *c, uint32_t line, uint32_t coin, int value,
+    int64_t balance);
 
 static void load_stream(char *text);
 static void load_setting(load_stream_t *s, char *name, char *value);
@@ -221,12 +288,15 @@ static void load_batch_requests(load_stream_t *s, load_poll_t *polls,
     size_t n);
 static void load_post_requests(load_stream_t *s);
 static void load_any_requests(load_stream_t *s);
+static void load_form(load_stream_t *s);
+static void load_form_line(load_stream_t *s);
 static void load_post(load_stream_t *s, load_request_t *r, const char *body,
     size_t len);
 static load_request_t *load_request(load_stream_t *s);
 static char *load_file(const char *name, size_t *size);
 static void load_connect(load_stream_t *s);
-static int load_socket(load_stream_t *s);
+static int load_socket(load_stream_t *s, uint32_t i);
+static void load_bind(int fd, uint32_t source);
 
 static load_cpu_t load_cpu(int pid);
 static uint64_t load_schedstat(const char *name);
@@ -262,7 +332,13 @@ static uint64_t       load_before = UINT64_MAX;
 static uint64_t       load_after = UINT64_MAX;
 
 static const char  *load_kinds[] = {
-    "get", "batch", "redis", "same", "post", "any", NULL
+    "get", "batch", "redis", "post", "any", "claim", "tap", "redistap", NULL
+};
+
+/* as bench/lib/Bench/Servers.pm configures them */
+
+static const load_coin_t  load_coins[LOAD_COINS] = {
+    { "bronze", 1, 80 }, { "silver", 5, 15 }, { "gold", 25, 5 }
 };
 
 static const char  *load_phases[] = { "warm", "idle", "meanwhile", "after" };
@@ -489,10 +565,15 @@ load_loading(double seconds)
 static void
 load_start(load_stream_t *s)
 {
+    uint32_t      i;
     uint64_t      now;
     load_conn_t  *c;
 
     memset(&s->count, 0, sizeof(load_count_t));
+
+    for (i = 0; i < s->nconns; i++) {
+        s->conns[i].answers = 0;
+    }
 
     s->running = 1;
     s->due = 0;
@@ -685,12 +766,22 @@ load_send_next(load_conn_t *c, uint64_t due)
 
     s = c->stream;
 
-    c->request = &s->requests[s->next++];
+    if (s->players) {
+        load_make(c);
+        c->request = &c->own;
+
+    } else {
+        c->request = &s->requests[s->next];
+    }
+
+    s->next++;
     c->due = due;
     c->phase = load_phase;
     c->sent = 0;
     c->len = 0;
     c->head = 0;
+    c->at = 0;
+    c->length = 0;
 
     s->active++;
 
@@ -703,6 +794,73 @@ load_send_next(load_conn_t *c, uint64_t due)
     }
 
     load_push(c);
+}
+
+
+/* Writes the next players, and what else changes, into the request. */
+
+static void
+load_make(load_conn_t *c)
+{
+    char            *p;
+    uint32_t         i;
+    load_form_t     *form;
+    load_stream_t   *s;
+    load_request_t  *r;
+
+    static uint32_t  random = 1;
+
+    s = c->stream;
+    form = &s->form;
+    r = &c->own;
+
+    if (r->text == NULL) {
+        r->len = strlen(form->head) + s->lines * form->len;
+        r->lines = s->lines;
+        r->text = load_alloc(NULL, r->len + 1, 1);
+        c->random = load_alloc(NULL, s->lines, 1);
+
+        p = stpcpy(r->text, form->head);
+
+        for (i = 0; i < s->lines; i++) {
+            p = stpcpy(p, form->line);
+        }
+    }
+
+    p = r->text + strlen(form->head);
+    c->serial = s->serial;
+
+    for (i = 0; i < s->lines; i++) {
+        load_digits(p + form->player, s->serial % s->players, LOAD_PLAYER);
+
+        if (form->reward) {
+            load_digits(p + form->reward,
+                        LOAD_FIRST + s->serial / s->players % s->rewards,
+                        LOAD_REWARD);
+        }
+
+        if (form->random) {
+            random ^= random << 13;
+            random ^= random >> 17;
+            random ^= random << 5;
+
+            c->random[i] = random % 100;
+            load_digits(p + form->random, c->random[i], 2);
+        }
+
+        s->serial++;
+        p += form->len;
+    }
+}
+
+
+static void
+load_digits(char *p, uint32_t n, int digits)
+{
+    while (digits--) {
+        p[digits] = '0' + n % 10;
+        n /= 10;
+    }
 }
 
 
@@ -771,8 +929,19 @@ load_read(load_conn_t *c)
         c->len += n;
         c->buf[c->len] = '\0';
 
-        whole = c->stream->kind == LOAD_REDIS ? load_whole_redis(c)
-                                              : load_whole_http(c);
+        switch (c->stream->kind) {
+
+        case LOAD_REDIS:
+            whole = load_whole_redis(c);
+            break;
+
+        case LOAD_REDISTAP:
+            whole = load_whole_replies(c);
+            break;
+
+        default:
+            whole = load_whole_http(c);
+        }
 
         if (whole) {
             load_answered(c);
@@ -800,6 +969,7 @@ load_answered(load_conn_t *c)
 
     load_check_answer(c);
 
+    c->answers++;
     s->count.requests++;
     s->count.lines += c->request->lines;
     s->count.bytes += c->len;
@@ -920,6 +1090,27 @@ load_whole_redis(load_conn_t *c)
 }
 
 
+/* Each is an array of three integers: four lines. */
+
+static int
+load_whole_replies(load_conn_t *c)
+{
+    char  *p;
+
+    while ((p = memchr(c->buf + c->at, '\n', c->len - c->at)) != NULL) {
+
+        if (c->buf[c->at] == '-') {
+            load_die("%s answers: %s", c->stream->to, c->buf + c->at);
+        }
+
+        c->at = p + 1 - c->buf;
+        c->length++;
+    }
+
+    return c->length == 4 * (size_t) c->request->lines;
+}
+
+
 static void
 load_check_answer(load_conn_t *c)
 {
@@ -942,7 +1133,10 @@ load_check_answer(load_conn_t *c)
 
     ok = c->len > 12 && memcmp(c->buf + 8, " 200", 4) == 0;
 
-    if (kind == LOAD_ANY) {
+    if (c->stream->same) {
+        /* void */
+
+    } else if (kind == LOAD_ANY) {
         ok = c->len > 12 && c->buf[9] != '5';
 
     } else if (kind == LOAD_GET) {
@@ -953,6 +1147,15 @@ load_check_answer(load_conn_t *c)
 
     } else if (kind == LOAD_POST) {
         ok = ok && load_check_post(r, p);
+
+    } else if (kind == LOAD_CLAIM) {
+        ok = ok && load_check_claims(c, p, end);
+
+    } else if (kind == LOAD_TAP) {
+        ok = ok && load_check_taps(c, p, end);
+
+    } else {
+        ok = load_check_taps(c, c->buf, c->buf + c->len);
     }
 
     if (!ok) {
@@ -1094,6 +1297,197 @@ load_check_post(load_request_t *r, const char *p)
 }
 
 
+static int
+load_check_claims(load_conn_t *c, const char *p, const char *end)
+{
+    uint32_t     i;
+    const char  *next;
+
+    for (i = 0; i < c->request->lines; i++) {
+        next = memchr(p, '\n', end - p);
+        next = next ? next : end;
+
+        if (!load_check_claim(c, c->serial + i, p, next - p)) {
+            return 0;
+        }
+
+        p = next + (next < end);
+    }
+
+    return p == end;
+}
+
+
+/*
+ * The nth reward is worth n, and is the player's nth: whether it was granted
+ * now or before, the balance is that after n of them.
+ */
+
+static int
+load_check_claim(load_conn_t *c, uint64_t serial, const char *p, size_t len)
+{
+    int             n, repeat;
+    char            text[LOAD_LINE];
+    uint64_t        turn, nth;
+    load_stream_t  *s;
+
+    static const char  again[] = ",\"repeat\":true}";
+
+    s = c->stream;
+    turn = serial / s->players;
+    nth = turn % s->rewards + 1;
+
+    n = snprintf(text, sizeof(text), "{\"reward\":%llu,\"value\":%llu,"
+                 "\"balance\":%llu",
+                 (unsigned long long) (LOAD_FIRST + nth - 1),
+                 (unsigned long long) nth,
+                 (unsigned long long) (nth * (nth + 1) / 2));
+
+    if (len < (size_t) n || memcmp(p, text, n) != 0) {
+        return 0;
+    }
+
+    p += n;
+    len -= n;
+
+    repeat = (len == sizeof(again) - 1 && memcmp(p, again, len) == 0);
+
+    if (!repeat && (len != 1 || *p != '}')) {
+        return 0;
+    }
+
+    s->count.repeats += repeat;
+
+    return !s->fresh || repeat == (turn >= s->rewards);
+}
+
+
+static int
+load_check_taps(load_conn_t *c, const char *p, const char *end)
+{
+    char        *reply;
+    uint32_t     i;
+    const char  *next;
+
+    reply = c->buf;
+
+    for (i = 0; i < c->request->lines; i++) {
+
+        if (c->stream->kind == LOAD_REDISTAP) {
+            if (!load_check_redistap(c, i, &reply)) {
+                return 0;
+            }
+
+            p = reply;
+            continue;
+        }
+
+        next = memchr(p, '\n', end - p);
+        next = next ? next : end;
+
+        if (!load_check_tap(c, i, p, next)) {
+            return 0;
+        }
+
+        p = next + (next < end);
+    }
+
+    return p == end;
+}
+
+
+static int
+load_check_tap(load_conn_t *c, uint32_t line, const char *p, const char *end)
+{
+    int       value;
+    char     *text;
+    size_t    len;
+    int64_t   balance;
+    uint32_t  i;
+
+    static const char  first[] = "{\"coin\":\"", second[] = "\",\"value\":",
+                       third[] = ",\"balance\":";
+
+    if (strncmp(p, first, sizeof(first) - 1) != 0) {
+        return 0;
+    }
+
+    p += sizeof(first) - 1;
+
+    for (i = 0; i < LOAD_COINS; i++) {
+        len = strlen(load_coins[i].name);
+
+        if (strncmp(p, load_coins[i].name, len) == 0) {
+            break;
+        }
+    }
+
+    if (i == LOAD_COINS || strncmp(p + len, second, sizeof(second) - 1) != 0) {
+        return 0;
+    }
+
+    value = strtol(p + len + sizeof(second) - 1, &text, 10);
+
+    if (strncmp(text, third, sizeof(third) - 1) != 0) {
+        return 0;
+    }
+
+    balance = strtoll(text + sizeof(third) - 1, &text, 10);
+
+    return text + 1 == end && *text == '}'
+           && load_drawn(c, line, i, value, balance);
+}
+
+
+/* The coin that the random number stands for, counted from 1. */
+
+static int
+load_check_redistap(load_conn_t *c, uint32_t line, char **p)
+{
+    int      coin, value, n;
+    int64_t  balance;
+    uint32_t i, sum;
+
+    if (strncmp(*p, "*3\r\n:", 5) != 0) {
+        return 0;
+    }
+
+    coin = strtol(*p + 5, p, 10);
+    value = strtol(*p + 3, p, 10);
+    balance = strtoll(*p + 3, p, 10);
+    *p += 2;
+
+    sum = 0;
+    n = -1;
+
+    for (i = 0; i < LOAD_COINS && n == -1; i++) {
+        sum += load_coins[i].weight;
+        n = c->random[line] < sum ? (int) i : -1;
+    }
+
+    return coin == n + 1 && load_drawn(c, line, n, value, balance);
+}
+
+
+/* The balance of who tapped must be what it was and the coin's value. */
+
+static int
+load_drawn(load_conn_t *c, uint32_t line, uint32_t coin, int value,
+    int64_t balance)
+{
+    int64_t  *known, before;
+
+    known = &c->stream->balances[(c->serial + line) % c->stream->players];
+    before = *known;
+
+    *known = balance;
+    c->stream->count.coins[coin]++;
+
+    return value == load_coins[coin].value
+           && (before == INT64_MIN || balance == before + value);
+}
+
+
 static void
 load_stream(char *text)
 {
@@ -1108,6 +1502,7 @@ load_stream(char *text)
 
     s->name = "-";
     s->path = "/poll";
+    s->letter = "p";
     s->nconns = 1;
 
     while ((name = strsep(&text, ",")) != NULL) {
@@ -1121,8 +1516,8 @@ load_stream(char *text)
         load_setting(s, name, value);
     }
 
-    if (s->to == NULL || s->file == NULL) {
-        load_die("a stream needs to= and file=");
+    if (s->to == NULL || (s->file == NULL && s->players == 0)) {
+        load_die("a stream needs to=, and file= or players=");
     }
 
     s->took = calloc(LOAD_PHASES, sizeof(trove_histogram_t));
@@ -1141,12 +1536,18 @@ load_stream(char *text)
         load_any_requests(s);
         break;
 
+    case LOAD_CLAIM:
+    case LOAD_TAP:
+    case LOAD_REDISTAP:
+        load_form(s);
+        break;
+
     default:
         load_polls(s);
     }
 
     if (s->nrequests == 0) {
-        load_die("%s holds no request", s->file);
+        load_die("%s holds no request", s->name);
     }
 }
 
@@ -1168,11 +1569,32 @@ load_setting(load_stream_t *s, char *name, char *value)
     } else if (strcmp(name, "file") == 0) {
         s->file = value;
 
+    } else if (strcmp(name, "sha") == 0) {
+        s->sha = value;
+
+    } else if (strcmp(name, "letter") == 0) {
+        s->letter = value;
+
+    } else if (strcmp(name, "same") == 0) {
+        s->same = atoi(value);
+
+    } else if (strcmp(name, "fresh") == 0) {
+        s->fresh = atoi(value);
+
+    } else if (strcmp(name, "players") == 0) {
+        s->players = atoi(value);
+
+    } else if (strcmp(name, "rewards") == 0) {
+        s->rewards = atoi(value);
+
     } else if (strcmp(name, "lines") == 0) {
         s->lines = atoi(value);
 
     } else if (strcmp(name, "connections") == 0) {
         s->nconns = atoi(value);
+
+    } else if (strcmp(name, "sources") == 0) {
+        s->sources = atoi(value);
 
     } else if (strcmp(name, "rate") == 0) {
         s->rate = strtod(value, NULL);
@@ -1366,6 +1788,84 @@ load_any_requests(load_stream_t *s)
 }
 
 
+/* Nothing in flight may be of a player twice: there are far more of them. */
+
+static void
+load_form(load_stream_t *s)
+{
+    uint32_t      i;
+    load_form_t  *form;
+
+    form = &s->form;
+
+    s->lines = s->lines ? s->lines : 1;
+    s->rewards = s->rewards ? s->rewards : 1;
+
+    if (s->players % s->lines != 0
+        || s->players / s->lines < 2 * (uint64_t) s->nconns)
+    {
+        load_die("%s: %u players for %u lines on %u connections", s->name,
+                 s->players, s->lines, s->nconns);
+    }
+
+    s->nrequests = (size_t) s->players / s->lines * s->rewards;
+    s->balances = load_alloc(NULL, s->players, sizeof(int64_t));
+
+    for (i = 0; i < s->players; i++) {
+        s->balances[i] = s->fresh ? 0 : INT64_MIN;
+    }
+
+    load_form_line(s);
+
+    form->len = strlen(form->line);
+
+    if (s->kind == LOAD_REDISTAP) {
+        form->head = "";
+        return;
+    }
+
+    load_format(&form->head, "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+                "Content-Type: application/%s\r\n"
+                "Content-Length: %zu\r\n\r\n", s->path,
+                s->lines > 1 ? "x-ndjson" : "json", form->len * s->lines);
+}
+
+
+static void
+load_form_line(load_stream_t *s)
+{
+    const char   *end;
+    load_form_t  *form;
+
+    form = &s->form;
+    end = s->lines > 1 ? "\n" : "";
+
+    switch (s->kind) {
+
+    case LOAD_CLAIM:
+        load_format(&form->line, "{\"player\":\"%.1s%08u\","
+                    "\"reward\":%07u,\"x\":0,\"y\":-85}%s", s->letter, 0, 0,
+                    end);
+        form->player = strcspn(form->line, "0");
+        form->reward = strstr(form->line, "d\":") + 3 - form->line;
+        break;
+
+    case LOAD_TAP:
+        load_format(&form->line, "{\"player\":\"%.1s%08u\"}%s", s->letter,
+                    0, end);
+        form->player = strcspn(form->line, "0");
+        break;
+
+    default:
+        load_format(&form->line, "*5\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n"
+                    "$1\r\n1\r\n$9\r\n%.1s%08u\r\n$2\r\n00\r\n", s->sha,
+                    s->letter, 0);
+        form->player = strstr(form->line, "$9\r\n") + 5 - form->line;
+        form->random = strlen(form->line) - 4;
+    }
+}
+
+
 static void
 load_post(load_stream_t *s, load_request_t *r, const char *body, size_t len)
 {
@@ -1451,7 +1951,7 @@ load_connect(load_stream_t *s)
     for (i = 0; i < s->nconns; i++) {
         c = &s->conns[i];
 
-        c->fd = load_socket(s);
+        c->fd = load_socket(s, i);
         c->stream = s;
         load_idle(c);
 
@@ -1465,8 +1965,30 @@ load_connect(load_stream_t *s)
 }
 
 
+/* A port is chosen by connect(), for there may be one for each address. */
+
+static void
+load_bind(int fd, uint32_t source)
+{
+    int                 one;
+    struct sockaddr_in  in;
+
+    memset(&in, 0, sizeof(in));
+    in.sin_family = AF_INET;
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + source);
+    one = 1;
+
+    if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one))
+        == -1
+        || bind(fd, (struct sockaddr *) &in, sizeof(in)) == -1)
+    {
+        load_die("bind(): %s", strerror(errno));
+    }
+}
+
+
 static int
-load_socket(load_stream_t *s)
+load_socket(load_stream_t *s, uint32_t i)
 {
     int                  fd, one, rc;
     char                *port;
@@ -1502,6 +2024,11 @@ load_socket(load_stream_t *s)
 
         one = 1;
         fd = socket(AF_INET, SOCK_STREAM, 0);
+
+        if (s->sources) {
+            load_bind(fd, i % s->sources);
+        }
+
         rc = connect(fd, (struct sockaddr *) &in, sizeof(in));
         (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     }
@@ -1588,14 +2115,28 @@ load_schedstat(const char *name)
 static void
 load_print(const char *what, load_stream_t *s)
 {
+    uint32_t       i, least;
     load_count_t  *n;
 
     n = &s->count;
+    least = UINT32_MAX;
 
-    printf("%s name=%s requests=%llu lines=%llu bytes=%llu other=%llu ns=%llu"
-           " cpu=%llu threads=%llu own=%llu\n", what, s->name,
+    for (i = 0; i < s->nconns; i++) {
+        least = s->conns[i].answers < least ? s->conns[i].answers : least;
+    }
+
+    printf("%s name=%s requests=%llu lines=%llu bytes=%llu other=%llu"
+           " repeats=%llu least=%u", what, s->name,
            (unsigned long long) n->requests, (unsigned long long) n->lines,
            (unsigned long long) n->bytes, (unsigned long long) n->other,
+           (unsigned long long) n->repeats, least);
+
+    for (i = 0; i < LOAD_COINS; i++) {
+        printf(" %s=%llu", load_coins[i].name,
+               (unsigned long long) n->coins[i]);
+    }
+
+    printf(" ns=%llu cpu=%llu threads=%llu own=%llu\n",
            (unsigned long long) (n->end - n->start),
            (unsigned long long) n->cpu.main,
            (unsigned long long) n->cpu.threads,

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use List::Util qw(max);
+use List::Util qw(max sum0);
 use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
@@ -30,8 +30,9 @@ my $TRIES = 3;                          # to find enough that are undisturbed
 my %parts = (
     arena => \&arena, query => \&query, json => \&json, record => \&record,
     claims => \&claims,
-    poll => \&poll, peers => \&peers, batch => \&batch, load => \&load,
-    memory => \&memory, growth => \&growth,
+    poll => \&poll, peers => \&peers, batch => \&batch,
+    writes => \&writes, taps => \&taps, load => \&load, memory => \&memory,
+    growth => \&growth,
 );
 
 my $MAIN = $$;
@@ -182,7 +183,8 @@ END
     my %s = (file => $file, path => '/earth/poll', pid => worker($t),
              connections => $CONNECTIONS);
     my $polls = stream(%s, name => 'poll', kind => 'get', to => at($t));
-    my $same = stream(%s, name => 'same', kind => 'same', to => at($t, 1));
+    my $same = stream(%s, name => 'same', kind => 'get', same => 1,
+                      to => at($t, 1));
 
     measure('check', $polls);
 
@@ -208,6 +210,8 @@ sub peers {
     my $t = nginx({ earth => '200k' });
     my $lua = lua();
     my ($redis, $socket) = redis();
+
+    redis_places($socket);
 
     fill($t, 'earth', places());
 
@@ -276,6 +280,150 @@ sub batch {
     figure('polls in batches of 1,000, per core', '>=', 1.2, 'M/s',
            map { 1 / cpu_line($_) } @{ $of{batch} });
 
+    $t->stop;
+}
+
+
+# Claims and taps, one a request
+
+sub writes {
+    my ($players, $rewards) = (50_000, 20);
+    my $all = $TRIES * $players;
+    my $claimable = claimable($rewards, $all);
+    my $cache = length "Cache-Control: no-store\r\n";
+    my $claim = 'x' x ($cache + length '{"reward":2000010,"value":10,'
+                                       . '"balance":55}');
+    my $tap = 'x' x ($cache + length '{"coin":"bronze","value":1,'
+                                     . '"balance":20}');
+    my $t = nginx({ hunt => '1k players=300k claims=' . $rewards * $all },
+                  http => <<"END");
+    server {
+        listen  127.0.0.1:%%PORT1%%;
+        location = /hunt/claim { return 200 '$claim'; }
+        location = /hunt/tap   { return 200 '$tap'; }
+    }
+END
+
+    fill($t, 'hunt', $claimable);
+
+    my %s = (pid => worker($t), connections => $CONNECTIONS, fresh => 1);
+    my %claim = (%s, kind => 'claim', path => '/hunt/claim',
+                 players => $players, rewards => $rewards);
+    my %tap = (%s, kind => 'tap', path => '/hunt/tap', players => $players);
+    my @letters = ('a' .. 'f');
+
+    # each time others claim: a reward is granted to somebody once
+
+    my %of = rounds(0.2, $QUICK ? 12 : 30, sub {
+        my $letter = shift @letters;
+
+        return (
+            stream(%claim, name => 'claim', letter => $letter, to => at($t)),
+            stream(%claim, name => 'claim200', same => 1, to => at($t, 1)),
+            stream(%tap, name => 'tap', letter => uc $letter, to => at($t)),
+            stream(%tap, name => 'tap200', same => 1, to => at($t, 1)));
+    });
+
+    for my $what (qw(claim tap)) {
+        my ($own, $same) = @of{$what, "${what}200"};
+
+        per_request($what, $own);
+        per_request('return 200 of as many bytes', $same);
+        figure("${what}s over HTTP: rate of a core against return 200", '>=',
+               0.9, '', map { cpu($same->[$_]) / cpu($own->[$_]) }
+                            0 .. $#$own);
+    }
+
+    granted($t, @{ $of{all} });
+    $t->stop;
+}
+
+
+# What the server has counted must be what was answered, and the rewards have
+# as many takers fewer
+
+sub granted {
+    my ($t, @lines) = @_;
+    my $stats = stats($t)->{hunt};
+    my $count = sub {
+        my ($kind, $what) = @_;
+        return sum0(map { $_->{$what} } grep { $_->{name} eq $kind } @lines);
+    };
+    my %own = (
+        claims_granted => $count->('claim', 'lines')
+                          - $count->('claim', 'repeats'),
+        claims_repeat => $count->('claim', 'repeats'),
+        taps_granted => $count->('tap', 'lines'),
+    );
+
+    for my $name (sort keys %own) {
+        die "$name: trove counts $stats->{$name}, its clients $own{$name}\n"
+            if $stats->{$name} != $own{$name};
+    }
+
+    for my $coin (qw(bronze silver gold)) {
+        my $drawn = $count->('tap', $coin);
+
+        die "$coin: trove counts $stats->{coins}{$coin}, its clients $drawn\n"
+            if $stats->{coins}{$coin} != $drawn;
+    }
+
+    weighed(map { ($_ => $count->('tap', $_)) } qw(bronze silver gold));
+
+    printf "  %d claims were granted once each\n", $own{claims_granted}
+        if $own{claims_granted};
+    printf "  %d taps add up to the balances\n", $own{taps_granted};
+}
+
+
+# Coins are drawn by their weights, within 5 standard deviations
+
+sub weighed {
+    my %drawn = @_;
+    my %weight = (bronze => 0.80, silver => 0.15, gold => 0.05);
+    my $n = sum0(values %drawn) or return;
+
+    for my $coin (keys %weight) {
+        my $p = $weight{$coin};
+        my $off = abs($drawn{$coin} - $n * $p) / sqrt($n * $p * (1 - $p));
+
+        die "$coin was drawn $drawn{$coin} times of $n\n" if $off > 5;
+    }
+}
+
+
+# Taps that come together, of trove and of Redis
+
+sub taps {
+    my $players = 500_000;
+    my $t = nginx({ hunt => '1k players=600k' });
+    my ($redis, $socket) = redis();
+    my %s = (players => $players, lines => 1000, connections => 4,
+             letter => 't');
+    my %trove = (%s, name => 'tap', kind => 'tap', path => '/hunt/tap',
+                 to => at($t), pid => worker($t));
+    my %redis = (%s, name => 'redis', kind => 'redistap', to => $socket,
+                 pid => $redis, sha => redis_script($socket));
+
+    # who taps is there before
+
+    my @all = measure('check', stream(%trove, fresh => 1),
+                      stream(%redis, fresh => 1));
+    my %of = rounds(0.5, $QUICK ? 8 : 20, stream(%trove), stream(%redis));
+
+    printf "  a tap: %.0f ns of CPU, of Redis %.0f\n",
+           map { my $name = $_;
+                 1000 * median(map { cpu_line($_) } @{ $of{$name} }) }
+           qw(tap redis);
+
+    figure('taps in batches of 1,000, per core', '>=', 700, 'k/s',
+           map { 1000 / cpu_line($_) } @{ $of{tap} });
+    figure('taps per core, against Redis with a script, pipelined', '>=', 3,
+           'x', map { cpu_line($of{redis}[$_]) / cpu_line($of{tap}[$_]) }
+                    0 .. $#{ $of{tap} });
+
+    granted($t, @all, @{ $of{all} });
+    end($redis);
     $t->stop;
 }
 
@@ -406,17 +554,7 @@ sub growth {
     my $file = polls(places());
     my $minutes = $ENV{BENCH_SOAK} || ($QUICK ? 0.25 : 1);
     my $t = nginx({ earth => '200k' });
-    my %s = (to => at($t), path => '/earth/poll', file => $file);
-    my @streams = (
-        stream(%s, name => 'polls', kind => 'get', rate => 10000,
-               connections => $CONNECTIONS),
-        stream(%s, name => 'batches', kind => 'batch', rate => 20,
-               lines => 1000, connections => 4),
-        stream(%s, name => 'rewards', kind => 'post', rate => 20, lines => 500,
-               path => '/earth/rewards', file => moving(), connections => 2),
-        stream(%s, name => 'others', kind => 'any', rate => 50,
-               file => paths(), connections => 2),
-    );
+    my @streams = mixed($t, $file);
 
     fill($t, 'earth', places());
 
@@ -444,20 +582,43 @@ sub growth {
 }
 
 
+# Polls, batches, rewards that come and move, stats, bad requests
+
+sub mixed {
+    my ($t, $file) = @_;
+    my %s = (to => at($t), path => '/earth/poll', file => $file);
+
+    return (
+        stream(%s, name => 'polls', kind => 'get', rate => 10000,
+               connections => $CONNECTIONS),
+        stream(%s, name => 'batches', kind => 'batch', rate => 20,
+               lines => 1000, connections => 4),
+        stream(%s, name => 'rewards', kind => 'post', rate => 20, lines => 500,
+               path => '/earth/rewards', file => moving(), connections => 2),
+        stream(%s, name => 'others', kind => 'any', rate => 50,
+               file => paths(), connections => 2),
+    );
+}
+
+
 # Lines of bench/load
 
-# Alternating rounds of streams, by their names.  The first are a warm-up; what
-# other work took from the server does not count, as long as enough is left.
+# Alternating rounds of streams, by their names, and "all" that there was.  The
+# first are a warm-up; what other work took from the server does not count, as
+# long as enough is left.  A sub makes the streams of each try.
 
 sub rounds {
     my ($seconds, $n, @streams) = @_;
-    my (@all, @kept);
+    my (@all, @kept, @lines);
 
     for (1 .. $TRIES) {
-        my (%of, @rounds);
+        my %of;
 
-        for (measure('rounds', $n + $WARM, $seconds, @streams)) {
+        for (measure('rounds', $n + $WARM, $seconds,
+                     map { ref $_ ? $_->() : $_ } @streams))
+        {
             push @{ $of{$_->{name}} }, $_;
+            push @lines, $_;
         }
 
         for my $i ($WARM .. $n + $WARM - 1) {
@@ -474,8 +635,9 @@ sub rounds {
 
     @kept = @all if @kept < $n / 4;
 
-    return map { my $name = $_; ($name => [map { $_->{$name} } @kept]) }
-           keys %{ $kept[0] };
+    return (all => \@lines,
+            map { my $name = $_; ($name => [map { $_->{$name} } @kept]) }
+            keys %{ $kept[0] });
 }
 
 

@@ -11,7 +11,7 @@ use Bench::Machine;
 use Bench::Programs;
 
 
-our @EXPORT = qw(places more moving paths polls answer_size);
+our @EXPORT = qw(places more moving claimable paths polls answer_size);
 
 my $POLLS = 32768;                      # different ones
 my $RADIUS = 28000;                     # metres: about 50 places are found
@@ -55,6 +55,22 @@ sub moving {
             printf $f '{"id":%d,"x":%.5f,"y":%.5f,"value":%d}' . "\n",
                    1_000_000 + int rand 20_000, 360 * rand() - 180,
                    -86 - 3 * rand, 1 + int rand 100;
+        }
+    });
+}
+
+
+# Rewards as bench/load claims them: so many, each for so many players
+
+sub claimable {
+    my ($rewards, $stock) = @_;
+
+    return made("$DIR/claimable-$rewards-$stock", sub {
+        my $f = shift;
+
+        for my $n (1 .. $rewards) {
+            printf $f '{"id":%d,"x":0,"y":-85,"value":%d,"stock":%d}' . "\n",
+                   2_000_000 + $n, $n, $stock;
         }
     });
 }

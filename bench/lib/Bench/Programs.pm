@@ -12,7 +12,8 @@ use Bench::Machine;
 use Trove::Nginx;
 
 
-our @EXPORT = qw($DIR lines_of each_line measure stream start end end_all);
+our @EXPORT = qw($DIR lines_of each_line measure measure_beside stream start end
+                 end_all);
 
 our $DIR = "$Trove::Nginx::BUILD/bench";
 
@@ -34,20 +35,35 @@ sub lines_of {
 # Calls the sub with each line as it comes
 
 sub run {
-    my ($sub, $cpu, $program, @args) = @_;
+    my $sub = shift;
+
+    finish($sub, begin(@_));
+}
+
+
+sub begin {
+    my ($cpu, $program, @args) = @_;
     my $pid = open my $f, '-|', 'taskset', '-c', $cpu, "$DIR/$program", @args
         or die "$program: $!\n";
 
     $pids{$pid} = 1;
+
+    return { file => $f, pid => $pid, program => $program };
+}
+
+
+sub finish {
+    my ($sub, $run) = @_;
+    my $f = $run->{file};
 
     while (my $line = <$f>) {
         $sub->($line);
     }
 
     close $f;
-    delete $pids{$pid};
+    delete $pids{$run->{pid}};
 
-    die "$program has failed\n" if $?;
+    die "$run->{program} has failed\n" if $?;
 }
 
 
@@ -55,6 +71,18 @@ sub run {
 
 sub measure {
     return map { fields($_) } lines_of($CLIENT, 'load', @_);
+}
+
+
+# Several at the same time, each a list of arguments
+
+sub measure_beside {
+    my @runs = map { begin($CLIENT, 'load', @$_) } @_;
+    my @lines;
+
+    finish(sub { push @lines, fields($_[0]) }, $_) for @runs;
+
+    return @lines;
 }
 
 

@@ -15,17 +15,65 @@ use Bench::Programs;
 use Trove::Nginx;
 
 
-our @EXPORT = qw(nginx lua redis at worker fill stats zone rss settled);
+our @EXPORT = qw(nginx lua redis redis_places redis_script at worker fill stats
+                 zone rss settled);
 
 
-# nginx(troves, http => ..., main => ..., listen => ..., workers => ...): a
-# worker, or more, on the server's CPU; troves are names with their
-# capacities, served at /NAME/poll and /NAME/rewards
+# As bench/load knows them
+
+my $COINS = <<'END';
+        coin      bronze value=1  weight=80;
+        coin      silver value=5  weight=15;
+        coin      gold   value=25 weight=5;
+END
+
+# A tap of a player, as trove does it: past the rate it is refused, and a coin
+# is drawn by weight.  What Redis knows of a player is as short as can be, and
+# the random number is given to it, for its own are the same for each call.
+
+my $TAP = <<'END';
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local known = redis.call('GET', KEYS[1])
+local balance, free = 0, 0
+
+if known then
+    balance, free = struct.unpack('dd', known)
+end
+
+if free > now + 2000 then
+    return { 0, 0, balance }
+end
+
+if free < now then
+    free = now
+end
+
+local random = tonumber(ARGV[1])
+local coin, value = 1, 1
+
+if random >= 95 then
+    coin, value = 3, 25
+elseif random >= 80 then
+    coin, value = 2, 5
+end
+
+balance = balance + value
+redis.call('SET', KEYS[1], struct.pack('dd', balance, free + 100))
+
+return { coin, value, balance }
+END
+
+
+# nginx(troves, ...): one worker on the server's CPU, or as many as workers
+# says.  Troves are names with their capacities, served at /NAME/poll,
+# /NAME/rewards, /NAME/claim and /NAME/tap; the other arguments are as those of
+# Trove::Nginx->start.
 
 sub nginx {
     my ($troves, %arg) = @_;
     my $http = http() . ($arg{http} // '');
-    my $workers = $arg{workers} || 1;
+    my $workers = $arg{workers} ||= 1;
     my $listen = $arg{listen} || '';
     my $locations = '';
 
@@ -35,11 +83,17 @@ sub nginx {
         capacity  rewards=$troves->{$name};
         space     earth;
         radius    1000 max=100000;
+        claim     range=50 max_speed=40;
+        tap       rate=10r/s burst=20;
+$COINS
+@{[ $arg{trove} // '' ]}
     }
 END
         $locations .= <<"END";
         location = /$name/poll     { trove_poll     $name; }
         location = /$name/rewards  { trove_rewards  $name; }
+        location = /$name/claim    { trove_claim    $name; }
+        location = /$name/tap      { trove_tap      $name; }
 END
     }
 
@@ -53,8 +107,7 @@ $locations
 END
     }
 
-    my $t = Trove::Nginx->start(http => $http, level => 'warn',
-                                workers => $workers,
+    my $t = Trove::Nginx->start(%arg, http => $http, level => 'warn',
                                 main => pin() . ($arg{main} // ''));
 
     wait_until { $t->workers == $workers } or die "nginx has no worker\n";
@@ -135,7 +188,7 @@ END2
 }
 
 
-# Its pid and its socket, with all places that it can hold
+# Its pid and its socket
 
 sub redis {
     my $socket = "$DIR/redis.sock";
@@ -148,6 +201,15 @@ sub redis {
 
     wait_until { -S $socket } 10 or die "redis-server does not start\n";
 
+    return ($pid, $socket);
+}
+
+
+# Gives it all places that it can hold
+
+sub redis_places {
+    my $socket = shift;
+
     open my $places, '<', places() or die places() . ": $!\n";
     open my $cli, '|-', "redis-cli -s $socket --pipe >$DIR/redis.log 2>&1"
         or die "redis-cli: $!\n";
@@ -159,8 +221,21 @@ sub redis {
     }
 
     close $cli or die "redis-cli has failed: see $DIR/redis.log\n";
+}
 
-    return ($pid, $socket);
+
+# Gives it the script of a tap, and returns what it is called by
+
+sub redis_script {
+    my $socket = shift;
+
+    open my $f, '-|', 'redis-cli', '-s', $socket, 'SCRIPT', 'LOAD', $TAP
+        or die "redis-cli: $!\n";
+
+    my ($sha) = (<$f> // '') =~ /^"?([0-9a-f]{40})/
+        or die "redis-cli does not load the script\n";
+
+    return $sha;
 }
 
 
