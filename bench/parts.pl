@@ -7,7 +7,8 @@ use strict;
 use warnings;
 
 use FindBin;
-use List::Util qw(max sum0);
+use List::Util qw(max min sum0);
+use POSIX qw(ceil);
 use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
@@ -32,7 +33,8 @@ my %parts = (
     claims => \&claims,
     poll => \&poll, peers => \&peers, batch => \&batch,
     writes => \&writes, taps => \&taps, load => \&load, memory => \&memory,
-    growth => \&growth,
+    growth => \&growth, connections => \&connections,
+    allocators => \&allocators,
 );
 
 my $MAIN = $$;
@@ -598,6 +600,142 @@ sub mixed {
         stream(%s, name => 'others', kind => 'any', rate => 50,
                file => paths(), connections => 2),
     );
+}
+
+
+# As many connections as phones at an event, each of which polls once a second.
+# As many workers and loads as the limit of open files asks for.
+
+sub connections {
+    my $n = 20_000;
+    my $seconds = $QUICK ? 6 : 20;
+    my ($limit) = slurp('/proc/self/limits') =~ /^Max open files +(\d+)/m;
+    my $workers = ceil($n / min($n, $limit - 500));
+    my $file = polls(places());
+
+    print "  a process may have $limit open files: $workers workers, and as"
+          . " many loads\n" if $workers > 1;
+
+    my $t = nginx({ earth => '200k' }, workers => $workers,
+                  listen => "reuseport backlog=$n",
+                  connections => min($n + 100, $limit - 20));
+
+    fill($t, 'earth', places());
+
+    my $lost = lost();
+    my @lines = measure_beside(map {
+        ['together', $seconds,
+         stream(name => "polls$_", kind => 'get', path => '/earth/poll',
+                file => $file, to => at($t), rate => $n / $workers,
+                connections => $n / $workers, sources => 4)]
+    } 1 .. $workers);
+
+    my @all = grep { $_->{what} eq 'all' } @lines;
+    my @took = grep { $_->{what} eq 'took' } @lines;
+    my $requests = sum0(map { $_->{requests} } @all);
+    my $least = min(map { $_->{least} } @all);
+    my $segments = lost() - $lost;
+
+    printf "  %d connections, %d polls in %d s, at least %d on each, all"
+           . " answered;\n  p50 %.2f  p99 %.2f  p99.9 %.2f  max %.1f ms\n"
+           . "  segments that were sent again or connections refused, of all"
+           . " on this machine: %d\n",
+           $n, $requests, $seconds, $least,
+           map({ my $what = $_; max(map { $_->{$what} } @took) / 1e6 }
+               qw(p50 p99 p999 max)), $segments;
+
+    figure('open connections that poll each second, none dropped', '>=', $n,
+           '', $least >= $seconds - 2 ? $n : 0);
+    figure('polls on them that were answered', '>=', $n * $seconds, '',
+           $requests);
+
+    $t->stop;
+}
+
+
+# What TCP has sent again, and what a listening socket had no room for
+
+sub lost {
+    my $n = 0;
+
+    for my $file (qw(/proc/net/snmp /proc/net/netstat)) {
+        my @lines = split /\n/, slurp($file);
+
+        while (my ($names, $values) = splice @lines, 0, 2) {
+            my @names = split ' ', $names;
+            my @values = split ' ', $values;
+
+            for my $i (1 .. $#names) {
+                $n += $values[$i] if $names[$i] =~
+                    /^(?:RetransSegs|ListenOverflows|ListenDrops)$/;
+            }
+        }
+    }
+
+    return $n;
+}
+
+
+# The same load for the module with each allocator
+
+sub allocators {
+    my @names = qw(mimalloc jemalloc tcmalloc libc);
+    my $file = polls(places());
+    my (%server, %took, %rss);
+
+    for my $name (@names) {
+        my $dir = $name eq 'mimalloc' ? 'dynamic' : $name;
+
+        local $Trove::Nginx::MODULE =
+            "$Trove::Nginx::BUILD/$dir/ngx_http_trove_module.so";
+
+        # as config says, there has to be room for its thread-local memory
+
+        $server{$name} = nginx({ earth => '400k players=60k' }, env => {
+            GLIBC_TUNABLES => 'glibc.rtld.optional_static_tls=4096' });
+
+        my $is = $server{$name}->get('/stats')->{json}{allocator}{name};
+
+        die "this is $is and not $name\n" if $is ne $name;
+
+        fill($server{$name}, 'earth', places());
+    }
+
+    # how late and how much, with rewards that change; the first is a warm-up
+
+    for my $pass (0 .. ($QUICK ? 1 : 3)) {
+        for my $name (@names) {
+            my @polls = grep { $_->{what} eq 'took' && $_->{name} eq 'polls' }
+                        measure('together', $pass ? 5 : 2,
+                                mixed($server{$name}, $file));
+
+            push @{ $took{$name} }, @polls if $pass;
+        }
+    }
+
+    $rss{$_} = settled(worker($server{$_})) for @names;
+
+    my %of = rounds(0.25, $QUICK ? 8 : 30, map {
+        my $t = $server{$_};
+
+        stream(name => $_, kind => 'get', path => '/earth/poll',
+               file => $file, to => at($t), pid => worker($t),
+               connections => $CONNECTIONS)
+    } @names);
+
+    print "  allocator   polls a second of CPU   p50 us   p99 us p99.9 us"
+          . "   RSS MB  of its own\n";
+
+    for my $name (@names) {
+        printf "  %-12s %20.0f %8.0f %8.0f %8.0f %8.1f %8.1f\n", $name,
+               median(map { 1e6 / cpu($_) } @{ $of{$name} }),
+               map({ my $what = $_;
+                     median(map { $_->{$what} / 1000 } @{ $took{$name} }) }
+                   qw(p50 p99 p999)),
+               map { $rss{$name}{$_} / 1048576 } qw(all own);
+    }
+
+    $server{$_}->stop for @names;
 }
 
 
