@@ -84,7 +84,9 @@ my @bad = (
      qw(0 -1 nan inf 0x10 .5 1e151 1m), '+1'),
     (map { block("radius 1 $_;", "$param \"$_\"") }
      qw(2 max= max=0 max=inf max=1e151 min=1)),
-    block('radius 10 max=5;', '"radius" of trove "a" is above its "max"'),
+    block('radius 10 max=5;', '"radius" of trove "a", 10, is above its "max", 5'),
+    block('radius 1.5 max=0.25;', '"radius" of trove "a", 1.5, is above its '
+                                  . '"max", 0.25'),
     block('radius 1 max=2 3;', 'invalid number of arguments in "radius"'),
     block('radius 1; radius 1;', '"radius" directive is duplicate'),
 

@@ -12,9 +12,13 @@
 
 #define NGX_HTTP_TROVE_CLAIMS        4          /* of a player, by default */
 
+#define NGX_HTTP_TROVE_DOUBLE        32         /* bytes of a number as text */
+
 
 static ngx_http_trove_t *ngx_http_trove_get(ngx_conf_t *cf, ngx_str_t *name);
 static void ngx_http_trove_set_unset(ngx_http_trove_t *trove);
+static char *ngx_http_trove_radius_above(ngx_conf_t *cf,
+    ngx_http_trove_t *trove);
 static char *ngx_http_trove_set_defaults(ngx_conf_t *cf,
     ngx_http_trove_t *trove);
 static char *ngx_http_trove_set_capacities(ngx_conf_t *cf,
@@ -441,6 +445,29 @@ ngx_http_trove_set_unset(ngx_http_trove_t *trove)
 }
 
 
+/* nginx prints no double as it was given. */
+
+static char *
+ngx_http_trove_radius_above(ngx_conf_t *cf, ngx_http_trove_t *trove)
+{
+    size_t          len;
+    u_char          text[2 * NGX_HTTP_TROVE_DOUBLE];
+    trove_writer_t  w;
+
+    trove_writer_init(&w, text, sizeof(text));
+
+    trove_write_double(&w, trove->radius);
+    len = w.pos - w.start;
+    trove_write_double(&w, trove->radius_max);
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"radius\" of trove \"%V\", "
+                       "%*s, is above its \"max\", %*s", &trove->name,
+                       len, text, (size_t) (w.pos - text) - len, text + len);
+
+    return NGX_CONF_ERROR;
+}
+
+
 static char *
 ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
@@ -456,9 +483,7 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
     ngx_conf_init_uint_value(trove->limit_max, ngx_max(trove->limit, 64));
 
     if (trove->radius > trove->radius_max) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"radius\" of trove \"%V\" "
-                           "is above its \"max\"", &trove->name);
-        return NGX_CONF_ERROR;
+        return ngx_http_trove_radius_above(cf, trove);
     }
 
     if (trove->limit > trove->limit_max) {
