@@ -19,7 +19,7 @@ my $t = Trove::Nginx->new(http => <<'HTTP', server => undef);
     server {
         listen 127.0.0.1:%%PORT%%;
 
-        location = /stats            { trove_stats; }
+        location = /stats            { trove_stats write=on; }
         location = /combat/poll      { trove_poll    combat; }
         location = /combat/rewards   { trove_rewards combat; }
         location = /economy/poll     { trove_poll    economy; }
@@ -138,5 +138,16 @@ is_deeply([ map { $stats->{$_}{endpoints}{poll}{requests} }
           [ { 200 => 2, 400 => 1 }, { 200 => 1 + $n, 503 => 2 },
             { 200 => 3 } ], 'and its requests');
 is($stats->{economy}{arena_exhausted}, 0, 'no other arena was exhausted');
+
+# a turn is the trove's that is turned, what shows all the first one's
+
+$t->request('POST', "/stats?cycle=$_") for qw(economy movement economy none);
+
+$stats = request('combat/..', 'GET', 'stats')->{json}{troves};
+
+is_deeply([ map { $stats->{$_}{endpoints}{stats}{requests} }
+            qw(movement combat economy) ],
+          [ { 200 => 1 }, { 200 => 1, 404 => 1 }, { 200 => 2 } ],
+          'requests for figures are counted for whom they name');
 
 done_testing;

@@ -2,6 +2,8 @@
 #include "ngx_http_trove.h"
 
 
+static ngx_http_trove_t *ngx_http_trove_stats_named(ngx_http_request_t *r,
+    ngx_http_trove_main_conf_t *tmcf);
 static ngx_int_t ngx_http_trove_stats_get(ngx_http_request_t *r,
     ngx_http_trove_main_conf_t *tmcf);
 static ngx_int_t ngx_http_trove_stats_cycle(ngx_http_request_t *r,
@@ -18,21 +20,24 @@ ngx_int_t
 ngx_http_trove_stats_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
-    ngx_http_trove_t           **troves;
+    ngx_http_trove_t           **troves, *trove;
     ngx_http_trove_loc_conf_t   *tlcf;
     ngx_http_trove_main_conf_t  *tmcf;
 
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_trove_module);
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_trove_module);
 
-    /* a request for all troves is on the record of the first */
+    trove = ngx_http_trove_stats_named(r, tmcf);
 
-    troves = tmcf->troves.elts;
+    if (trove == NULL && tmcf->troves.nelts) {
 
-    if (ngx_http_trove_begin(r, tmcf->troves.nelts ? troves[0] : NULL,
-                             TROVE_ENDPOINT_STATS)
-        == NULL)
-    {
+        /* a request for all troves is on the record of the first */
+
+        troves = tmcf->troves.elts;
+        trove = troves[0];
+    }
+
+    if (ngx_http_trove_begin(r, trove, TROVE_ENDPOINT_STATS) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -51,6 +56,35 @@ ngx_http_trove_stats_handler(ngx_http_request_t *r)
 
     return (r->method == NGX_HTTP_POST) ? ngx_http_trove_stats_cycle(r, tmcf)
                                         : ngx_http_trove_stats_get(r, tmcf);
+}
+
+
+/* The trove that "cycle" names, NULL if it names none. */
+
+static ngx_http_trove_t *
+ngx_http_trove_stats_named(ngx_http_request_t *r,
+    ngx_http_trove_main_conf_t *tmcf)
+{
+    ngx_str_t           name;
+    ngx_uint_t          i;
+    ngx_http_trove_t  **troves;
+
+    if (ngx_http_arg(r, (u_char *) "cycle", 5, &name) != NGX_OK) {
+        return NULL;
+    }
+
+    troves = tmcf->troves.elts;
+
+    for (i = 0; i < tmcf->troves.nelts; i++) {
+
+        if (troves[i]->name.len == name.len
+            && ngx_strncmp(troves[i]->name.data, name.data, name.len) == 0)
+        {
+            return troves[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -241,28 +275,17 @@ static ngx_int_t
 ngx_http_trove_stats_cycle(ngx_http_request_t *r,
     ngx_http_trove_main_conf_t *tmcf)
 {
-    ngx_str_t               name;
-    ngx_uint_t              i;
-    trove_writer_t          w;
-    ngx_http_trove_t      **troves, *trove;
-    ngx_http_trove_ctx_t   *ctx;
+    ngx_str_t              name;
+    trove_writer_t         w;
+    ngx_http_trove_t      *trove;
+    ngx_http_trove_ctx_t  *ctx;
 
     if (ngx_http_arg(r, (u_char *) "cycle", 5, &name) != NGX_OK) {
         return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST,
                                       "cycle: is missing");
     }
 
-    trove = NULL;
-    troves = tmcf->troves.elts;
-
-    for (i = 0; i < tmcf->troves.nelts; i++) {
-
-        if (troves[i]->name.len == name.len
-            && ngx_strncmp(troves[i]->name.data, name.data, name.len) == 0)
-        {
-            trove = troves[i];
-        }
-    }
+    trove = ngx_http_trove_stats_named(r, tmcf);
 
     if (trove == NULL) {
         return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
