@@ -8,6 +8,7 @@ use warnings;
 
 use FindBin;
 use List::Util qw(max min sum0);
+use POSIX qw(ceil);
 use Time::HiRes qw(time);
 
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
@@ -32,6 +33,9 @@ my $SPARED = 0.5;                       # MB of growth, however short it is
 my $FITTED = 400;                       # points that a line is fitted to
 
 my $WORKERS = 2;
+my $CLAIMERS = 20_000;
+my $CLAIMS = 200;                       # a second, each a new one
+my $TAPPERS = 50_000;
 my $OUT = "$Trove::Nginx::BUILD/soak";
 my $MB = 1048576;
 my $MAIN = $$;
@@ -62,10 +66,16 @@ sub soak {
     my $file = polls(places());
     my %polls = (path => '/earth/poll', file => $file);
 
-    $server = nginx({ earth => '400k' }, workers => $WORKERS,
-                    listen => 'reuseport');
+    my $rewards = ceil($CLAIMS * $SECONDS / $CLAIMERS) + 1;
+    my $players = $CLAIMERS + $TAPPERS + 1000;
+    my $claims = $rewards * $CLAIMERS;
+
+    $server = nginx({ earth => "400k players=$players claims=$claims" },
+                    workers => $WORKERS, listen => 'reuseport',
+                    trove => 'store sqlite:%%DIR%%/earth.db;');
 
     fill($server, 'earth', places());
+    fill($server, 'earth', claimable($rewards, $CLAIMERS));
 
     my @streams = map { stream(to => at($server), %$_) } (
         { %polls, name => 'polls', kind => 'get', rate => 8000,
@@ -74,6 +84,12 @@ sub soak {
           lines => 1000, connections => 8 },
         { name => 'rewards', kind => 'post', rate => 20, lines => 500,
           path => '/earth/rewards', file => moving(), connections => 4 },
+        { name => 'claims', kind => 'claim', rate => $CLAIMS, fresh => 1,
+          players => $CLAIMERS, rewards => $rewards, letter => 'c',
+          path => '/earth/claim', connections => 32 },
+        { name => 'taps', kind => 'tap', rate => 1000, fresh => 1,
+          players => $TAPPERS, letter => 't', path => '/earth/tap',
+          connections => 32 },
         { name => 'others', kind => 'any', rate => 100, file => paths(),
           connections => 4 },
     );
@@ -123,11 +139,14 @@ sub sample {
         lag_p99 => lag_p99($then, $now),
         others => 1000 * max(0, $others),
         rss_master => rss($server->master)->{all} / $MB,
+        own_master => rss($server->master)->{own} / $MB,
     );
 
     for my $i (0 .. $WORKERS - 1) {
-        $s{"rss_worker$i"} = $workers[$i] ? rss($workers[$i])->{all} / $MB
-                                          : 0;
+        my $rss = $workers[$i] ? rss($workers[$i]) : { all => 0, own => 0 };
+
+        $s{"rss_worker$i"} = $rss->{all} / $MB;
+        $s{"own_worker$i"} = $rss->{own} / $MB;
     }
 
     $s{pause} = max($s{longest}, $s{gap});
@@ -178,8 +197,9 @@ sub lag_p99 {
 
 sub names {
     return (qw(seconds requests lines wrong polls_p50 polls_p99 polls_p999
-               polls_max longest gap lag_mean lag_p99 others rss_master),
-            map { "rss_worker$_" } 0 .. $WORKERS - 1);
+               polls_max longest gap lag_mean lag_p99 others rss_master
+               own_master),
+            map { ("rss_worker$_", "own_worker$_") } 0 .. $WORKERS - 1);
 }
 
 
@@ -234,6 +254,9 @@ sub report {
 }
 
 
+# The ledger is not judged: all of it was taken at start, and a worker has what
+# it has touched
+
 sub memory {
     my @judged = grep { $_->{seconds} >= $WARM } @samples;
     my $ok = 1;
@@ -244,14 +267,16 @@ sub memory {
     my $hours = ($judged[-1]{seconds} - $judged[0]{seconds}) / 3600;
     my $limit = max($GROWTH * $hours, $SPARED);
 
-    for my $name (grep { /^rss_/ } names()) {
+    for my $name (grep { /^own_/ } names()) {
         my $slope = slope(map { [$_->{seconds} / 3600, $_->{$name}] }
                           @judged);
         my $good = $slope * $hours <= $limit;
 
         $ok &&= $good;
-        push @text, sprintf '%s: %.2f MB, after warm-up growing by %.3f MB'
-                            . ' an hour%s', $name =~ s/rss_//r,
+        push @text, sprintf '%s: %.2f MB resident, %.2f of its own, after the'
+                            . ' warm-up growing by %.3f MB an hour%s',
+                            $name =~ s/own_//r,
+                            $judged[-1]{$name =~ s/own/rss/r},
                             $judged[-1]{$name}, $slope,
                             $good ? '' : ': TOO MUCH';
     }
@@ -353,11 +378,11 @@ sub draw {
     picture("$OUT/soak.svg",
             ['trove, ' . spell($samples[-1]{seconds}) . ' of mixed load: '
              . ($ok ? 'all is well' : 'NOT well'), machine(), @text],
-            { title => 'resident memory, against the end of the warm-up',
+            { title => 'memory of its own, against the end of the warm-up',
               unit => 'MB',
-              lines => [map({ $growth->("worker $_", "rss_worker$_") }
+              lines => [map({ $growth->("worker $_", "own_worker$_") }
                             0 .. $WORKERS - 1),
-                        $growth->('master', 'rss_master')] },
+                        $growth->('master', 'own_master')] },
             { title => 'durations of polls', unit => 'ms', log => 1,
               least => 0.01,
               lines => [map { $line->($_->[0], "polls_$_->[1]") }
