@@ -12,6 +12,7 @@ use Test::More;
 use lib "$FindBin::Bin/lib";
 use Trove::Client;
 use Trove::Nginx;
+use Trove::Store;
 
 
 if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') ne 'dynamic') {
@@ -71,6 +72,20 @@ is(Trove::Client->new($port)->get('/rewards?id=93465')->{status}, 200,
    'and has its rewards');
 
 is((demo('stop'))[0], 0, 'it stops');
+
+my ($balance) = row("$dir/store/hunt.db", 'balance', 'FROM players');
+
+($status, $said) = demo();
+
+is($status, 0, 'it starts again') or diag $said;
+like($said, qr/"reward":93465,"value":20,"balance":20,"repeat":true/,
+     'where it was');
+like($said, qr/^\{"coin":"\w+","value":(\d+),"balance":@{[ $balance + 1 ]}\}$
+               |^\{"coin":"\w+","value":5,"balance":@{[ $balance + 5 ]}\}$
+               |^\{"coin":"\w+","value":25,"balance":@{[ $balance + 25 ]}\}$/mx,
+     'with the balance');
+
+is((demo('stop'))[0], 0, 'it stops again');
 ok(!-e "$dir/nginx.pid", 'and is gone');
 
 open my $f, '<', "$dir/error.log" or die "error.log: $!\n";

@@ -131,19 +131,38 @@ cmp_ok((row($db, 'balance', "FROM players WHERE player='a'"))[0], '>', $before,
        'stored');
 
 
-# It hangs at an exit: that ends all the same, and nothing is lost
+# An exit while it is held: nginx ends all the same, and nothing is lost.  A
+# thread that still waits when the worker must end is left behind.
 
-my $holder = hold_store($t->dir . '/fast.db');
-is(fast(), 200, 'a write') for 1 .. 3;
-my ($balance) = $c->request('POST', '/fast', {}, '{"player":"p"}')
-                ->{json}{balance};
-cmp_ok($t->quit, '<', 15, 'a quit');
-let_store_go($holder);
-$t->again;
-$c = $t->client;
-is($c->request('POST', '/fast', {}, '{"player":"p"}')->{json}{balance},
-   $balance + 1, 'nothing was lost');
-ok(wait_until { (row($t->dir . '/fast.db', 'balance', 'FROM players'))[0]
-                == $balance + 1 }, 'it is stored');
+sub exit_held {
+    my ($how, $end, $seconds) = @_;
+    my $holder = hold_store($t->dir . '/fast.db');
+    my $start;
+    my $balance;
+
+    $balance = $c->request('POST', '/fast', {}, '{"player":"p"}')
+               ->{json}{balance} for 1 .. 3;
+
+    $start = time;
+    $end->();
+    ok(wait_until { $t->ended }, "$how: it ends");
+    cmp_ok(time - $start, '<', $seconds, 'in time');
+    let_store_go($holder);
+
+    $t->again;
+    $c = $t->client;
+    is($c->request('GET', '/fast?player=p')->{json}{balance}, $balance,
+       'nothing was lost');
+    is(fast(), 200, 'another write');
+    is($c->request('GET', '/fast?player=p')->{json}{balance}, $balance + 1,
+       'is one more');
+    ok(wait_until { (row($t->dir . '/fast.db', 'balance', 'FROM players'))[0]
+                    == $balance + 1 }, 'all of it is stored');
+}
+
+exit_held('QUIT', sub { $t->signal('QUIT') }, 12);
+exit_held('TERM', sub { $t->signal('TERM') }, 3);
+like($t->log, qr{store of trove "fast" hangs, .* in "\S+/fast\.db-ledger"},
+     'which is said');
 
 done_testing();
