@@ -417,11 +417,11 @@ const char *ngx_http_trove_busy(ngx_http_trove_ctx_t *ctx);
 
 /* ngx_http_trove_flush.c */
 
-/* A worker begins, turns its epoch, ends. */
+/* A worker begins, turns its epoch, ends; "left" troves with this one. */
 ngx_int_t ngx_http_trove_flush_init(ngx_cycle_t *cycle,
     ngx_http_trove_worker_t *w);
 void ngx_http_trove_flush_turn(ngx_http_trove_worker_t *w);
-void ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w);
+void ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w, ngx_uint_t left);
 
 /* Whether it is the writer, and whether that has to turn its epoch again. */
 ngx_uint_t ngx_http_trove_flush_writes(ngx_http_trove_worker_t *w);

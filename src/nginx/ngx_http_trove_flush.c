@@ -4,6 +4,7 @@
 
 #define NGX_HTTP_TROVE_QUIT_WAIT    5000    /* ms for the store at an exit,   */
 #define NGX_HTTP_TROVE_TERM_WAIT    500     /* and if that must not take long */
+#define NGX_HTTP_TROVE_BEAT         50      /* ms between looks for others'   */
 
 
 /*
@@ -18,8 +19,9 @@ struct ngx_http_trove_flush_s {
     ngx_http_trove_job_t      job;
 
     ngx_connection_t         *ended;    /* of the trove's second eventfd     */
+    ngx_event_t               beat;     /* of the writer                     */
     ngx_event_t               settle;   /* posted: tickets may be good       */
-    ngx_event_t               timeout;  /* of the first that waits           */
+    ngx_event_t               timeout;  /* while any waits                   */
     ngx_queue_t               waiting;  /* in the order of their tickets     */
     ngx_uint_t                nwaiting;
     uint64_t                  stuck;    /* ticket in vain: until it is good  */
@@ -51,12 +53,15 @@ struct ngx_http_trove_wait_s {
 static ngx_int_t ngx_http_trove_flush_watch(ngx_cycle_t *cycle,
     ngx_http_trove_flush_t *f);
 static void ngx_http_trove_flush_ended(ngx_event_t *ev);
+static void ngx_http_trove_flush_beat(ngx_event_t *ev);
 static void ngx_http_trove_flush_start(ngx_http_trove_flush_t *f);
 static void ngx_http_trove_flush_thread(void *data);
 static void ngx_http_trove_flush_done(void *data);
 static void ngx_http_trove_flush_report(ngx_http_trove_flush_t *f);
 static void ngx_http_trove_flush_good(ngx_http_trove_flush_t *f);
-static ngx_int_t ngx_http_trove_flush_last(ngx_http_trove_flush_t *f);
+static ngx_int_t ngx_http_trove_flush_last(ngx_http_trove_flush_t *f,
+    ngx_msec_t ms);
+static ngx_msec_t ngx_http_trove_flush_patience(ngx_uint_t left);
 
 static void ngx_http_trove_wait_settle(ngx_event_t *ev);
 static void ngx_http_trove_wait_timeout(ngx_event_t *ev);
@@ -99,6 +104,11 @@ ngx_http_trove_flush_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
     f->job.data = f;
     f->job.run = ngx_http_trove_flush_thread;
     f->job.done = ngx_http_trove_flush_done;
+
+    f->beat.data = f;
+    f->beat.handler = ngx_http_trove_flush_beat;
+    f->beat.log = cycle->log;
+    f->beat.cancelable = 1;
 
     f->settle.data = f;
     f->settle.handler = ngx_http_trove_wait_settle;
@@ -182,12 +192,38 @@ ngx_http_trove_flush_turn(ngx_http_trove_worker_t *w)
         return;
     }
 
+    if (!f->beat.timer_set) {
+        ngx_add_timer(&f->beat, NGX_HTTP_TROVE_BEAT);
+    }
+
     if (trove_flush_needed(&f->flush)) {
         ngx_http_trove_flush_start(f);
         return;
     }
 
     ngx_http_trove_flush_good(f);
+}
+
+
+/*
+ * The workers of another master write the same ledger and have other eventfds
+ * than this one's: the writer looks by itself, and who waits does.
+ */
+
+static void
+ngx_http_trove_flush_beat(ngx_event_t *ev)
+{
+    ngx_http_trove_flush_t  *f;
+
+    f = ev->data;
+
+    if (!f->worker->epoch.timer_set) {
+        ngx_http_trove_flush_turn(f->worker);
+    }
+
+    if (f->flush.elected && !f->closes && !f->beat.timer_set) {
+        ngx_add_timer(&f->beat, NGX_HTTP_TROVE_BEAT);
+    }
 }
 
 
@@ -326,8 +362,9 @@ ngx_http_trove_flush_good(ngx_http_trove_flush_t *f)
  */
 
 void
-ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w)
+ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w, ngx_uint_t left)
 {
+    ngx_msec_t               ms;
     ngx_http_trove_flush_t  *f;
 
     f = w->flush;
@@ -340,7 +377,9 @@ ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w)
         ngx_delete_posted_event(&f->settle);
     }
 
-    if (ngx_http_trove_flush_last(f) == NGX_OK) {
+    ms = ngx_http_trove_flush_patience(left);
+
+    if (ngx_http_trove_flush_last(f, ms) == NGX_OK) {
         ngx_http_trove_flush_report(f);
         trove_flush_tell(&f->flush, w->stats);
         trove_stats_set(w->stats, store_log, 0);
@@ -357,12 +396,30 @@ ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w)
 }
 
 
-static ngx_int_t
-ngx_http_trove_flush_last(ngx_http_trove_flush_t *f)
-{
-    ngx_msec_t  ms;
+/* What a store may take of the time that this and those after it have. */
 
-    ms = ngx_terminate ? NGX_HTTP_TROVE_TERM_WAIT : NGX_HTTP_TROVE_QUIT_WAIT;
+static ngx_msec_t
+ngx_http_trove_flush_patience(ngx_uint_t left)
+{
+    uint64_t         now;
+    static uint64_t  end;
+
+    now = trove_clock_ns();
+
+    if (end == 0) {
+        end = now + 1000000 * (uint64_t) (ngx_terminate
+                                          ? NGX_HTTP_TROVE_TERM_WAIT
+                                          : NGX_HTTP_TROVE_QUIT_WAIT);
+    }
+
+    return (now < end) ? (end - now) / 1000000 / left : 0;
+}
+
+
+static ngx_int_t
+ngx_http_trove_flush_last(ngx_http_trove_flush_t *f, ngx_msec_t ms)
+{
+    ms /= 2;                /* one flush may be under way, and one to come */
 
     if (f->running) {
 
@@ -613,6 +670,7 @@ ngx_http_trove_wait_arm(ngx_http_trove_flush_t *f)
                           queue);
 
     ms = wait->deadline - ngx_current_msec;
+    ms = ngx_min(ms, (ngx_msec_int_t) f->worker->trove->epoch);
 
     ngx_add_timer(&f->timeout, ngx_max(ms, 1));
 }

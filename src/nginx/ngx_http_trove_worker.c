@@ -95,7 +95,8 @@ ngx_http_trove_exit_process(ngx_cycle_t *cycle)
     }
 
     for (i = 0; i < ngx_http_trove_nworkers; i++) {
-        ngx_http_trove_flush_exit(&ngx_http_trove_workers[i]);
+        ngx_http_trove_flush_exit(&ngx_http_trove_workers[i],
+                                  ngx_http_trove_nworkers - i);
     }
 
     ngx_http_trove_jobs_end();

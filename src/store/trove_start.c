@@ -114,6 +114,12 @@ trove_start_ready(trove_starting_t *s)
     trove_flush_t      f;
     trove_store_rc_t   met;
 
+    /* others who have it have met the store, and one of them is writing it */
+
+    if (!s->file->exclusive) {
+        return TROVE_OK;
+    }
+
     rc = trove_start_flush(s, &f);
 
     if (rc != TROVE_OK) {

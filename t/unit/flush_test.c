@@ -517,7 +517,11 @@ a_ticket_is_good_after_a_flush_that_began_later(void **state)
 
     /* there is nothing to be stored: all that was written is */
 
+    assert_false(trove_flush_wanted(l));
     before = trove_flush_ticket(l);
+    assert_true(trove_flush_wanted(l));
+    assert_false(trove_flush_wanted(l));
+
     assert_false(trove_flush_durable(l, before));
     assert_false(trove_flush_needed(&f));
     assert_true(trove_flush_durable(l, before));
@@ -539,6 +543,7 @@ a_ticket_is_good_after_a_flush_that_began_later(void **state)
 
     assert_int_equal(trove_flush_run(&f), TROVE_STORE_IO);
     assert_true(f.error[0] != '\0');
+    assert_int_equal(trove_flush_state(l), TROVE_STORE_IO);
     assert_false(trove_flush_durable(l, ticket));
     assert_false(trove_flush_needed(&f));
     assert_int_equal(trove_flush_run(&f), TROVE_STORE_IO);
@@ -550,8 +555,18 @@ a_ticket_is_good_after_a_flush_that_began_later(void **state)
     flushed(&f);
     assert_true(trove_flush_durable(l, ticket));
     assert_string_equal(f.error, "");
+    assert_int_equal(trove_flush_state(l), TROVE_STORE_DONE);
+
+    /* who ends after a failure leaves what he had taken to the next one */
+
+    assert_int_equal(tap(redo, "p1", 0, 5, &t), TROVE_OK);
+    disk_arm(DISK_BROKEN, 1, 1);
+    assert_int_equal(trove_flush_run(&f), TROVE_STORE_IO);
+    (void) disk_disarm();
 
     trove_flush_close(&f);
+    assert_true(trove_dirty_any(l));
+
     ledger_free(l);
 }
 
