@@ -84,12 +84,18 @@ ngx_http_trove_flush_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
         return NGX_OK;
     }
 
-    f = ngx_calloc(sizeof(ngx_http_trove_flush_t), cycle->log);
+    /* with its path, which ends with a zero */
+
+    f = ngx_calloc(sizeof(ngx_http_trove_flush_t) + w->trove->store_path.len + 1,
+                   cycle->log);
     if (f == NULL) {
         return NGX_ERROR;
     }
 
     ngx_http_trove_store_conf(w->trove, &conf);
+
+    conf.path = (char *) (f + 1);
+    ngx_memcpy(f + 1, w->trove->store_path.data, w->trove->store_path.len);
 
     if (trove_flush_init(&f->flush, w->trove->ledger, w->trove->store, &conf)
         != TROVE_OK)
