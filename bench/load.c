@@ -51,7 +51,6 @@
  */
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -2041,16 +2040,14 @@ load_socket(load_stream_t *s, uint32_t i)
 }
 
 
-/* What the scheduler has counted for each thread. */
+/* Of all threads that there are or were, what is not the first one's. */
 
 static load_cpu_t
 load_cpu(int pid)
 {
-    DIR            *dir;
-    char            name[64];
-    uint64_t        ns;
-    load_cpu_t      cpu;
-    struct dirent  *entry;
+    char        name[64];
+    clockid_t   clock;
+    load_cpu_t  cpu;
 
     cpu.main = 0;
     cpu.threads = 0;
@@ -2059,32 +2056,14 @@ load_cpu(int pid)
         return cpu;
     }
 
-    snprintf(name, sizeof(name), "/proc/%d/task", pid);
-    dir = opendir(name);
-
-    if (dir == NULL) {
+    if (clock_getcpuclockid(pid, &clock) != 0) {
         load_die("process %d is gone", pid);
     }
 
-    while ((entry = readdir(dir)) != NULL) {
+    snprintf(name, sizeof(name), "/proc/%d/task/%d/schedstat", pid, pid);
 
-        if (entry->d_name[0] == '.') {
-            continue;
-        }
-
-        snprintf(name, sizeof(name), "/proc/%d/task/%.16s/schedstat", pid,
-                 entry->d_name);
-        ns = load_schedstat(name);
-
-        if (atoi(entry->d_name) == pid) {
-            cpu.main += ns;
-
-        } else {
-            cpu.threads += ns;
-        }
-    }
-
-    closedir(dir);
+    cpu.main = load_schedstat(name);
+    cpu.threads = load_clock(clock) - cpu.main;
 
     return cpu;
 }

@@ -32,8 +32,8 @@ my %parts = (
     arena => \&arena, query => \&query, json => \&json, record => \&record,
     claims => \&claims,
     poll => \&poll, peers => \&peers, batch => \&batch,
-    writes => \&writes, taps => \&taps, load => \&load, memory => \&memory,
-    growth => \&growth, connections => \&connections,
+    writes => \&writes, taps => \&taps, load => \&load,
+    memory => \&memory, growth => \&growth, connections => \&connections,
     allocators => \&allocators,
 );
 
@@ -782,7 +782,8 @@ sub rounds {
 sub undisturbed {
     my $round = shift;
 
-    return !grep { $_->{cpu} < 0.97 * $_->{ns} } values %$round;
+    return !grep { $_->{cpu} + $_->{threads} < 0.97 * $_->{ns} }
+                 values %$round;
 }
 
 
@@ -802,11 +803,12 @@ sub cpu_line {
 sub per_request {
     my ($name, $rounds) = @_;
     my $share = sub {
-        my $what = shift;
-        return 100 * median(map { $_->{$what} / $_->{ns} } @$rounds);
+        my @whose = @_;
+        return 100 * median(map { sum0(@$_{@whose}) / $_->{ns} } @$rounds);
     };
 
     printf "  %-28s %7.0f/s, %6.2f us of CPU each; server %3.0f %% busy, load"
            . " %3.0f %%\n", $name, median(map { rate($_) } @$rounds),
-           median(map { cpu($_) } @$rounds), $share->('cpu'), $share->('own');
+           median(map { cpu($_) } @$rounds), $share->(qw(cpu threads)),
+           $share->('own');
 }
