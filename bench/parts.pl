@@ -8,8 +8,9 @@ use warnings;
 
 use FindBin;
 use List::Util qw(max min sum0);
+use IO::Handle;
 use POSIX qw(ceil);
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use lib "$FindBin::Bin/lib", "$FindBin::Bin/../t/lib";
 
@@ -20,6 +21,8 @@ use Bench::Figures;
 use Bench::Machine;
 use Bench::Programs;
 use Bench::Servers;
+use Trove::Nginx;
+use Trove::Store;
 
 
 my $QUICK = $ENV{BENCH_QUICK};
@@ -32,7 +35,7 @@ my %parts = (
     arena => \&arena, query => \&query, json => \&json, record => \&record,
     claims => \&claims,
     poll => \&poll, peers => \&peers, batch => \&batch,
-    writes => \&writes, taps => \&taps, load => \&load,
+    writes => \&writes, taps => \&taps, store => \&store, load => \&load,
     memory => \&memory, growth => \&growth, connections => \&connections,
     allocators => \&allocators,
 );
@@ -426,6 +429,147 @@ sub taps {
 
     granted($t, @all, @{ $of{all} });
     end($redis);
+    $t->stop;
+}
+
+
+# Writes with an SQLite store, against none
+
+sub store {
+    my $sqlite = 'store sqlite:%%DIR%%/hunt.db;';
+
+    acks_of_memory($sqlite);
+    acks_of_commit("$sqlite ack commit;");
+    stalls($sqlite);
+}
+
+
+sub acks_of_memory {
+    my $sqlite = shift;
+    my $players = 100_000;
+    my %of = map { ($_->[0] => nginx({ hunt => '1k players=110k' },
+                                     trove => $_->[1])) }
+             ['none', ''], ['sqlite', $sqlite];
+    my %tap = (kind => 'tap', path => '/hunt/tap', players => $players,
+               connections => $CONNECTIONS);
+    my @streams = map {
+        stream(%tap, name => $_, to => at($of{$_}), pid => worker($of{$_}))
+    } qw(none sqlite);
+
+    measure('check', @streams);
+
+    my %rounds = rounds(0.5, $QUICK ? 8 : 20, @streams);
+    my ($none, $stored) = @rounds{qw(none sqlite)};
+
+    per_request('taps without a store', $none);
+    per_request('taps with ack memory', $stored);
+    printf "  of that the event loop %.2f us, without a store %.2f\n",
+           map { median(map { $_->{cpu} / $_->{requests} / 1000 } @$_) }
+           $stored, $none;
+
+    figure('taps with ack memory and SQLite: rate against none', '>=', 0.9,
+           '', map { cpu($none->[$_]) / cpu($stored->[$_]) } 0 .. $#$none);
+
+    $_->stop for values %of;
+}
+
+
+sub acks_of_commit {
+    my $sqlite = shift;
+    my $t = nginx({ hunt => '1k players=30k' }, trove => $sqlite);
+    my $epoch = 16;
+    my (@took, @syncs);
+
+    for (1 .. ($QUICK ? 3 : 8)) {
+        push @syncs, syncs($t->dir . '/sync');
+        push @took, map { $_->{p99} / 1e6 } grep { $_->{what} eq 'took' }
+                    measure('together', 2,
+                            stream(name => 'tap', kind => 'tap', rate => 400,
+                                   path => '/hunt/tap', players => 20_000,
+                                   connections => 200, to => at($t)));
+    }
+
+    my $sync = (sort { $a <=> $b } @syncs)[0.99 * @syncs];
+
+    printf "  a sync of the disk: median %.2f ms, p99 %.2f\n",
+           median(@syncs), $sync;
+
+    figure("ack commit: p99 of taps, epoch + 2 x fsync's + 1 ms", '<=',
+           sprintf('%.1f', $epoch + 2 * $sync + 1), 'ms', @took);
+
+    $t->stop;
+}
+
+
+# How long it takes to append a page to a file and have it on the disk, in ms
+
+sub syncs {
+    my $file = shift;
+    my @ms;
+
+    open my $f, '>', $file or die "$file: $!\n";
+
+    for (1 .. 200) {
+        my $start = time;
+
+        syswrite $f, 'x' x 4096 or die "$file: $!\n";
+        $f->sync or die "$file: $!\n";
+
+        push @ms, 1000 * (time - $start);
+    }
+
+    unlink $file;
+
+    return @ms;
+}
+
+
+# Polls while another program keeps the store, and players tap
+
+sub stalls {
+    my $sqlite = shift;
+    my $file = polls(places());
+    my $t = nginx({ hunt => '200k players=30k' }, trove => $sqlite);
+    my $polls = stream(name => 'polls', kind => 'get', path => '/hunt/poll',
+                       file => $file, rate => 5000, connections => 256,
+                       to => at($t));
+    my $taps = stream(name => 'taps', kind => 'tap', path => '/hunt/tap',
+                      rate => 500, players => 20_000, connections => 64,
+                      to => at($t));
+    my %p99;
+
+    fill($t, 'hunt', places());
+    measure('together', 2, $polls);
+
+    my $measure = sub {
+        my $phase = shift;
+        my ($took) = grep { $_->{what} eq 'took' && $_->{name} eq 'polls' }
+                     measure('together', 2, @_);
+
+        push @{ $p99{$phase} }, $took->{p99} / 1000;
+    };
+
+    for (1 .. ($QUICK ? 3 : 8)) {
+        $measure->('idle', $polls);
+
+        my $held = hold_store($t->dir . '/hunt.db');
+
+        $measure->('stalled', $polls, $taps);
+        let_store_go($held);
+
+        wait_until {
+            my $of = counters($t);
+            $of->{failing} == 0 && $of->{lag} == 0
+        } 30 or die "the store does not get what it has missed\n";
+    }
+
+    printf "  polls' p99 with an idle store %.0f us, with a stalled one %.0f\n",
+           map { median(@{ $p99{$_} }) } qw(idle stalled);
+
+    figure("polls' p99 while the store is stalled, against idle", '<=', 1.2,
+           'x', map { $p99{stalled}[$_] / $p99{idle}[$_] }
+                    0 .. $#{ $p99{idle} });
+
     $t->stop;
 }
 
