@@ -72,7 +72,9 @@ my @bad = (
 
     (map { block("arena $_;", '"arena" directive invalid value') }
      qw(x -1 1t 99999999999999999999)),
-    block('arena 8191;', '"arena" of trove "a", 8191 bytes, is below 8192'),
+    block('arena 8191;', '"arena" of trove "a", 8191 bytes, is below the 8192'),
+    block('limit 1 max=1k; arena 36095;',
+          '"arena" of trove "a", 36095 bytes, is below the 36096 that a poll'),
     block('arena 1m; arena 1m;', '"arena" directive is duplicate'),
 
     (map { block("epoch $_;", '"epoch" directive invalid value') }
@@ -227,7 +229,8 @@ my @good = (
         join('', map { "coin c$_ value=1 weight=4294967295; " } 1 .. 64),
         'arena 8k;', 'arena 8192;', 'arena 1g;', 'epoch 1;', 'epoch 1h30m;',
         'radius 0.5;', 'radius 1e150 max=1e150;', 'radius 7000;', 'limit 1024;',
-        'limit 1 max=1k;', 'limit 100;', 'space plane;', 'space earth;',
+        'limit 1 max=1k;', 'limit 100;', 'limit 1k; arena 36096;',
+        'space plane;', 'space earth;',
         'simd scalar;', 'large_pages off;', 'large_pages on;'),
     map({ "trove a { } server { location / { $_ } }" }
         'trove_poll a;', 'trove_rewards a; allow all;', 'trove_stats;',

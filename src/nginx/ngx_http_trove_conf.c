@@ -11,6 +11,7 @@
 #define NGX_HTTP_TROVE_CLAIMS_MAX    2147483647
 
 #define NGX_HTTP_TROVE_CLAIMS        4          /* of a player, by default */
+#define NGX_HTTP_TROVE_POLL_ARENA    4096       /* of a poll, but its hits */
 
 #define NGX_HTTP_TROVE_DOUBLE        32         /* bytes of a number as text */
 
@@ -164,7 +165,8 @@ ngx_http_trove_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    ctx->main_conf = ngx_pcalloc(cf->pool, sizeof(void *) * ngx_http_max_module);
+    ctx->main_conf = ngx_pcalloc(cf->pool,
+                                 sizeof(void *) * ngx_http_max_module);
     if (ctx->main_conf == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -471,6 +473,8 @@ ngx_http_trove_radius_above(ngx_conf_t *cf, ngx_http_trove_t *trove)
 static char *
 ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
+    off_t  least;
+
     ngx_conf_init_uint_value(trove->rewards, 100000);
     ngx_conf_init_value(trove->arena, 16 * 1024 * 1024);
     ngx_conf_init_msec_value(trove->epoch, 16);
@@ -493,10 +497,14 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
         return NGX_CONF_ERROR;
     }
 
-    if (trove->arena < TROVE_BLOB_ALIGN) {
+    least = NGX_HTTP_TROVE_POLL_ARENA + trove->limit_max * sizeof(trove_hit_t);
+    least = ngx_max(least, TROVE_BLOB_ALIGN);
+
+    if (trove->arena < least) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"arena\" of trove \"%V\", "
-                           "%O bytes, is below %d",
-                           &trove->name, trove->arena, TROVE_BLOB_ALIGN);
+                           "%O bytes, is below the %O that a poll of its "
+                           "\"limit\" may take",
+                           &trove->name, trove->arena, least);
         return NGX_CONF_ERROR;
     }
 
