@@ -81,6 +81,12 @@ my $said = Trove::Nginx->refused(http => 'trove hunt { arena 100000g; }');
 like($said, qr/\[emerg\] .*trove "hunt" needs \d{15} bytes at start/,
      'an arena that nobody has, by its bytes');
 
+$said = Trove::Nginx->refused(workers => 4,
+                              http => 'trove hunt { arena 4294967296g; }');
+
+like($said, qr/\[emerg\] .*trove "hunt" needs \d{18,} bytes at start/,
+     'and one of which the workers have 2^64 together');
+
 my ($total, $available) = (meminfo('MemTotal'), meminfo('MemAvailable'));
 my $size = $available + 2**29;
 my $most = int($size / ($ledger / 500_000));

@@ -102,8 +102,9 @@ ngx_http_trove_zone_add(ngx_conf_t *cf, ngx_http_trove_t *trove)
     size = ngx_align(size, ngx_pagesize);
     size += size / ngx_pagesize * sizeof(ngx_slab_page_t) + 16 * ngx_pagesize;
 
-    trove->zone = ngx_shared_memory_add(cf, &name, ngx_align(size, ngx_pagesize),
-                                        NGX_HTTP_TROVE_TAG);
+    size = ngx_align(size, ngx_pagesize);
+
+    trove->zone = ngx_shared_memory_add(cf, &name, size, NGX_HTTP_TROVE_TAG);
     if (trove->zone == NULL) {
         return NGX_ERROR;
     }
@@ -493,7 +494,7 @@ ngx_http_trove_zone_afford(ngx_http_trove_t *trove, ngx_http_trove_t *old)
     workers = ngx_max(ccf->worker_processes, 1);
 
     ledger = ngx_http_trove_ledger_size(trove);
-    arena = trove->arena * workers;
+    arena = ngx_min((size_t) trove->arena, SIZE_MAX / 4 / workers) * workers;
     snapshot = trove_view_size(trove->rewards);
     view = snapshot * workers;
 
