@@ -48,6 +48,7 @@ struct ngx_http_trove_batch_s {
 
 static ngx_int_t ngx_http_trove_await(ngx_http_request_t *r,
     ngx_http_client_body_handler_pt handler);
+static ngx_uint_t ngx_http_trove_body_lost(ngx_http_request_t *r);
 
 static ngx_int_t ngx_http_trove_unread(ngx_http_request_t *r, ngx_int_t rc);
 
@@ -170,6 +171,11 @@ ngx_http_trove_await(ngx_http_request_t *r,
     ngx_int_t              rc;
     ngx_http_trove_ctx_t  *ctx;
 
+    if (ngx_http_trove_body_lost(r)) {
+        return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST,
+                                      "the body could not be read to its end");
+    }
+
     if (ngx_http_trove_watch(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -213,6 +219,20 @@ ngx_http_trove_unread(ngx_http_request_t *r, ngx_int_t rc)
         return ngx_http_trove_problem(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                       "the body could not be read");
     }
+}
+
+
+/*
+ * Whether somebody has failed to read it, and the request has come here by
+ * "error_page": nginx would hand over what it has, as if that were all.
+ */
+
+static ngx_uint_t
+ngx_http_trove_body_lost(ngx_http_request_t *r)
+{
+    return r->request_body
+           && r->request_body->rest != 0
+           && (r->headers_in.content_length_n > 0 || r->headers_in.chunked);
 }
 
 
@@ -656,6 +676,10 @@ ngx_http_trove_batch_finalize(ngx_http_request_t *r, ngx_int_t rc)
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
     ngx_http_trove_again_stop(&ctx->batch->again);
+
+    /* an "error_page" may have the request go on without the batch */
+
+    r->read_event_handler = ngx_http_block_reading;
 
     if (r->header_sent && rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         rc = NGX_ERROR;                /* too late for another answer */
@@ -1193,8 +1217,6 @@ ngx_http_trove_batch_finish(ngx_http_request_t *r,
             return rc;
         }
     }
-
-    r->read_event_handler = ngx_http_block_reading;
 
     if (r == r->main && r->connection->read->timer_set) {
         ngx_del_timer(r->connection->read);
