@@ -254,6 +254,7 @@ static void load_digits(char *p, uint32_t n, int digits);
 static void load_push(load_conn_t *c);
 static void load_read(load_conn_t *c);
 static void load_answered(load_conn_t *c);
+static void load_waited(uint64_t now);
 
 static int load_whole_http(load_conn_t *c);
 static int load_whole_chunks(load_conn_t *c);
@@ -486,6 +487,8 @@ load_soak(double seconds, double every)
         for (i = 0; i < load_nstreams; i++) {
             load_print_sample(&load_streams[i], at);
         }
+
+        load_waited(load_now());
 
         printf("sample at=%.1f gap=%llu\n", at,
                (unsigned long long) load_gap);
@@ -977,8 +980,7 @@ load_answered(load_conn_t *c)
         now = load_now();
         trove_histogram_record(&s->took[c->phase], now - c->due);
 
-        load_gap = now - load_answer_at > load_gap ? now - load_answer_at
-                                                   : load_gap;
+        load_waited(now);
         load_answer_at = now;
     }
 
@@ -991,6 +993,17 @@ load_answered(load_conn_t *c)
     }
 
     load_idle(c);
+}
+
+
+/* No answer has come until now. */
+
+static void
+load_waited(uint64_t now)
+{
+    if (now - load_answer_at > load_gap) {
+        load_gap = now - load_answer_at;
+    }
 }
 
 
