@@ -530,25 +530,3 @@ trove_memory_field(const char *path, const char *name, size_t *n)
 
     return rc;
 }
-
-
-size_t
-trove_memory_resident(void)
-{
-    FILE    *f;
-    size_t   pages;
-
-    f = fopen("/proc/self/statm", "re");
-
-    if (f == NULL) {
-        return 0;
-    }
-
-    if (fscanf(f, "%*u %zu", &pages) != 1) {
-        pages = 0;
-    }
-
-    (void) fclose(f);
-
-    return pages * trove_memory_page();
-}

@@ -59,8 +59,5 @@ size_t trove_memory_available(void);
 /* The same with other places for /proc and /sys/fs/cgroup. */
 size_t trove_memory_available_at(const char *proc, const char *groups);
 
-/* The resident set of this process in bytes, 0 if it cannot be read. */
-size_t trove_memory_resident(void);
-
 
 #endif /* TROVE_MEMORY_H_INCLUDED */

@@ -86,8 +86,8 @@ ngx_http_trove_flush_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 
     /* with its path, which ends with a zero */
 
-    f = ngx_calloc(sizeof(ngx_http_trove_flush_t) + w->trove->store_path.len + 1,
-                   cycle->log);
+    f = ngx_calloc(sizeof(ngx_http_trove_flush_t) + w->trove->store_path.len
+                   + 1, cycle->log);
     if (f == NULL) {
         return NGX_ERROR;
     }
@@ -155,7 +155,7 @@ ngx_http_trove_flush_watch(ngx_cycle_t *cycle, ngx_http_trove_flush_t *f)
     rev = c->read;
     rev->log = cycle->log;
     rev->handler = ngx_http_trove_flush_ended;
-    rev->channel = 1;                  /* not a connection to wait for at exit */
+    rev->channel = 1;                  /* no connection to wait for at exit */
 
     f->ended = c;
 

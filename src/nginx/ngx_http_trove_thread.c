@@ -47,7 +47,7 @@ ngx_http_trove_jobs_init(ngx_cycle_t *cycle)
     rev = c->read;
     rev->log = cycle->log;
     rev->handler = ngx_http_trove_job_handler;
-    rev->channel = 1;                  /* not a connection to wait for at exit */
+    rev->channel = 1;                  /* no connection to wait for at exit */
 
     return ngx_add_event(rev, NGX_READ_EVENT, NGX_CLEAR_EVENT);
 }

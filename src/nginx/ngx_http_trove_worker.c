@@ -318,7 +318,7 @@ ngx_http_trove_wake_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
     rev = c->read;
     rev->log = cycle->log;
     rev->handler = ngx_http_trove_wake_handler;
-    rev->channel = 1;                  /* not a connection to wait for at exit */
+    rev->channel = 1;                  /* no connection to wait for at exit */
 
     w->wake = c;
 

@@ -520,8 +520,8 @@ ngx_http_trove_zone_afford(ngx_http_trove_t *trove, ngx_http_trove_t *old)
 
     if (ledger + tmcf->taken > available) {
         ngx_log_error(NGX_LOG_EMERG, log, 0,
-                      "trove \"%V\" needs %uz bytes at start, with the workers' "
-                      "of those before it, and only %uz are to be had",
+                      "trove \"%V\" needs %uz bytes at start, with the "
+                      "workers' of those before it, and only %uz are to be had",
                       &trove->name, ledger + tmcf->taken, available);
         return NGX_ERROR;
     }
