@@ -40,7 +40,7 @@ my $OUT = "$Trove::Nginx::BUILD/soak";
 my $MB = 1048576;
 my $MAIN = $$;
 
-my (@samples, $server);
+my (@samples, $server, $reported);
 
 $| = 1;
 
@@ -48,7 +48,7 @@ about();
 
 soak();
 
-exit report() ? 0 : 1;
+exit(report() ? 0 : 1);
 
 
 END {
@@ -56,7 +56,7 @@ END {
 
     if ($$ == $MAIN) {
         end_all();
-        report() if $status && @samples > 1;
+        report() if @samples > 1 && !$reported;
         $? = $status;
     }
 }
@@ -233,14 +233,15 @@ sub tell {
 # Tells how it went, draws it, and returns whether all is well
 
 sub report {
-    my ($said, $ok);
+    my $ok = 1;
     my @text;
+
+    $reported = 1;
 
     for my $judge (\&memory, \&pauses, \&answers) {
         my ($good, @lines) = $judge->();
 
-        $said = 1;
-        $ok = ($ok // 1) && $good;
+        $ok &&= $good;
         push @text, @lines;
     }
 
