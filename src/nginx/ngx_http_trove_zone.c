@@ -14,6 +14,8 @@
 #define NGX_HTTP_TROVE_PAGES_TRIED  (16 * 1024 * 1024)
 
 
+static ngx_int_t ngx_http_trove_zone_reserve(ngx_conf_t *cf,
+    ngx_http_trove_t *trove, size_t size);
 static ngx_int_t ngx_http_trove_zone_init(ngx_shm_zone_t *zone, void *data);
 static ngx_int_t ngx_http_trove_zone_create(ngx_http_trove_t *trove,
     ngx_slab_pool_t *pool);
@@ -113,6 +115,36 @@ ngx_http_trove_zone_add(ngx_conf_t *cf, ngx_http_trove_t *trove)
     trove->zone->data = trove;
 
     trove->cycle = cf->cycle;
+
+    return ngx_http_trove_zone_reserve(cf, trove, size);
+}
+
+
+/*
+ * A mapping above what the system ever gives fails in nginx before the zone is
+ * asked, in words that name no trove.
+ */
+
+static ngx_int_t
+ngx_http_trove_zone_reserve(ngx_conf_t *cf, ngx_http_trove_t *trove,
+    size_t size)
+{
+    void  *addr;
+
+    if (ngx_http_trove_zone_old(trove->zone)) {
+        return NGX_OK;
+    }
+
+    addr = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_ANON|MAP_SHARED, -1, 0);
+
+    if (addr == MAP_FAILED) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "trove \"%V\" needs %uz bytes at start, and mmap() "
+                           "of them failed", &trove->name, size);
+        return NGX_ERROR;
+    }
+
+    (void) munmap(addr, size);
 
     return NGX_OK;
 }
