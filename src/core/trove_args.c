@@ -117,6 +117,10 @@ trove_args_value(trove_arena_t *arena, const trove_field_t *field,
         return trove_field_player(field, value->data, value->len, out, f);
     }
 
+    if (field->type == TROVE_FIELD_TEXT) {
+        return trove_field_text(field, value->data, value->len, out, f);
+    }
+
     if (field->type == TROVE_FIELD_FLAG) {
 
         if (value->len == 4 && memcmp(value->data, "true", 4) == 0) {

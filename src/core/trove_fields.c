@@ -4,6 +4,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "trove_fields.h"
 #include "trove_number.h"
@@ -11,12 +12,14 @@
 
 
 #define TROVE_FIELDS_CUT     40     /* most bytes of input in a detail       */
-#define TROVE_FIELD_EXACT    9007199254740991.0   /* 2^53 - 1: no two integers
-                                                     up to it are one double */
+#define TROVE_FIELD_EXACT    9007199254740992.0   /* 2^53: no two integers
+                                                     below are one double    */
+#define TROVE_FIELD_DIGITS   "9007199254740992"
 
 
 static inline trove_rc_t trove_field_value(const trove_field_t *field,
     double d, void *value);
+static int trove_field_exact(const unsigned char *p, size_t len, double d);
 static trove_rc_t trove_field_integer(const trove_field_t *field, double d,
     void *out);
 static double trove_field_min(const trove_field_t *field);
@@ -44,13 +47,33 @@ trove_field_number(const trove_field_t *field, const unsigned char *p,
         return trove_field_refuse_string(field, p, len, f);
     }
 
-    if (trove_field_value(field, d, (unsigned char *) out + field->offset)
-        != TROVE_OK)
+    if ((field->type == TROVE_FIELD_INT64 && !trove_field_exact(p, len, d))
+        || trove_field_value(field, d, (unsigned char *) out + field->offset)
+           != TROVE_OK)
     {
         return trove_field_refuse_number(field, p, len, f);
     }
 
     return TROVE_OK;
+}
+
+
+/* What is next to 2^53 is the same double: it is told by its digits. */
+
+static int
+trove_field_exact(const unsigned char *p, size_t len, double d)
+{
+    if (trove_likely(fabs(d) < TROVE_FIELD_EXACT)) {
+        return 1;
+    }
+
+    if (*p == '-') {
+        p++;
+        len--;
+    }
+
+    return len == sizeof(TROVE_FIELD_DIGITS) - 1
+           && memcmp(p, TROVE_FIELD_DIGITS, len) == 0;
 }
 
 
@@ -82,7 +105,7 @@ trove_field_value(const trove_field_t *field, double d, void *value)
 
         return TROVE_INVALID;
 
-    default: /* TROVE_FIELD_PLAYER */
+    default: /* TROVE_FIELD_PLAYER, TROVE_FIELD_TEXT */
         return TROVE_INVALID;
     }
 }
@@ -197,6 +220,52 @@ invalid:
 
 
 trove_rc_t
+trove_field_text(const trove_field_t *field, const unsigned char *p,
+    size_t len, void *out, trove_fields_t *f)
+{
+    trove_slice_t   *slice;
+    trove_writer_t   w;
+
+    if (len > trove_field_room(field)) {
+        trove_field_begin(field, &w, f);
+        trove_field_expected(field, &w);
+        trove_write_lit(&w, ", not ");
+        trove_write_uint(&w, len);
+        trove_field_end(&w);
+
+        return TROVE_INVALID;
+    }
+
+    if (trove_fields_utf8(p, p + len) != p + len) {
+        return trove_field_error(field, "must be UTF-8", f);
+    }
+
+    slice = (trove_slice_t *) ((unsigned char *) out + field->offset);
+    slice->data = p;
+    slice->len = len;
+
+    return TROVE_OK;
+}
+
+
+size_t
+trove_field_room(const trove_field_t *field)
+{
+    switch (field->type) {
+
+    case TROVE_FIELD_PLAYER:
+        return TROVE_PLAYER_MAX;
+
+    case TROVE_FIELD_TEXT:
+        return (size_t) field->max;
+
+    default:
+        return 0;
+    }
+}
+
+
+trove_rc_t
 trove_field_refuse(const trove_field_t *field, const char *what,
     trove_fields_t *f)
 {
@@ -297,6 +366,12 @@ trove_field_expected(const trove_field_t *field, trove_writer_t *w)
     case TROVE_FIELD_PLAYER:
         trove_write_lit(w, "must be 1 to 40 bytes of UTF-8 without "
                         "control characters");
+        break;
+
+    case TROVE_FIELD_TEXT:
+        trove_write_lit(w, "must be a string of at most ");
+        trove_write_uint(w, trove_field_room(field));
+        trove_write_lit(w, " bytes");
         break;
     }
 }

@@ -70,6 +70,11 @@ trove_rc_t trove_field_flag(const trove_field_t *field, int flag, void *out,
     trove_fields_t *f);
 trove_rc_t trove_field_player(const trove_field_t *field,
     const unsigned char *p, size_t len, void *out, trove_fields_t *f);
+trove_rc_t trove_field_text(const trove_field_t *field,
+    const unsigned char *p, size_t len, void *out, trove_fields_t *f);
+
+/* Most bytes of a string that the field may take, 0 if it takes none. */
+size_t trove_field_room(const trove_field_t *field);
 
 /*
  * "NAME: must be ..., not WHAT", where WHAT is a name of a kind of values, or

@@ -532,6 +532,10 @@ trove_json_string(void *ctx, const unsigned char *p, size_t len)
         p = trove_json_keep(json, p, len);
         rc = trove_field_player(field, p, len, json->out, json->f);
 
+    } else if (field->type == TROVE_FIELD_TEXT) {
+        p = trove_json_keep(json, p, len);
+        rc = trove_field_text(field, p, len, json->out, json->f);
+
     } else {
         rc = trove_field_refuse_string(field, p, len, json->f);
     }
@@ -687,7 +691,7 @@ trove_json_keep(trove_json_t *json, const unsigned char *p, size_t len)
 {
     unsigned char  *copy;
 
-    if (len == 0 || len > TROVE_PLAYER_MAX
+    if (len == 0 || len > trove_field_room(json->field)
         || ((uintptr_t) p >= (uintptr_t) json->buf
             && (uintptr_t) p < (uintptr_t) (json->buf + json->len)))
     {

@@ -21,10 +21,11 @@ typedef enum {
     TROVE_FIELD_NUMBER,       /* double: finite, within min .. max           */
     TROVE_FIELD_UINT32,       /* uint32_t: integer within min .. max         */
     TROVE_FIELD_INT32,        /* int32_t: the same                           */
-    TROVE_FIELD_INT64,        /* int64_t: the same, both within +-(2^53 - 1) */
+    TROVE_FIELD_INT64,        /* int64_t: the same, within +-2^53            */
     TROVE_FIELD_FLAG,         /* int: true, false, 1 or 0                    */
-    TROVE_FIELD_PLAYER        /* trove_slice_t: 1-40 bytes of UTF-8 without
+    TROVE_FIELD_PLAYER,       /* trove_slice_t: 1-40 bytes of UTF-8 without
                                  control characters                          */
+    TROVE_FIELD_TEXT          /* trove_slice_t: UTF-8 of at most max bytes   */
 } trove_field_type_t;
 
 

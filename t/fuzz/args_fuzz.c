@@ -9,7 +9,6 @@
 
 
 #define ARENA   (1 << 20)
-#define PLAYER  41
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -37,7 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     trove_rc_t      rc;
     naive_out_t     out, model;
     trove_arena_t   arena;
-    unsigned char  *text, keep[PLAYER];
+    unsigned char  *text, keep[NAIVE_KEEP];
     trove_fields_t  f;
 
     if (size > ARENA / 2) {

@@ -10,7 +10,6 @@
 
 
 #define ARENA   (1 << 20)
-#define PLAYER  41
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -83,7 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     naive_out_t      out, model;
     trove_json_t    *json;
     trove_arena_t    arena;
-    unsigned char   *text, keep[PLAYER];
+    unsigned char   *text, keep[NAIVE_KEEP];
     trove_fields_t   f;
 
     static const char  poll[] = "{\"x\":1.5,\"limit\":3}";
@@ -121,7 +120,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         /* all memory but a player's is taken once */
 
-        ensure(i < 2 || trove_arena_used(&arena) <= used + PLAYER, "memory",
+        ensure(i < 2 || trove_arena_used(&arena) <= used + NAIVE_KEEP, "memory",
                &f);
         used = trove_arena_used(&arena);
     }

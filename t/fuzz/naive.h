@@ -25,7 +25,13 @@ typedef struct {
     int            detail;
     trove_slice_t  player;
     int64_t        seq;
+    trove_slice_t  data;
 } naive_out_t;
+
+
+#define NAIVE_FIELDS  9
+#define NAIVE_TEXT    60                /* bytes of "data", at most          */
+#define NAIVE_KEEP    (40 + NAIVE_TEXT) /* and of both, "player" first       */
 
 
 static const trove_field_t  naive_fields[] = {
@@ -38,10 +44,9 @@ static const trove_field_t  naive_fields[] = {
       -1e300, 1e300 },
     { "detail", TROVE_FIELD_FLAG, offsetof(naive_out_t, detail), 0, 0 },
     { "player", TROVE_FIELD_PLAYER, offsetof(naive_out_t, player), 0, 0 },
-    { "seq", TROVE_FIELD_INT64, offsetof(naive_out_t, seq), -1e300, 1e300 }
+    { "seq", TROVE_FIELD_INT64, offsetof(naive_out_t, seq), -1e300, 1e300 },
+    { "data", TROVE_FIELD_TEXT, offsetof(naive_out_t, data), 0, NAIVE_TEXT }
 };
-
-#define NAIVE_FIELDS  8
 
 
 typedef struct {
@@ -49,7 +54,7 @@ typedef struct {
     const unsigned char  *last;
     naive_out_t          *out;
     uint32_t              seen;
-    unsigned char        *keep;         /* players are kept here             */
+    unsigned char        *keep;         /* strings are kept here             */
 } naive_t;
 
 
@@ -154,6 +159,16 @@ naive_utf8(const unsigned char *p, const unsigned char *last, int *size)
 }
 
 
+/* 2^53 is written as it is, lest it be a number beyond it. */
+
+static inline int
+naive_limit(const unsigned char *p, size_t len)
+{
+    return (len == 16 && memcmp(p, "9007199254740992", 16) == 0)
+           || (len == 17 && memcmp(p, "-9007199254740992", 17) == 0);
+}
+
+
 static inline int
 naive_set_number(int field, const unsigned char *p, size_t len,
     naive_out_t *out)
@@ -198,8 +213,9 @@ naive_set_number(int field, const unsigned char *p, size_t len,
         return d == 0 || d == 1;
 
     case 7:
-        out->seq = (fabs(d) < 9007199254740992.0) ? d : 0;
-        return d == out->seq;
+        out->seq = (fabs(d) <= 9007199254740992.0) ? d : 0;
+        return d == out->seq
+               && (fabs(d) < 9007199254740992.0 || naive_limit(p, len));
 
     default:
         return 0;
@@ -226,6 +242,61 @@ naive_set_player(const unsigned char *p, size_t len, naive_out_t *out)
     }
 
     return len >= 1 && len <= 40;
+}
+
+
+static inline int
+naive_set_text(const unsigned char *p, size_t len, naive_out_t *out)
+{
+    int                   size;
+    const unsigned char  *last;
+
+    out->data.data = p;
+    out->data.len = len;
+
+    for (last = p + len; p < last; p += size) {
+        if (naive_utf8(p, last, &size) < 0) {
+            return 0;
+        }
+    }
+
+    return len <= NAIVE_TEXT;
+}
+
+
+/* A string, which is put in "keep". */
+
+static inline int
+naive_set_string(int field, const unsigned char *p, size_t len,
+    naive_out_t *out, unsigned char *keep)
+{
+    switch (naive_fields[field].type) {
+
+    case TROVE_FIELD_PLAYER:
+
+        if (!naive_set_player(p, len, out)) {
+            return 0;
+        }
+
+        memcpy(keep, p, len);
+        out->player.data = keep;
+
+        return 1;
+
+    case TROVE_FIELD_TEXT:
+
+        if (!naive_set_text(p, len, out)) {
+            return 0;
+        }
+
+        memcpy(keep + 40, p, len);
+        out->data.data = keep + 40;
+
+        return 1;
+
+    default:
+        return 0;
+    }
 }
 
 
@@ -504,13 +575,7 @@ naive_value(naive_t *n, int depth, int field)
         ok = naive_string(n, buf, &len);
 
         if (ok && field >= 0) {
-            ok = (naive_fields[field].type == TROVE_FIELD_PLAYER
-                  && naive_set_player(buf, len, n->out));
-
-            if (ok) {
-                memcpy(n->keep, buf, len);
-                n->out->player.data = n->keep;
-            }
+            ok = naive_set_string(field, buf, len, n->out, n->keep);
         }
 
         free(buf);
@@ -540,7 +605,7 @@ naive_value(naive_t *n, int depth, int field)
 }
 
 
-/* Whether it is to be accepted; a player is put in "keep", of 40 bytes. */
+/* Whether it is to be accepted; strings are put in "keep", of NAIVE_KEEP. */
 
 static inline int
 naive_json(const unsigned char *p, size_t len, naive_out_t *out,
@@ -617,16 +682,10 @@ naive_argument(int field, unsigned char *value, long len, naive_out_t *out,
         return 0;
     }
 
-    if (naive_fields[field].type == TROVE_FIELD_PLAYER) {
-
-        if (!naive_set_player(value, len, out)) {
-            return 0;
-        }
-
-        memcpy(keep, value, len);
-        out->player.data = keep;
-
-        return 1;
+    if (naive_fields[field].type == TROVE_FIELD_PLAYER
+        || naive_fields[field].type == TROVE_FIELD_TEXT)
+    {
+        return naive_set_string(field, value, len, out, keep);
     }
 
     if (naive_fields[field].type == TROVE_FIELD_FLAG
@@ -702,7 +761,10 @@ naive_same(const naive_out_t *a, const naive_out_t *b, uint32_t seen)
         && (!(seen & 64) || (a->player.len == b->player.len
                              && memcmp(a->player.data, b->player.data,
                                        a->player.len) == 0))
-        && (!(seen & 128) || a->seq == b->seq);
+        && (!(seen & 128) || a->seq == b->seq)
+        && (!(seen & 256) || (a->data.len == b->data.len
+                              && memcmp(a->data.data, b->data.data,
+                                        a->data.len) == 0));
 }
 
 

@@ -135,10 +135,12 @@ test_values(void **state)
     assert_int_equal(out.value, INT32_MIN);
     assert_int_equal(parse("{\"value\":2147483647}"), TROVE_OK);
     assert_int_equal(out.value, INT32_MAX);
-    assert_int_equal(parse("{\"seq\":9007199254740991}"), TROVE_OK);
+    assert_int_equal(parse("{\"seq\":9007199254740992}"), TROVE_OK);
+    assert_true(out.seq == INT64_C(9007199254740992));
+    assert_int_equal(parse("{\"seq\":-9007199254740992}"), TROVE_OK);
+    assert_true(out.seq == INT64_C(-9007199254740992));
+    assert_int_equal(parse("{\"seq\":9007199254740991.0}"), TROVE_OK);
     assert_true(out.seq == INT64_C(9007199254740991));
-    assert_int_equal(parse("{\"seq\":-9007199254740991}"), TROVE_OK);
-    assert_true(out.seq == INT64_C(-9007199254740991));
     assert_int_equal(parse("{\"seq\":17e3}"), TROVE_OK);
     assert_true(out.seq == 17000);
 
@@ -184,6 +186,41 @@ test_players(void **state)
     assert_int_equal(parse("{\"player\":\"1234567890123456789012345678901234"
                            "567890\"}"), TROVE_OK);
     assert_int_equal(out.player.len, 40);
+}
+
+
+static void
+assert_data(const char *text, size_t len)
+{
+    assert_int_equal(out.data.len, len);
+    assert_memory_equal(out.data.data, text, len);
+}
+
+
+/* Any text, controls and zeros too, up to as many bytes as the field takes. */
+
+static void
+test_texts(void **state)
+{
+    begin(ARENA);
+
+    assert_int_equal(parse("{\"data\":\"\"}"), TROVE_OK);
+    assert_int_equal(out.data.len, 0);
+    assert_int_equal(f.seen, 256);
+
+    assert_int_equal(parse("{\"data\":\"a\\u0000\\n\\ud83d\\ude00\"}"),
+                     TROVE_OK);
+    assert_data("a\0\n\xf0\x9f\x98\x80", 7);
+
+    assert_int_equal(parse("{\"data\":\"123456789012345678901234567890123456"
+                           "\\u00e912345678901234567890\\u00e9\"}"), TROVE_OK);
+    assert_data("123456789012345678901234567890123456\xc3\xa9"
+                "12345678901234567890\xc3\xa9", 60);
+
+    assert_int_equal(parse_args("data=%00%e2%82%ac+"), TROVE_OK);
+    assert_data("\0\xe2\x82\xac+", 5);
+    assert_int_equal(parse_args("data="), TROVE_OK);
+    assert_int_equal(out.data.len, 0);
 }
 
 
@@ -312,10 +349,16 @@ static const refused_t  refused[] = {
       "1e400" },
     { "{\"limit\":false}", "limit: must be an integer from 1 to 64, not "
       "false" },
-    { "{\"seq\":9007199254740992}", "seq: must be an integer from "
-      "-9007199254740991 to 9007199254740991, not 9007199254740992" },
-    { "{\"seq\":0.5}", "seq: must be an integer from -9007199254740991 to "
-      "9007199254740991, not 0.5" },
+    { "{\"seq\":9007199254740993}", "seq: must be an integer from "
+      "-9007199254740992 to 9007199254740992, not 9007199254740993" },
+    { "{\"seq\":-9007199254740992.5}", "seq: must be an integer from "
+      "-9007199254740992 to 9007199254740992, not -9007199254740992.5" },
+    { "{\"seq\":90071992547409920e-1}", "seq: must be an integer from "
+      "-9007199254740992 to 9007199254740992, not 90071992547409920e-1" },
+    { "{\"seq\":1e300}", "seq: must be an integer from -9007199254740992 to "
+      "9007199254740992, not 1e300" },
+    { "{\"seq\":0.5}", "seq: must be an integer from -9007199254740992 to "
+      "9007199254740992, not 0.5" },
     { "{\"value\":2147483648}", "value: must be an integer from -2147483648 "
       "to 2147483647, not 2147483648" },
     { "{\"detail\":2}", "detail: must be true, false, 1 or 0, not 2" },
@@ -337,6 +380,11 @@ static const refused_t  refused[] = {
       "must be 1 to 40 bytes of UTF-8 without control characters" },
     { "{\"player\":7}", "player: must be 1 to 40 bytes of UTF-8 without "
       "control characters, not 7" },
+    { "{\"data\":7}", "data: must be a string of at most 60 bytes, not 7" },
+    { "{\"data\":true}", "data: must be a string of at most 60 bytes, not "
+      "true" },
+    { "{\"data\":\"1234567890123456789012345678901234567890123456789012345678"
+      "\\u00e91\"}", "data: must be a string of at most 60 bytes, not 61" },
     { "{\"player\":null}", "player: must be 1 to 40 bytes of UTF-8 without "
       "control characters, not null" },
 
@@ -525,7 +573,10 @@ static const refused_t  refused_args[] = {
     { "player=%c2%85", "player: must be 1 to 40 bytes of UTF-8 without "
       "control characters" },
     { "player=12345678901234567890123456789012345678901", "player: must be 1 "
-      "to 40 bytes of UTF-8 without control characters" }
+      "to 40 bytes of UTF-8 without control characters" },
+    { "data=%ff", "data: must be UTF-8" },
+    { "data=1234567890123456789012345678901234567890123456789012345678901",
+      "data: must be a string of at most 60 bytes, not 61" }
 };
 
 
@@ -750,10 +801,11 @@ random_text(char *text, size_t size)
         "{\"x\":12.4924,\"r\":500,\"level\":5,\"limit\":3}",
         "{\"player\":\"p\\u00e91\",\"a\":{\"b\":[1,\"\\n\",null]},\"x\":-1}",
         "{ \"detail\" : true , \"value\" : -5.0 }",
-        "{\"a\":\"\xc3\xa9\\ud83d\\ude00\"}", ""
+        "{\"a\":\"\xc3\xa9\\ud83d\\ude00\"}", "",
+        "{\"seq\":9007199254740992,\"data\":\"\\u0000\xc3\xa9\"}"
     };
 
-    strcpy(text, starts[random_below(5)]);
+    strcpy(text, starts[random_below(6)]);
 
     for (n = random_below(4); n; n--) {
 
@@ -798,7 +850,7 @@ test_naive(void **state)
     uint32_t        seen;
     trove_rc_t      rc;
     naive_out_t     model;
-    unsigned char   keep[41];
+    unsigned char   keep[NAIVE_KEEP];
 
     accepted = 0;
 
@@ -929,6 +981,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_players),
+        cmocka_unit_test(test_texts),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_zeros),
