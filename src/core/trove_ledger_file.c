@@ -54,6 +54,7 @@ static trove_rc_t trove_ledger_file_map(trove_ledger_file_t *f, size_t size,
     const char *path, char *error);
 static void trove_ledger_file_unmap(trove_ledger_file_t *f);
 static void trove_ledger_file_boot(char boot[TROVE_LEDGER_FILE_BOOTLEN + 1]);
+static trove_rc_t trove_ledger_file_unopened(char *error, const char *path);
 static trove_rc_t trove_ledger_file_error(char *error, trove_rc_t rc,
     const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -71,9 +72,7 @@ trove_ledger_file_open(trove_ledger_file_t *f, const char *path,
     f->fd = open(path, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
 
     if (f->fd == -1) {
-        return trove_ledger_file_error(error, TROVE_NOTFOUND, path,
-                                       "cannot be opened: %s",
-                                       strerror(errno));
+        return trove_ledger_file_unopened(error, path);
     }
 
     rc = trove_ledger_file_lock(f, path, error);
@@ -399,11 +398,8 @@ trove_ledger_file_check(const char *path, char *error)
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK|O_NOFOLLOW);
 
     if (fd == -1) {
-        return (errno == ENOENT)
-               ? TROVE_OK
-               : trove_ledger_file_error(error, TROVE_NOTFOUND, path,
-                                         "cannot be opened: %s",
-                                         strerror(errno));
+        return (errno == ENOENT) ? TROVE_OK
+                                 : trove_ledger_file_unopened(error, path);
     }
 
     rc = trove_ledger_file_header(fd, path, &h, &empty, error);
@@ -431,6 +427,19 @@ trove_ledger_file_boot(char boot[TROVE_LEDGER_FILE_BOOTLEN + 1])
     }
 
     boot[(n == TROVE_LEDGER_FILE_BOOTLEN) ? n : 0] = '\0';
+}
+
+
+static trove_rc_t
+trove_ledger_file_unopened(char *error, const char *path)
+{
+    if (errno == ELOOP) {
+        return trove_ledger_file_error(error, TROVE_NOTFOUND, path,
+                                       "is a symbolic link");
+    }
+
+    return trove_ledger_file_error(error, TROVE_NOTFOUND, path,
+                                   "cannot be opened: %s", strerror(errno));
 }
 
 

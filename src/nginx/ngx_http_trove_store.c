@@ -377,6 +377,8 @@ ngx_http_trove_store_own(ngx_http_trove_t *trove, ngx_log_t *log)
 }
 
 
+/* The folder may be the workers': where a link leads to is none of theirs. */
+
 static ngx_int_t
 ngx_http_trove_store_chown(ngx_str_t *path, const char *more, ngx_uid_t user,
     ngx_log_t *log)
@@ -387,20 +389,25 @@ ngx_http_trove_store_chown(ngx_str_t *path, const char *more, ngx_uid_t user,
     (void) ngx_snprintf(name, NGX_MAX_PATH, "%V%s%Z", path, more);
     name[NGX_MAX_PATH - 1] = '\0';
 
-    if (ngx_file_info(name, &fi) == NGX_FILE_ERROR) {
+    if (ngx_link_info(name, &fi) == NGX_FILE_ERROR) {
 
         if (ngx_errno == NGX_ENOENT) {
             return NGX_OK;
         }
 
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
-                      ngx_file_info_n " \"%s\" failed", name);
+                      ngx_link_info_n " \"%s\" failed", name);
         return NGX_ERROR;
     }
 
-    if (fi.st_uid != user && chown((char *) name, user, -1) == -1) {
+    if (!ngx_is_file(&fi)) {
+        ngx_log_error(NGX_LOG_EMERG, log, 0, "\"%s\" is no file", name);
+        return NGX_ERROR;
+    }
+
+    if (fi.st_uid != user && lchown((char *) name, user, -1) == -1) {
         ngx_log_error(NGX_LOG_EMERG, log, ngx_errno,
-                      "chown(\"%s\", %d) failed", name, user);
+                      "lchown(\"%s\", %d) failed", name, user);
         return NGX_ERROR;
     }
 

@@ -403,13 +403,19 @@ trove_store_sqlite_check(const char *path, char *error)
 
     error[0] = '\0';
 
-    fd = open(path, O_RDONLY|O_CLOEXEC);
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK|O_NOFOLLOW);
 
     if (fd != -1) {
         n = pread(fd, header, sizeof(header), 0);
         (void) close(fd);
 
         return trove_sqlite_check_header(path, header, n, error);
+    }
+
+    if (errno == ELOOP) {
+        (void) snprintf(error, TROVE_STORE_ERROR, "\"%s\" is a symbolic link",
+                        path);
+        return TROVE_STORE_IO;
     }
 
     if (errno != ENOENT) {
