@@ -23,20 +23,12 @@
  */
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "trove_dirty.h"
 #include "trove_index.h"
 #include "trove_ledger_data.h"
-
-
-/* How long a lock is waited for, and in what rhythm its owner is looked at. */
-#define TROVE_LEDGER_WAIT     1000000                    /* nanoseconds */
-#define TROVE_LEDGER_SPINS    256
-#define TROVE_LEDGER_YIELDS   16
 
 
 static void trove_ledger_layout(const trove_ledger_conf_t *conf,
@@ -44,12 +36,6 @@ static void trove_ledger_layout(const trove_ledger_conf_t *conf,
 static uint64_t trove_ledger_section(trove_ledger_layout_t *at,
     uint64_t size);
 static void trove_ledger_random(void *buf, size_t size);
-static trove_rc_t trove_ledger_wait(trove_ledger_t *l, trove_process_t self);
-static int trove_ledger_succeed(trove_ledger_t *l, trove_process_t self);
-static int trove_ledger_spin(trove_ledger_t *l, trove_process_t self);
-static int trove_ledger_take(trove_ledger_t *l, trove_process_t from,
-    trove_process_t self);
-static uint64_t trove_ledger_clock(void);
 static int trove_ledger_credible(trove_ledger_t *l);
 static trove_rc_t trove_ledger_put_locked(trove_ledger_t *l,
     const trove_reward_t *r, uint64_t *version);
@@ -263,14 +249,9 @@ trove_ledger_conf(const trove_ledger_t *l)
 trove_rc_t
 trove_ledger_lock(trove_ledger_t *l)
 {
-    uint32_t         op;
-    trove_process_t  self;
+    uint32_t  op;
 
-    self = trove_process_self();
-
-    if (!trove_ledger_take(l, 0, self)
-        && trove_ledger_wait(l, self) != TROVE_OK)
-    {
+    if (trove_lock_take(&l->lock) != TROVE_OK) {
         return TROVE_BUSY;
     }
 
@@ -291,133 +272,10 @@ trove_ledger_lock(trove_ledger_t *l)
 }
 
 
-/*
- * Who has waited in vain leaves word of it: until the lock is let go nobody
- * else waits for an owner that was stopped, thus an event loop is held up
- * once, and not by every line of a batch.
- */
-
-static trove_rc_t
-trove_ledger_wait(trove_ledger_t *l, trove_process_t self)
-{
-    uint32_t  n;
-    uint64_t  end;
-
-    if (trove_get(&l->wanted) == TROVE_LEDGER_STUCK) {
-        return trove_ledger_succeed(l, self) ? TROVE_OK : TROVE_BUSY;
-    }
-
-    if (trove_ledger_spin(l, self)) {
-        return TROVE_OK;
-    }
-
-    end = trove_ledger_clock() + TROVE_LEDGER_WAIT;
-
-    for (n = 0; /* void */ ; n++) {
-
-        trove_set(&l->wanted, TROVE_LEDGER_WANTED);
-
-        if (trove_ledger_spin(l, self)) {
-            return TROVE_OK;
-        }
-
-        if (n % TROVE_LEDGER_YIELDS == 0 && trove_ledger_succeed(l, self)) {
-            return TROVE_OK;
-        }
-
-        if (trove_ledger_clock() > end) {
-            break;
-        }
-
-        (void) sched_yield();
-    }
-
-    trove_set(&l->wanted, TROVE_LEDGER_STUCK);
-
-    /* the owner may have let go before it was said */
-
-    return trove_ledger_take(l, 0, self) ? TROVE_OK : TROVE_BUSY;
-}
-
-
-/*
- * Takes the lock from a dead owner, or if it has none by now.  Another thread
- * of this process may be the owner: that one is alive.  Of those that find an
- * owner dead one succeeds it.
- */
-
-static int
-trove_ledger_succeed(trove_ledger_t *l, trove_process_t self)
-{
-    trove_process_t  owner;
-
-    owner = trove_get(&l->lock);
-
-    if (owner != 0 && trove_process_alive(owner)) {
-        return 0;
-    }
-
-    return trove_ledger_take(l, owner, self);
-}
-
-
-static int
-trove_ledger_spin(trove_ledger_t *l, trove_process_t self)
-{
-    int  n;
-
-    for (n = 0; n < TROVE_LEDGER_SPINS; n++) {
-
-        if (trove_ledger_take(l, 0, self)) {
-            return 1;
-        }
-
-        trove_pause();
-    }
-
-    return 0;
-}
-
-
-static int
-trove_ledger_take(trove_ledger_t *l, trove_process_t from,
-    trove_process_t self)
-{
-    if (trove_get(&l->lock) != from) {
-        return 0;
-    }
-
-    return atomic_compare_exchange_strong_explicit(&l->lock, &from, self,
-                                                   memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
-
-/*
- * Who writes in a row takes the lock again before anybody else sees it free:
- * for one that has waited for long a pause is made.
- */
-
 void
 trove_ledger_unlock(trove_ledger_t *l)
 {
-    trove_release(&l->lock, 0);
-
-    if (trove_unlikely(trove_get(&l->wanted) != TROVE_LEDGER_UNWANTED)) {
-        trove_set(&l->wanted, TROVE_LEDGER_UNWANTED);
-        (void) sched_yield();
-    }
-}
-
-
-static uint64_t
-trove_ledger_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+    trove_lock_release(&l->lock);
 }
 
 

@@ -22,12 +22,13 @@
 #define TROVE_LEDGER_DATA_H_INCLUDED
 
 
-#include <stdatomic.h>
 #include <string.h>
 
+#include "trove_atomic.h"
 #include "trove_fault.h"
 #include "trove_index.h"
 #include "trove_ledger.h"
+#include "trove_lock.h"
 #include "trove_players.h"
 #include "trove_process.h"
 #include "trove_redo.h"
@@ -51,20 +52,6 @@
 
 /* Looks at what is being written before its writer is taken for dead. */
 #define TROVE_LEDGER_TRIES    1024
-
-#if (__x86_64__ || __i386__)
-#define trove_pause()         __builtin_ia32_pause()
-#elif (__aarch64__)
-#define trove_pause()         __asm__ volatile ("yield" ::: "memory")
-#else
-#define trove_pause()         atomic_signal_fence(memory_order_seq_cst)
-#endif
-
-#define trove_get(p)          atomic_load_explicit(p, memory_order_relaxed)
-#define trove_set(p, v)       atomic_store_explicit(p, v, memory_order_relaxed)
-#define trove_acquire(p)      atomic_load_explicit(p, memory_order_acquire)
-#define trove_release(p, v)   atomic_store_explicit(p, v, memory_order_release)
-#define trove_cas(p, old, v)  atomic_compare_exchange_strong(p, old, v)
 
 
 /*
@@ -154,15 +141,6 @@ typedef struct {
 } trove_ledger_layout_t;
 
 
-/* By those who wait for the lock. */
-
-typedef enum {
-    TROVE_LEDGER_UNWANTED,
-    TROVE_LEDGER_WANTED,      /* somebody waits for long                     */
-    TROVE_LEDGER_STUCK        /* or has done so in vain                      */
-} trove_ledger_wanted_t;
-
-
 struct trove_ledger_s {
     _Atomic uint64_t        magic;      /* set last                          */
     trove_ledger_layout_t   at;
@@ -179,8 +157,7 @@ struct trove_ledger_s {
     _Atomic uint32_t        born;       /* of the latest new reward          */
 
     trove_aligned(TROVE_CACHE_LINE)
-    _Atomic uint64_t        lock;       /* trove_process_t of its owner      */
-    _Atomic uint32_t        wanted;     /* trove_ledger_wanted_t             */
+    trove_lock_t            lock;
 
     trove_aligned(TROVE_CACHE_LINE)
     trove_ledger_intent_t   intent;
