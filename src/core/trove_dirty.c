@@ -4,8 +4,8 @@
  * which words are not empty, and the same two of what is flying.
  */
 
+#include "trove_board_data.h"
 #include "trove_dirty.h"
-#include "trove_ledger_data.h"
 
 
 typedef struct {
@@ -18,7 +18,8 @@ typedef struct {
 
 static void trove_dirty_map(const trove_ledger_t *l, trove_dirty_t of,
     int flying, trove_bitmap_t *map);
-static uint32_t trove_dirty_bits(const trove_ledger_t *l, trove_dirty_t of);
+static uint32_t trove_dirty_bits(const trove_ledger_t *l, trove_dirty_t of,
+    uint64_t *at);
 static uint32_t trove_dirty_take_word(trove_ledger_t *l, trove_dirty_t of,
     uint32_t i, uint32_t *numbers);
 static void trove_dirty_or(trove_bitmap_t *map, uint32_t i, uint64_t bits);
@@ -42,11 +43,37 @@ trove_dirty_size(uint64_t bits)
 }
 
 
-static uint32_t
-trove_dirty_bits(const trove_ledger_t *l, trove_dirty_t of)
+uint32_t
+trove_dirty_kinds(const trove_ledger_t *l)
 {
-    return (of == TROVE_DIRTY_REWARDS) ? l->at.conf.rewards
-                                       : l->at.conf.players;
+    return trove_dirty_board((uint32_t) l->at.conf.nboards, 0);
+}
+
+
+/* How many bits there are; *at is where. */
+
+static uint32_t
+trove_dirty_bits(const trove_ledger_t *l, trove_dirty_t of, uint64_t *at)
+{
+    uint32_t              board;
+    const trove_board_t  *b;
+
+    if (of < TROVE_DIRTY_BOARDS) {
+        *at = l->at.dirty_at[of];
+
+        return (of == TROVE_DIRTY_REWARDS) ? l->at.conf.rewards
+                                           : l->at.conf.players;
+    }
+
+    of -= TROVE_DIRTY_BOARDS;
+    board = of / 2;
+    of %= 2;
+
+    b = trove_board_of(l, board);
+    *at = b->at.table[of].dirty_at;
+
+    return (of < b->at.tables && !trove_board_conf(l, board)->claims)
+           ? trove_board_conf(l, board)->rows : 0;
 }
 
 
@@ -54,10 +81,12 @@ static void
 trove_dirty_map(const trove_ledger_t *l, trove_dirty_t of, int flying,
     trove_bitmap_t *map)
 {
-    map->nbits = trove_dirty_words(trove_dirty_bits(l, of));
+    uint64_t  at;
+
+    map->nbits = trove_dirty_words(trove_dirty_bits(l, of, &at));
     map->nwords = trove_dirty_words(map->nbits);
 
-    map->bits = (_Atomic uint64_t *) ((char *) l + l->at.dirty_at[of])
+    map->bits = (_Atomic uint64_t *) ((char *) l + at)
                 + (flying ? map->nbits + map->nwords : 0);
     map->words = map->bits + map->nbits;
 }
@@ -104,7 +133,7 @@ trove_dirty_any(const trove_ledger_t *l)
     trove_dirty_t   of;
     trove_bitmap_t  dirty;
 
-    for (of = TROVE_DIRTY_REWARDS; of <= TROVE_DIRTY_PLAYERS; of++) {
+    for (of = 0; of < trove_dirty_kinds(l); of++) {
         trove_dirty_map(l, of, 0, &dirty);
 
         for (i = 0; i < dirty.nwords; i++) {

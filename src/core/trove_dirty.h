@@ -1,9 +1,10 @@
 /*
- * Which rewards and players a store has not got yet: a bit for each, and one
- * for each 64 of those.  A bit is set after its reward or player is marked as
- * being written and before it is seen written, or after a claim; so whoever
- * takes the bit and then reads, waiting for what is being written, misses
- * nothing.
+ * Which rewards, players and rows of boards a store has not got yet: a bit for
+ * each, and one for each 64 of those.  A bit is set after what it stands for
+ * is marked as being written and before it is seen written, or after a claim;
+ * so whoever takes the bit and then reads, waiting for what is being written,
+ * misses nothing.  The rows of a board whose scores come from claims have
+ * none: they are written with their players.
  *
  * What the one writer of the store has taken and not yet brought there is
  * "flying".  It is known to the ledger, so that the next one can give it back
@@ -17,10 +18,18 @@
 #include "trove_ledger.h"
 
 
-typedef enum {
-    TROVE_DIRTY_REWARDS,      /* slots of trove_ledger_row()                 */
-    TROVE_DIRTY_PLAYERS       /* numbers below trove_ledger_players()        */
-} trove_dirty_t;
+typedef uint32_t  trove_dirty_t;
+
+#define TROVE_DIRTY_REWARDS  0          /* slots of trove_ledger_row()       */
+#define TROVE_DIRTY_PLAYERS  1          /* below trove_ledger_players()      */
+#define TROVE_DIRTY_BOARDS   2
+
+/* Numbers of trove_board_row(), of table 0 or 1. */
+#define trove_dirty_board(board, table)                                       \
+    (TROVE_DIRTY_BOARDS + 2 * (board) + (table))
+
+/* How many kinds there are: 0, 1 ... */
+uint32_t trove_dirty_kinds(const trove_ledger_t *l);
 
 
 /*

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "trove_board_data.h"
 #include "trove_dirty.h"
 #include "trove_index.h"
 #include "trove_ledger_data.h"
@@ -33,6 +34,8 @@
 
 static void trove_ledger_layout(const trove_ledger_conf_t *conf,
     trove_ledger_layout_t *at);
+static int trove_ledger_boards_good(const trove_ledger_t *l,
+    const trove_ledger_conf_t *conf, uint64_t size);
 static uint64_t trove_ledger_section(trove_ledger_layout_t *at,
     uint64_t size);
 static void trove_ledger_random(void *buf, size_t size);
@@ -84,28 +87,52 @@ trove_ledger_next(const trove_ledger_t *l, uint32_t cell)
 size_t
 trove_ledger_size(const trove_ledger_conf_t *conf)
 {
+    uint32_t               i;
+    trove_board_layout_t   board;
     trove_ledger_layout_t  at;
 
     trove_ledger_layout(conf, &at);
 
-    return at.size;
+    board.size = at.size;
+
+    for (i = 0; i < conf->nboards; i++) {
+        trove_board_layout(&conf->boards[i], board.size, &board);
+    }
+
+    return board.size;
 }
 
 
 trove_ledger_t *
 trove_ledger_init(void *mem, const trove_ledger_conf_t *conf)
 {
-    uint32_t         n;
-    trove_redo_t    *r;
-    trove_ledger_t  *l;
+    uint32_t               n;
+    uint64_t               end;
+    trove_redo_t          *r;
+    trove_board_t         *b;
+    trove_ledger_t        *l;
+    trove_board_layout_t   at;
 
     l = mem;
 
     trove_ledger_layout(conf, &l->at);
 
-    if (conf->players != 0) {
+    if (conf->players != 0 || conf->nboards != 0) {
         trove_ledger_random(l->key, sizeof(l->key));
     }
+
+    end = l->at.size;
+
+    for (n = 0; n < conf->nboards; n++) {
+        trove_ledger_at(l, trove_board_conf_t, confs_at)[n] = conf->boards[n];
+
+        b = trove_board_of(l, n);
+        trove_board_layout(&conf->boards[n], end, &at);
+        memcpy(&b->at, &at, sizeof(at));
+        end = at.size;
+    }
+
+    l->size = end;
 
     for (n = 0; n < l->at.redos; n++) {
         r = trove_ledger_redop(l, n);
@@ -150,6 +177,7 @@ trove_ledger_layout(const trove_ledger_conf_t *conf,
 
     at->layout = TROVE_LEDGER_LAYOUT;
     at->conf = *conf;
+    at->conf.boards = NULL;
     at->redos = (players != 0) ? TROVE_RECORD_OWNERS : 0;
 
     /* the log takes up to a fifth of an entry a reward, 1.6 bytes */
@@ -167,6 +195,11 @@ trove_ledger_layout(const trove_ledger_conf_t *conf,
     at->claim_cells = trove_index_cells(claims);
 
     at->size = sizeof(trove_ledger_t);
+
+    at->confs_at = trove_ledger_section(at, (uint64_t) conf->nboards
+                                            * sizeof(trove_board_conf_t));
+    at->boards_at = trove_ledger_section(at, (uint64_t) conf->nboards
+                                             * sizeof(trove_board_t));
 
     at->rows_at = trove_ledger_section(at, n * sizeof(trove_ledger_row_t));
     at->index_at = trove_ledger_section(at, (uint64_t) at->cells * 4);
@@ -202,6 +235,7 @@ trove_ledger_attach(void *mem, const trove_ledger_conf_t *conf,
     trove_ledger_t **ledger)
 {
     trove_ledger_t         *l;
+    trove_ledger_conf_t     is;
     trove_ledger_layout_t   at;
 
     *ledger = NULL;
@@ -212,7 +246,8 @@ trove_ledger_attach(void *mem, const trove_ledger_conf_t *conf,
         || l->at.conf.rewards == 0
         || l->at.conf.rewards > TROVE_LEDGER_MAX
         || l->at.conf.players > TROVE_LEDGER_MAX
-        || l->at.conf.claims > TROVE_LEDGER_MAX)
+        || l->at.conf.claims > TROVE_LEDGER_MAX
+        || l->at.conf.nboards > l->size / sizeof(trove_board_t))
     {
         return TROVE_MISMATCH;
     }
@@ -229,13 +264,75 @@ trove_ledger_attach(void *mem, const trove_ledger_conf_t *conf,
         return TROVE_MISMATCH;
     }
 
-    *ledger = l;
+    is = at.conf;
+    is.boards = trove_board_confs(l);
 
-    if (memcmp(&l->at.conf, conf, sizeof(trove_ledger_conf_t)) != 0) {
+    if (!trove_ledger_boards_good(l, &is, at.size)) {
         return TROVE_MISMATCH;
     }
 
-    return TROVE_OK;
+    *ledger = l;
+
+    return trove_ledger_conf_same(&is, conf) ? TROVE_OK : TROVE_MISMATCH;
+}
+
+
+/* The boards are laid out one behind the other, and that is all. */
+
+static int
+trove_ledger_boards_good(const trove_ledger_t *l,
+    const trove_ledger_conf_t *conf, uint64_t size)
+{
+    uint32_t               i;
+    trove_board_layout_t   at;
+    const trove_board_t   *b;
+
+    for (i = 0; i < conf->nboards; i++) {
+
+        if (!trove_board_conf_good(&conf->boards[i])) {
+            return 0;
+        }
+
+        trove_board_layout(&conf->boards[i], size, &at);
+        b = trove_board_of(l, i);
+
+        if (memcmp(&b->at, &at, sizeof(at)) != 0
+            || trove_get(&b->table[0].used) > conf->boards[i].rows
+            || trove_get(&b->table[1].used) > conf->boards[i].rows)
+        {
+            return 0;
+        }
+
+        size = at.size;
+    }
+
+    return size == l->size;
+}
+
+
+int
+trove_ledger_conf_same(const trove_ledger_conf_t *a,
+    const trove_ledger_conf_t *b)
+{
+    uint32_t  i;
+
+    if (a->rewards != b->rewards
+        || a->space != b->space
+        || a->players != b->players
+        || a->claims != b->claims
+        || a->nboards != b->nboards)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < a->nboards; i++) {
+
+        if (!trove_board_conf_same(&a->boards[i], &b->boards[i])) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -243,6 +340,17 @@ const trove_ledger_conf_t *
 trove_ledger_conf(const trove_ledger_t *l)
 {
     return &l->at.conf;
+}
+
+
+size_t
+trove_ledger_bytes(const void *mem)
+{
+    const trove_ledger_t  *l;
+
+    l = mem;
+
+    return (trove_acquire(&l->magic) == TROVE_LEDGER_MAGIC) ? l->size : 0;
 }
 
 

@@ -1,9 +1,9 @@
 /*
  * The ledger: the one truth of a trove, in memory that all workers share.
  *
- *   +--------+----------------+-----------+---------+-------+-----------+
- *   | header | rows           | index     | log     | dirty | players   |
- *   +--------+----------------+-----------+---------+-------+-----------+
+ *   +--------+------------+-----------+------+-------+---------+--------+
+ *   | header | rows       | index     | log  | dirty | players | boards |
+ *   +--------+------------+-----------+------+-------+---------+--------+
  *
  *   header   the layout and its version, the lock, the intent of the write
  *            that holds it, counts, and "version"
@@ -13,6 +13,7 @@
  *            stands at v modulo the ring's size
  *   dirty    which rewards and players a store has not got: trove_dirty.h
  *   players  and claims, if there is to be room for any: trove_players.h
+ *   boards   if there are to be any: trove_board.h
  *
  * A put or a removal takes the lock, notes in the intent all that it is about
  * to store as absolute values, stores it, publishes the new version, clears
@@ -40,13 +41,18 @@
 typedef struct trove_ledger_s  trove_ledger_t;
 
 
+typedef struct trove_board_conf_s  trove_board_conf_t;
+
+
 /* What the memory is laid out for; a ledger of another one is refused. */
 
 typedef struct {
-    uint32_t  rewards;        /* capacity in rewards, 1 .. 2^31 - 1          */
-    uint32_t  space;          /* trove_space_kind_t of the coordinates       */
-    uint32_t  players;        /* 0: neither these nor claims                 */
-    uint32_t  claims;         /* 0: none                                     */
+    uint32_t                   rewards; /* capacity, 1 .. 2^31 - 1           */
+    uint32_t                   space;   /* trove_space_kind_t                */
+    uint32_t                   players; /* 0: neither these nor claims       */
+    uint32_t                   claims;  /* 0: none                           */
+    size_t                     nboards;
+    const trove_board_conf_t  *boards;  /* see trove_board.h                 */
 } trove_ledger_conf_t;
 
 
@@ -77,7 +83,15 @@ trove_ledger_t *trove_ledger_init(void *mem, const trove_ledger_conf_t *conf);
 trove_rc_t trove_ledger_attach(void *mem, const trove_ledger_conf_t *conf,
     trove_ledger_t **l);
 
+/* Without its boards: these are trove_board_conf()'s. */
 const trove_ledger_conf_t *trove_ledger_conf(const trove_ledger_t *l);
+
+/* Bytes that it was laid out in; 0: "mem" is no ledger. */
+size_t trove_ledger_bytes(const void *mem);
+
+/* Whether a ledger of the one configuration is one of the other. */
+int trove_ledger_conf_same(const trove_ledger_conf_t *a,
+    const trove_ledger_conf_t *b);
 
 
 /*

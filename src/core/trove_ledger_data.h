@@ -1,11 +1,14 @@
 /*
  * What a ledger's memory holds, for the files that write and read it.
  *
- *   +--------+------+-------+-----+-------+-------------------------------+
- *   | header | rows | index | log | dirty | and if it is to have players: |
- *   +--------+------+-------+-----+-------+-------------------------------+
+ *   +--------+----------------+------+-------+-----+-------+
+ *   | header | boards' confs, | rows | index | log | dirty |
+ *   |        | their headers  |      |       |     |       |
+ *   +--------+----------------+------+-------+-----+-------+
+ *     and if it is to have players:
  *     | redos | records | names | players' index | claims | claims' index |
  *     +-------+---------+-------+----------------+--------+---------------+
+ *     and the boards one by one
  *
  *   rows     56 bytes a reward: its state { seq, head } and its words
  *   log      8 bytes an entry { version, slot }
@@ -16,6 +19,7 @@
  *   claims   40 bytes a claim, see trove_claim_row_t
  *
  * The two indexes of players and claims are trove_index.h's, and derived.
+ * What a board is made of stands in trove_board_data.h.
  */
 
 #ifndef TROVE_LEDGER_DATA_H_INCLUDED
@@ -35,7 +39,7 @@
 
 
 #define TROVE_LEDGER_MAGIC    0x72656764656c7674ULL      /* "tvledger" */
-#define TROVE_LEDGER_LAYOUT   2
+#define TROVE_LEDGER_LAYOUT   3
 
 #define TROVE_LEDGER_MAX      ((uint32_t) INT32_MAX)
 #define TROVE_LEDGER_LOG_MIN  4096
@@ -122,7 +126,7 @@ typedef struct {
 typedef struct {
     uint32_t             layout;
     uint32_t             log_size;      /* a power of two                    */
-    trove_ledger_conf_t  conf;
+    trove_ledger_conf_t  conf;          /* "boards" is NULL                  */
     uint32_t             cells;         /* of the three indexes              */
     uint32_t             player_cells;
     uint32_t             claim_cells;
@@ -137,13 +141,16 @@ typedef struct {
     uint64_t             players_at;
     uint64_t             claims_at;
     uint64_t             claimed_at;
-    uint64_t             size;
+    uint64_t             confs_at;      /* of the boards                     */
+    uint64_t             boards_at;
+    uint64_t             size;          /* without the boards                */
 } trove_ledger_layout_t;
 
 
 struct trove_ledger_s {
     _Atomic uint64_t        magic;      /* set last                          */
     trove_ledger_layout_t   at;
+    uint64_t                size;
     uint64_t                key[2];     /* of the players' hash, random      */
 
     /* read by every worker in every epoch, written by every write */

@@ -218,7 +218,8 @@ static trove_rc_t
 trove_ledger_file_attach(trove_ledger_file_t *f, const char *path,
     const trove_ledger_conf_t *conf, char *error)
 {
-    trove_rc_t  rc;
+    char        *p;
+    trove_rc_t   rc;
 
     rc = trove_ledger_file_map(f, f->size, path, error);
 
@@ -226,13 +227,13 @@ trove_ledger_file_attach(trove_ledger_file_t *f, const char *path,
         return rc;
     }
 
-    rc = trove_ledger_attach((char *) f->base + TROVE_LEDGER_FILE_HEADER,
-                             conf, &f->ledger);
+    p = (char *) f->base + TROVE_LEDGER_FILE_HEADER;
 
-    if (f->ledger == NULL
-        || trove_ledger_size(trove_ledger_conf(f->ledger))
-           > f->size - TROVE_LEDGER_FILE_HEADER)
-    {
+    if (trove_ledger_bytes(p) <= f->size - TROVE_LEDGER_FILE_HEADER) {
+        rc = trove_ledger_attach(p, conf, &f->ledger);
+    }
+
+    if (f->ledger == NULL) {
         return trove_ledger_file_error(error, TROVE_MISMATCH, path,
                                        "is a ledger of another version, or "
                                        "damaged");

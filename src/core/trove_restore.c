@@ -218,15 +218,17 @@ trove_restore_ordinal(trove_ledger_t *l, const trove_restore_claim_t *c,
 void
 trove_restore_end(trove_ledger_t *l)
 {
-    uint32_t  n;
+    uint32_t       n;
+    trove_dirty_t  of;
 
     for (n = 0; n < trove_get(&l->players); n++) {
         trove_set(&trove_ledger_name(l, n)->stored,
               trove_record_claim(trove_get(&trove_ledger_record(l, n)->state)));
     }
 
-    trove_restore_clean(l, TROVE_DIRTY_REWARDS);
-    trove_restore_clean(l, TROVE_DIRTY_PLAYERS);
+    for (of = 0; of < trove_dirty_kinds(l); of++) {
+        trove_restore_clean(l, of);
+    }
 }
 
 

@@ -254,7 +254,7 @@ ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
     trove_stat_set(&total->sum.ledger_version,
                    trove_ledger_version(trove->ledger));
     trove_stat_set(&total->sum.ledger_bytes,
-                   trove_ledger_size(trove_ledger_conf(trove->ledger)));
+                   trove_ledger_bytes(trove->ledger));
 
     if (trove->store) {
         trove_stat_set(&total->sum.store_failing,

@@ -228,7 +228,7 @@ ngx_http_trove_zone_same(ngx_http_trove_t *trove, ngx_http_trove_t *old)
     } else if (conf.space != is.space) {
         what = "\"space\"";
 
-    } else if (ngx_memcmp(&conf, &is, sizeof(trove_ledger_conf_t)) != 0) {
+    } else if (!trove_ledger_conf_same(&conf, &is)) {
         what = "\"capacity\"";
 
     } else {

@@ -443,7 +443,7 @@ death_at_any_point_is_before_or_after(void **state)
     for (a = 0; a < ACTS; a++) {
         world_new(&w, a);
 
-        size = trove_ledger_size(trove_ledger_conf(w.l));
+        size = trove_ledger_bytes(w.l);
         before = malloc(size);
         assert_non_null(before);
         memcpy(before, w.l, size);
@@ -555,7 +555,7 @@ a_dead_flush_gives_everything_back(void **state)
         assert_int_equal(tap(r, buf, 0, 1, &t), TROVE_OK);
     }
 
-    size = trove_ledger_size(trove_ledger_conf(l));
+    size = trove_ledger_bytes(l);
     before = malloc(size);
     assert_non_null(before);
     memcpy(before, l, size);

@@ -182,9 +182,9 @@ copied(const trove_ledger_t *l)
 {
     trove_ledger_t  *copy;
 
-    copy = shared_new(trove_ledger_size(trove_ledger_conf(l)));
+    copy = shared_new(trove_ledger_bytes(l));
     memcpy((void *) copy, (const void *) l,
-           trove_ledger_size(trove_ledger_conf(l)));
+           trove_ledger_bytes(l));
 
     return copy;
 }

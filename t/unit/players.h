@@ -105,7 +105,7 @@ ledger_new(uint32_t rewards, uint32_t players, uint32_t claims)
 static inline void
 ledger_free(trove_ledger_t *l)
 {
-    (void) munmap(l, trove_ledger_size(trove_ledger_conf(l)));
+    (void) munmap(l, trove_ledger_bytes(l));
 }
 
 

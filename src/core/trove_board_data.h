@@ -1,0 +1,230 @@
+/*
+ * What a board's memory holds, for the files that write and read it.
+ *
+ *   of the ledger:   | its header | confs | boards' headers | ... | boards |
+ *
+ *   a board:         | intent's row | a table, or two: |
+ *                    +--------------+------------------+
+ *                      | rows | cells | dirty | leaves | inner nodes |
+ *                      +------+-------+-------+--------+-------------+
+ *
+ *   rows     conf->row bytes each, see trove_board_line_t: the authority
+ *   cells    a player's hash -> row { tag, row + 1 }, open addressing
+ *   leaves   of the tree, see trove_board_leaf_t; inner nodes in a pool of
+ *            their own; both are found by number
+ *
+ * All but rows, "used" and the period is derived from these.
+ */
+
+#ifndef TROVE_BOARD_DATA_H_INCLUDED
+#define TROVE_BOARD_DATA_H_INCLUDED
+
+
+#include <string.h>
+
+#include "trove_board.h"
+#include "trove_ledger_data.h"
+
+
+#define TROVE_BOARD_LEAF    64
+#define TROVE_BOARD_INNER   64
+
+/* Two neighbours become one node if both have as many entries or fewer. */
+#define TROVE_BOARD_MERGE   48
+
+/* Of inner nodes: there are never so many that are not full on average. */
+#define TROVE_BOARD_LEVELS  10
+
+#define TROVE_BOARD_WORDS   5           /* of a row that stand before the id */
+
+#define TROVE_BOARD_ROWS    ((uint32_t) INT32_MAX)
+
+
+/*
+ * A row.  Its state is odd while it is written.  "player" and "claim" are of
+ * boards whose scores come from claims.  In a free row "len" is zero, and
+ * "claim" the next free row plus one.
+ */
+
+typedef struct {
+    int64_t        score;
+    uint64_t       reached;
+    uint64_t       seq;
+    uint32_t       claim;     /* that was added last, its number plus one    */
+    uint32_t       player;    /* its number plus one                         */
+    uint32_t       tag;       /* of its cell                                 */
+    uint16_t       len;       /* of the id                                   */
+    uint16_t       data_len;
+    unsigned char  id[TROVE_PLAYER_MAX];
+    unsigned char  spare[8];
+} trove_board_words_t;
+
+typedef struct {
+    _Atomic uint64_t  state;
+    _Atomic uint64_t  words[];          /* trove_board_words_t, data         */
+} trove_board_line_t;
+
+
+/* By these a table is ordered; no two rows of it have the same "reached". */
+
+typedef struct {
+    int64_t        key;                 /* the score; if high ranks first, - */
+    uint64_t       reached;
+} trove_board_key_t;
+
+
+/* The leaves of a tree are a list, too. */
+
+typedef struct {
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint64_t   seq;             /* odd while it or its rows change   */
+    uint32_t           n;
+    uint32_t           next;            /* plus one; of a free one as well   */
+    uint32_t           row[TROVE_BOARD_LEAF];
+    trove_board_key_t  key[TROVE_BOARD_LEAF];
+} trove_board_leaf_t;
+
+
+/* No key below a child is less than its own here; the first has none. */
+
+typedef struct {
+    trove_aligned(TROVE_CACHE_LINE)
+    uint32_t           n;
+    uint32_t           next;            /* of a free one, plus one           */
+    uint32_t           child[TROVE_BOARD_INNER];
+    uint32_t           count[TROVE_BOARD_INNER];
+    trove_board_key_t  key[TROVE_BOARD_INNER];
+} trove_board_inner_t;
+
+
+typedef struct {
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint64_t   period;
+    _Atomic uint64_t   built;           /* odd while built anew, or emptied  */
+    _Atomic uint32_t   used;            /* rows that ever were               */
+    _Atomic uint32_t   live;
+    uint32_t           free;            /* first free row plus one, or zero  */
+    uint32_t           levels;          /* of inner nodes                    */
+    uint32_t           root;            /* a leaf's number if there are none */
+    _Atomic uint32_t   first;           /* leaf                              */
+    uint32_t           leaves;          /* that ever were, and first free one */
+    uint32_t           leaf_free;
+    uint32_t           inners;
+    uint32_t           inner_free;
+} trove_board_table_t;
+
+
+typedef enum {
+    TROVE_BOARD_IDLE,
+    TROVE_BOARD_PUT,          /* a row is filled, or written anew            */
+    TROVE_BOARD_REMOVE,
+    TROVE_BOARD_TURN          /* a table is emptied for a later period       */
+} trove_board_op_t;
+
+
+/* All that a write will have changed of what is not derived. */
+
+typedef struct {
+    _Atomic uint32_t   op;
+    uint32_t           table;
+    uint32_t           row;
+    uint32_t           used;            /* of the table, afterwards          */
+    uint32_t           bytes;           /* of the row, from its score on     */
+    uint32_t           player;          /* to be marked as dirty, plus one   */
+    uint64_t           period;          /* of the board, afterwards          */
+    uint64_t           reached;
+} trove_board_intent_t;
+
+
+/* Offsets are from the ledger. */
+
+typedef struct {
+    uint64_t           rows_at;
+    uint64_t           cells_at;
+    uint64_t           dirty_at;
+    uint64_t           leaves_at;
+    uint64_t           inners_at;
+} trove_board_place_t;
+
+typedef struct {
+    uint32_t           tables;
+    uint32_t           cells;
+    uint32_t           leaves;
+    uint32_t           inners;
+    uint64_t           intent_at;       /* of the intent's row               */
+    trove_board_place_t  table[2];
+    uint64_t           size;
+} trove_board_layout_t;
+
+
+typedef struct {
+    trove_board_layout_t  at;
+
+    trove_aligned(TROVE_CACHE_LINE)
+    trove_lock_t          lock;
+
+    trove_aligned(TROVE_CACHE_LINE)
+    _Atomic uint64_t      seq;          /* odd while anything is changed     */
+    _Atomic uint64_t      period;       /* never goes back                   */
+    _Atomic uint64_t      reached;      /* of the latest                     */
+    _Atomic uint64_t      rebuilds;
+
+    trove_board_table_t   table[2];
+
+    trove_aligned(TROVE_CACHE_LINE)
+    trove_board_intent_t  intent;
+} trove_board_t;
+
+
+_Static_assert(sizeof(trove_board_words_t) + 8 == TROVE_BOARD_HEAD,
+               "what of a row is no data");
+_Static_assert(offsetof(trove_board_words_t, id) == 8 * TROVE_BOARD_WORDS,
+               "what stands before the id");
+_Static_assert(sizeof(trove_board_t) % TROVE_CACHE_LINE == 0,
+               "what follows is aligned");
+
+
+static inline const trove_board_conf_t *
+trove_board_confs(const trove_ledger_t *l)
+{
+    return trove_ledger_at(l, const trove_board_conf_t, confs_at);
+}
+
+
+static inline trove_board_t *
+trove_board_of(const trove_ledger_t *l, uint32_t board)
+{
+    return trove_ledger_at(l, trove_board_t, boards_at) + board;
+}
+
+
+static inline trove_board_line_t *
+trove_board_line(const trove_ledger_t *l, uint32_t board, uint32_t table,
+    uint32_t row)
+{
+    return (trove_board_line_t *)
+           ((char *) l + trove_board_of(l, board)->at.table[table].rows_at
+            + (uint64_t) row * trove_board_confs(l)[board].row);
+}
+
+
+/*
+ * The table that has the period (0: the current one, -1: the one before), or
+ * NULL: nothing was written in it.  *wanted is its number.
+ */
+trove_board_table_t *trove_board_table(trove_board_t *b, uint32_t reset,
+    int period, uint64_t now, uint64_t *wanted);
+
+/*
+ * The number of the period that the time is in, and the unix time in seconds
+ * at which one begins; 0 of what is never reset.
+ */
+uint64_t trove_board_period(uint32_t reset, uint64_t now);
+uint64_t trove_board_begins(uint32_t reset, uint64_t period);
+
+/* Of a board whose memory begins at "at"; where it ends is at->size. */
+void trove_board_layout(const trove_board_conf_t *conf, uint64_t begins,
+    trove_board_layout_t *at);
+
+
+#endif /* TROVE_BOARD_DATA_H_INCLUDED */
