@@ -69,6 +69,7 @@ trove_ledger_file_open(trove_ledger_file_t *f, const char *path,
     memset(f, 0, sizeof(trove_ledger_file_t));
     error[0] = '\0';
 
+    f->store = -1;
     f->fd = open(path, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
 
     if (f->fd == -1) {
@@ -380,6 +381,11 @@ void
 trove_ledger_file_close(trove_ledger_file_t *f)
 {
     trove_ledger_file_unmap(f);
+
+    if (f->store != -1) {
+        (void) close(f->store);
+        f->store = -1;
+    }
 
     if (f->fd != -1) {
         (void) close(f->fd);

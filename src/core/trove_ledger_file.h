@@ -38,6 +38,7 @@ typedef struct {
     size_t                      size;
     int                         exclusive;  /* nobody else has it            */
     int                         renewed;    /* laid out by this open         */
+    int                         store;      /* fd, locked likewise, or -1    */
     trove_ledger_file_state_t   state;
     trove_ledger_t             *ledger;     /* of the last two states        */
 } trove_ledger_file_t;

@@ -3,8 +3,11 @@
  * How a ledger comes up.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "trove_redo.h"
@@ -21,6 +24,7 @@ typedef struct {
 } trove_starting_t;
 
 
+static trove_rc_t trove_start_hold(trove_starting_t *s, int how);
 static trove_rc_t trove_start_by_state(trove_starting_t *s);
 static trove_rc_t trove_start_ready(trove_starting_t *s);
 static trove_rc_t trove_start_flushed(trove_starting_t *s);
@@ -58,7 +62,15 @@ trove_start(trove_ledger_file_t *file, const char *path,
         return rc;
     }
 
-    rc = trove_start_by_state(&s);
+    rc = trove_start_hold(&s, file->exclusive ? LOCK_EX : LOCK_SH);
+
+    if (rc == TROVE_OK) {
+        rc = trove_start_by_state(&s);
+    }
+
+    if (rc == TROVE_OK) {
+        rc = trove_start_hold(&s, LOCK_SH);
+    }
 
     if (rc != TROVE_OK) {
         trove_ledger_file_close(file);
@@ -68,6 +80,34 @@ trove_start(trove_ledger_file_t *file, const char *path,
     trove_ledger_file_ready(file);
 
     return TROVE_OK;
+}
+
+
+/*
+ * The descriptor stays open, for SQLite's own locks on the file would end with
+ * it.  A store that is not there yet is nobody's.
+ */
+
+static trove_rc_t
+trove_start_hold(trove_starting_t *s, int how)
+{
+    int  *fd;
+
+    fd = &s->file->store;
+
+    if (*fd == -1) {
+        *fd = open(s->store->path, O_RDONLY|O_CLOEXEC|O_NONBLOCK|O_NOFOLLOW);
+    }
+
+    if (*fd == -1 || flock(*fd, how|LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        return TROVE_OK;
+    }
+
+    (void) snprintf(s->error, TROVE_STORE_ERROR,
+                    "\"%s\" is in use by another nginx, whose ledger was "
+                    "moved or removed: quit that one first", s->store->path);
+
+    return TROVE_BUSY;
 }
 
 

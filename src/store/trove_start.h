@@ -10,7 +10,9 @@
  *                         must be there
  *   new, never ready    the same, and the store may be made
  *
- * A ledger and a store that do not belong together are refused.
+ * A ledger and a store that do not belong together are refused.  So is a store
+ * that another ledger than this one is of: those who have that hold a lock on
+ * the store's file, too, for the ledger's may be gone from its place.
  */
 
 #ifndef TROVE_START_H_INCLUDED

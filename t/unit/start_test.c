@@ -224,6 +224,38 @@ two_masters_share_it(void **state)
 }
 
 
+/* Who goes on with a ledger that was removed has the store for himself. */
+
+static void
+a_store_has_one_ledger_at_a_time(void **state)
+{
+    char                  other[128];
+    trove_ledger_file_t   f, g;
+
+    (void) snprintf(other, sizeof(other), "%s.other", path);
+
+    begin(&f);
+    assert_int_equal(rename(path, other), 0);
+
+    refused(TROVE_BUSY, "whose ledger was moved or removed");
+    assert_int_equal(balance_of(f.ledger, "p1"), 50);
+    flush(f.ledger);
+
+    /* one that shares it goes on when the first one is gone */
+
+    assert_int_equal(rename(other, path), 0);
+    (void) started(&g);
+    trove_ledger_file_close(&f);
+    (void) unlink(path);
+    refused(TROVE_BUSY, "in use");
+
+    trove_ledger_file_close(&g);
+    (void) started(&f);
+    assert_int_equal(balance_of(f.ledger, "p1"), 50);
+    trove_ledger_file_close(&f);
+}
+
+
 static void
 a_store_that_is_lost_gets_all_of_the_file(void **state)
 {
@@ -517,6 +549,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(nothing_is_lost_when_all_processes_die),
         cmocka_unit_test(two_masters_share_it),
+        cmocka_unit_test(a_store_has_one_ledger_at_a_time),
         cmocka_unit_test(a_store_that_is_lost_gets_all_of_the_file),
         cmocka_unit_test(a_file_that_is_lost_is_made_from_the_store),
         cmocka_unit_test(a_file_of_an_earlier_boot_is_not_relied_on),
