@@ -7,6 +7,7 @@ use warnings;
 
 use Exporter qw(import);
 use List::Util qw(max);
+use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use Bench::Data;
@@ -16,7 +17,7 @@ use Trove::Nginx;
 
 
 our @EXPORT = qw(nginx lua redis redis_places redis_script at worker fill stats
-                 zone rss settled);
+                 zone rss settled sampled);
 
 
 # As bench/load knows them
@@ -281,6 +282,36 @@ sub settled {
     }
 
     return $rss;
+}
+
+
+# The resident memory of a process, twice a second while something is done, and
+# what that returns
+
+sub sampled {
+    my ($pid, $code) = @_;
+
+    open my $samples, '+>', undef or die "cannot make a file: $!\n";
+
+    my $main = $$;
+    my $child = fork // die "cannot fork: $!\n";
+
+    if ($child == 0) {
+        while (getppid() == $main) {
+            syswrite $samples, rss($pid)->{all} . "\n";
+            sleep 0.5;
+        }
+
+        POSIX::_exit(0);
+    }
+
+    my @returned = $code->();
+
+    kill 'KILL', $child;
+    waitpid $child, 0;
+    seek $samples, 0, 0;
+
+    return [ map { $_ + 0 } <$samples> ], @returned;
 }
 
 
