@@ -65,6 +65,7 @@ static uint64_t trove_stats_resident(trove_process_t process);
 #define TROVE_STATS_WORKER_SUM(field)      0
 #define TROVE_STATS_WORKER_LEAST(field)    0
 #define TROVE_STATS_WORKER_TROVE(field)    0
+#define TROVE_STATS_WORKER_SPAN(field)     0
 #define TROVE_STATS_WORKER_PROCESS(field)                                    \
     offsetof(trove_stats_worker_t, field)
 

@@ -111,6 +111,7 @@
  *   LEAST     a worker's gauge, the least of those alive
  *   PROCESS   the same for every trove of a worker: shown once, by worker
  *   TROVE     set in the sum by who asks for it, not by workers
+ *   SPAN      the same, in nanoseconds, which are shown in seconds
  */
 
 #define TROVE_STATS_LIST(X)                                                  \
@@ -273,7 +274,7 @@
       "Bytes of the view that is kept for workers that start.")              \
     X(TROVE, store_failing, "trove_store_failing", "",                       \
       "1 while the store takes no writes, which are tried again.")           \
-    X(TROVE, store_lag, "trove_store_lag_seconds", "",                       \
+    X(SPAN, store_lag, "trove_store_lag_seconds", "",                        \
       "Seconds since the moment up to which the store has everything.")      \
     X(TROVE, workers_alive, "trove_workers", "",                             \
       "Workers alive that have a slot of their own.")                        \
@@ -333,6 +334,7 @@ typedef struct {
 #define TROVE_STATS_OF_LEAST(field)
 #define TROVE_STATS_OF_PROCESS(field)               trove_stat_t  field;
 #define TROVE_STATS_OF_TROVE(field)
+#define TROVE_STATS_OF_SPAN(field)
 #define TROVE_STATS_OF_WORKER(KIND, field, family, l, help)                  \
     TROVE_STATS_OF_##KIND(field)
 
@@ -399,7 +401,8 @@ typedef enum {
     TROVE_STATS_SUM,
     TROVE_STATS_LEAST,
     TROVE_STATS_PROCESS,
-    TROVE_STATS_TROVE
+    TROVE_STATS_TROVE,
+    TROVE_STATS_SPAN
 } trove_stats_kind_t;
 
 

@@ -82,7 +82,11 @@ trove_stats_json_trove(trove_writer_t *w, const trove_stats_trove_t *trove)
     for (i = 0; i < TROVE_STATS_FIGURES; i++) {
         entry = &trove_stats_list[i];
 
-        if (entry->kind != TROVE_STATS_PROCESS) {
+        if (entry->kind == TROVE_STATS_SPAN) {
+            trove_stats_json_seconds(w, entry->field,
+                                     trove_stats_value(&total->sum, entry));
+
+        } else if (entry->kind != TROVE_STATS_PROCESS) {
             trove_stats_json_uint(w, entry->field,
                                   trove_stats_value(&total->sum, entry));
         }

@@ -58,6 +58,7 @@ static void trove_stats_text_label(trove_stats_text_t *t, const char *name,
 static void trove_stats_text_raw(trove_stats_text_t *t, const char *labels);
 static void trove_stats_text_comma(trove_stats_text_t *t);
 static void trove_stats_text_value(trove_stats_text_t *t, uint64_t value);
+static void trove_stats_text_span(trove_stats_text_t *t, uint64_t ns);
 static const char *trove_stats_text_type(const trove_stats_entry_t *entry);
 static void trove_stats_table_row(trove_writer_t *w, const char *family,
     const char *type, const char *labels, const char *help);
@@ -322,7 +323,13 @@ trove_stats_text_figures(trove_stats_text_t *t,
         for (k = 0; k < n; k++) {
             trove_stats_text_open(t, i, first->family, "");
             trove_stats_text_raw(t, first[k].labels);
-            trove_stats_text_value(t, trove_stats_value(sum, &first[k]));
+
+            if (first[k].kind == TROVE_STATS_SPAN) {
+                trove_stats_text_span(t, trove_stats_value(sum, &first[k]));
+
+            } else {
+                trove_stats_text_value(t, trove_stats_value(sum, &first[k]));
+            }
         }
     }
 }
@@ -427,9 +434,7 @@ trove_stats_text_histogram(trove_stats_text_t *t, uint32_t trove,
 
     trove_stats_text_open(t, trove, family, "_sum");
     trove_stats_text_label(t, "endpoint", endpoint);
-    trove_write_lit(t->w, "} ");
-    trove_stats_seconds(t->w, trove_stat_get(&h->sum));
-    trove_write_lit(t->w, "\n");
+    trove_stats_text_span(t, trove_stat_get(&h->sum));
 
     trove_stats_text_open(t, trove, family, "_count");
     trove_stats_text_label(t, "endpoint", endpoint);
@@ -581,6 +586,15 @@ trove_stats_text_value(trove_stats_text_t *t, uint64_t value)
 {
     trove_write_lit(t->w, "} ");
     trove_write_uint(t->w, value);
+    trove_write_lit(t->w, "\n");
+}
+
+
+static void
+trove_stats_text_span(trove_stats_text_t *t, uint64_t ns)
+{
+    trove_write_lit(t->w, "} ");
+    trove_stats_seconds(t->w, ns);
     trove_write_lit(t->w, "\n");
 }
 

@@ -259,9 +259,7 @@ ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
     if (trove->store) {
         trove_stat_set(&total->sum.store_failing,
                        trove_flush_state(trove->ledger) != TROVE_STORE_DONE);
-        trove_stat_set(&total->sum.store_lag,
-                       trove_dirty_any(trove->ledger)
-                       ? trove_flush_lag(trove->ledger) / 1000000000 : 0);
+        trove_stat_set(&total->sum.store_lag, trove_flush_lag(trove->ledger));
     }
 
     trove_stat_set(&total->sum.snapshot_bytes,

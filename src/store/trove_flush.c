@@ -219,9 +219,20 @@ trove_flush_durable(const trove_ledger_t *l, uint64_t ticket)
 uint64_t
 trove_flush_lag(const trove_ledger_t *l)
 {
-    uint64_t  from, now;
+    uint64_t         from, now;
+    trove_ledger_t  *of;
 
-    from = trove_get(&((trove_ledger_t *) l)->flush_from);
+    of = (trove_ledger_t *) l;
+
+    /* while a flush is under way nothing may be dirty */
+
+    if (trove_get(&of->flush_begun) == trove_get(&of->flush_done)
+        && !trove_dirty_any(l))
+    {
+        return 0;
+    }
+
+    from = trove_get(&of->flush_from);
     now = trove_clock_ns();
 
     return (from != 0 && now > from) ? now - from : 0;
@@ -752,6 +763,7 @@ trove_flush_load(trove_flush_t *f)
         (void) snprintf(l->store, sizeof(l->store), "%s",
                         f->store->info.instance);
         trove_set(&l->store_flush, f->store->info.flush);
+        trove_set(&l->flush_from, trove_clock_ns());
     }
 
     trove_store_close(f->store);

@@ -125,7 +125,10 @@ int trove_flush_wanted(trove_ledger_t *l);
 /* How the last flush ended, whoever made it. */
 trove_store_rc_t trove_flush_state(const trove_ledger_t *l);
 
-/* Nanoseconds since the moment up to which all is durable; 0: none is yet. */
+/*
+ * Nanoseconds since the moment up to which all is durable; 0: all is, but for
+ * what is just being written.
+ */
 uint64_t trove_flush_lag(const trove_ledger_t *l);
 
 

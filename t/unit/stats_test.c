@@ -851,6 +851,7 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
 
         trove_stats_sum(region, NULL, &totals[i]);
         trove_stat_set(&totals[i].sum.rewards, 171075);
+        trove_stat_set(&totals[i].sum.store_lag, 16000000);
 
         troves[i].name.data = (const unsigned char *) names[i].name;
         troves[i].name.len = strlen(names[i].name);
@@ -958,7 +959,11 @@ check_json_trove(yajl_val v, const trove_stats_total_t *t)
     for (i = 0; i < TROVE_STATS_FIGURES; i++) {
         entry = &trove_stats_list[i];
 
-        if (entry->kind != TROVE_STATS_PROCESS) {
+        if (entry->kind == TROVE_STATS_SPAN) {
+            assert_true(seconds(v, entry->field)
+                        == (double) trove_stats_value(&t->sum, entry) / 1e9);
+
+        } else if (entry->kind != TROVE_STATS_PROCESS) {
             assert_int_equal(number(v, entry->field),
                              trove_stats_value(&t->sum, entry));
         }
@@ -1356,6 +1361,11 @@ check_text(const char *buf, const trove_stats_trove_t *troves, int openmetrics)
                     == (double) troves[i].total->sum
                            .endpoints[TROVE_ENDPOINT_POLL]
                            .requests[TROVE_CODE_404]);
+
+        snprintf(labels, sizeof(labels), "trove=%s\x1f", names[i].shown);
+
+        assert_true(value_of(text, "trove_store_lag_seconds", labels)
+                    == 0.016);
 
         snprintf(labels, sizeof(labels),
                  "trove=%s\x1f" "state=size\x1f", names[i].shown);
