@@ -210,6 +210,8 @@
       "Rows that were committed to the store.")                              \
     X(COUNTER, store_claims, "trove_store_rows_total", "table=\"claims\"",   \
       "Rows that were committed to the store.")                              \
+    X(COUNTER, store_scores, "trove_store_rows_total", "table=\"scores\"",   \
+      "Rows that were committed to the store.")                              \
     X(COUNTER, store_full, "trove_store_failures_total", "reason=\"full\"",  \
       "Failures of the store, by reason.")                                   \
     X(COUNTER, store_busy, "trove_store_failures_total", "reason=\"busy\"",  \

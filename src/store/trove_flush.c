@@ -339,6 +339,7 @@ trove_flush_tell(trove_flush_t *f, trove_stats_t *s)
     TROVE_FLUSH_TELL(store_rewards, rewards);
     TROVE_FLUSH_TELL(store_players, players);
     TROVE_FLUSH_TELL(store_claims, claims);
+    TROVE_FLUSH_TELL(store_scores, scores);
     TROVE_FLUSH_TELL(store_opens, opens);
     TROVE_FLUSH_TELL(store_log_failures, log_failures);
     TROVE_STORE_FAILURES(TROVE_FLUSH_TELL_FAILURE)

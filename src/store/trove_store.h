@@ -24,6 +24,7 @@
 
 
 #include "trove.h"
+#include "trove_board.h"
 #include "trove_histogram.h"
 #include "trove_restore.h"
 
@@ -61,6 +62,7 @@ typedef struct {
     trove_stat_t              rewards;      /* rows that were committed      */
     trove_stat_t              players;
     trove_stat_t              claims;
+    trove_stat_t              scores;
     trove_stat_t              opens;
     trove_stat_t              log_bytes;    /* not yet in its place          */
     trove_stat_t              log_failures; /* attempts to put it there      */
@@ -120,10 +122,40 @@ typedef trove_restore_claim_t  trove_store_claim_t;
 
 
 /*
+ * A row of a board, which is known by its name, its "reset" and whether its
+ * scores come from claims.
+ */
+
+typedef struct {
+    const trove_board_conf_t *board;        /* loaded: NULL                  */
+    uint64_t                  period;
+    uint32_t                  row;          /* its number there, or if they  */
+                                            /* come from claims the player's */
+    trove_slice_t             player;
+    trove_slice_t             data;         /* may be empty                  */
+    int64_t                   score;
+    uint64_t                  reached;
+    uint64_t                  seq;
+} trove_store_score_t;
+
+
+typedef struct {
+    trove_slice_t             board;        /* its name                      */
+    uint32_t                  reset;        /* trove_board_reset_t           */
+    uint32_t                  claims;
+    uint64_t                  period;
+    uint64_t                  rows;         /* all numbers are below         */
+} trove_store_period_t;
+
+
+/*
  * Who takes what is loaded: first the rewards, their slots 0, 1, 2 ..., then
  * the players by number, then the claims by reward, born and ordinal, those of
- * rewards that are no more among them.
- * Anything but TROVE_OK ends the load, with that in trove_store_load().
+ * rewards that are no more among them; then each board's periods, the latest
+ * first, and the scores of a period that is taken, by their rows' numbers.
+ * Anything but TROVE_OK ends the load, with that in trove_store_load(); but a
+ * period may be left to lie with TROVE_NOTFOUND, and one that is TROVE_FULL is
+ * offered once more, its rows numbered 0, 1, 2 ...
  */
 
 typedef struct {
@@ -134,6 +166,10 @@ typedef struct {
                                       const trove_store_player_t *p);
     trove_rc_t              (*claim)(void *data,
                                      const trove_store_claim_t *c);
+    trove_rc_t              (*period)(void *data,
+                                      const trove_store_period_t *p);
+    trove_rc_t              (*score)(void *data,
+                                     const trove_store_score_t *r);
     trove_rc_t                rc;           /* that ended it                 */
 } trove_store_load_t;
 
@@ -154,6 +190,15 @@ typedef struct {
                                       const trove_store_player_t *p);
     trove_store_rc_t        (*claim)(trove_store_t *s,
                                      const trove_store_claim_t *c);
+    trove_store_rc_t        (*score)(trove_store_t *s,
+                                     const trove_store_score_t *r);
+    trove_store_rc_t        (*unscore)(trove_store_t *s,
+                                       const trove_board_conf_t *board,
+                                       uint64_t period, uint32_t row);
+    trove_store_rc_t        (*drop)(trove_store_t *s,
+                                    const trove_board_conf_t *board,
+                                    uint64_t before, uint32_t max,
+                                    uint32_t *n);
     trove_store_rc_t        (*commit)(trove_store_t *s, uint64_t version);
     void                    (*tidy)(trove_store_t *s);
     void                    (*rollback)(trove_store_t *s);
@@ -186,9 +231,9 @@ trove_store_open(const trove_store_kind_t *kind,
 
 
 /*
- * May renumber the slots of the rewards first, to have no holes; the ledger
- * that the store was of before is then refused by info.flush, which is two
- * more.
+ * May renumber the slots of the rewards first, to have no holes, and rows of
+ * boards; the ledger that the store was of before is then refused by
+ * info.flush, which is two more.
  */
 
 static inline trove_store_rc_t
@@ -234,6 +279,38 @@ static inline trove_store_rc_t
 trove_store_put_claim(trove_store_t *s, const trove_store_claim_t *c)
 {
     return s->kind->claim(s, c);
+}
+
+
+/* A row's number in a period holds one score: the later put wins. */
+
+static inline trove_store_rc_t
+trove_store_put_score(trove_store_t *s, const trove_store_score_t *r)
+{
+    return s->kind->score(s, r);
+}
+
+
+/* Nothing is in the row. */
+
+static inline trove_store_rc_t
+trove_store_remove_score(trove_store_t *s, const trove_board_conf_t *board,
+    uint64_t period, uint32_t row)
+{
+    return s->kind->unscore(s, board, period, row);
+}
+
+
+/*
+ * Removes scores of the board's periods before that one, "max" of them at
+ * most; returns through *n how many.  Fewer: there are no more.
+ */
+
+static inline trove_store_rc_t
+trove_store_drop_scores(trove_store_t *s, const trove_board_conf_t *board,
+    uint64_t before, uint32_t max, uint32_t *n)
+{
+    return s->kind->drop(s, board, before, max, n);
 }
 
 

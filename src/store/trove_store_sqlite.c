@@ -55,9 +55,7 @@ static trove_store_rc_t trove_sqlite_meta(trove_sqlite_t *s, const char *key,
 static void trove_sqlite_committed(trove_sqlite_t *s, uint64_t version);
 static void trove_sqlite_tidy(trove_store_t *store);
 static void trove_sqlite_checkpoint(trove_sqlite_t *s, int mode);
-static void trove_sqlite_rollback(trove_store_t *store);
 static void trove_sqlite_close(trove_store_t *store);
-static trove_store_rc_t trove_sqlite_step(trove_sqlite_t *s, int statement);
 static trove_store_rc_t trove_sqlite_there(trove_sqlite_t *s);
 static int trove_sqlite_identify(const trove_sqlite_t *s,
     trove_sqlite_file_t *f);
@@ -74,6 +72,9 @@ const trove_store_kind_t  trove_store_sqlite = {
     trove_sqlite_remove,
     trove_sqlite_player,
     trove_sqlite_claim,
+    trove_sqlite_score,
+    trove_sqlite_unscore,
+    trove_sqlite_drop,
     trove_sqlite_commit,
     trove_sqlite_tidy,
     trove_sqlite_rollback,
@@ -325,6 +326,8 @@ trove_sqlite_begin(trove_store_t *store)
     s->rewards = 0;
     s->players = 0;
     s->claims = 0;
+    s->scores = 0;
+    s->nperiods = 0;
 
     rc = trove_sqlite_there(s);
 
@@ -519,6 +522,7 @@ trove_sqlite_committed(trove_sqlite_t *s, uint64_t version)
     trove_stat_add(&stats->rewards, s->rewards);
     trove_stat_add(&stats->players, s->players);
     trove_stat_add(&stats->claims, s->claims);
+    trove_stat_add(&stats->scores, s->scores);
     trove_stat_set(&stats->log_bytes, s->wal_pages * s->wal_page);
 }
 
@@ -579,7 +583,7 @@ trove_sqlite_checkpoint(trove_sqlite_t *s, int mode)
 }
 
 
-static void
+void
 trove_sqlite_rollback(trove_store_t *store)
 {
     trove_sqlite_t  *s = (trove_sqlite_t *) store;
@@ -623,14 +627,23 @@ trove_sqlite_close(trove_store_t *store)
 }
 
 
-/* A statement that gives no rows, and whose failure ends the transaction. */
-
-static trove_store_rc_t
+trove_store_rc_t
 trove_sqlite_step(trove_sqlite_t *s, int statement)
+{
+    int  row;
+
+    return trove_sqlite_step_row(s, statement, &row);
+}
+
+
+trove_store_rc_t
+trove_sqlite_step_row(trove_sqlite_t *s, int statement, int *row)
 {
     int                rc;
     sqlite3_stmt      *st;
     trove_store_rc_t   failed;
+
+    *row = 0;
 
     if (s->failed) {
         return s->failed;
@@ -642,6 +655,11 @@ trove_sqlite_step(trove_sqlite_t *s, int statement)
 
     if (trove_likely(rc == SQLITE_DONE)) {
         (void) sqlite3_reset(st);
+        return TROVE_STORE_DONE;
+    }
+
+    if (rc == SQLITE_ROW) {
+        *row = 1;
         return TROVE_STORE_DONE;
     }
 

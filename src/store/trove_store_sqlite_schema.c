@@ -25,6 +25,9 @@
 
 static trove_store_rc_t trove_sqlite_create(trove_sqlite_t *s);
 static trove_store_rc_t trove_sqlite_create_tables(trove_sqlite_t *s);
+static trove_store_rc_t trove_sqlite_upgrade(trove_sqlite_t *s);
+static trove_store_rc_t trove_sqlite_upgrade_tables(trove_sqlite_t *s);
+static trove_store_rc_t trove_sqlite_in_place(trove_sqlite_t *s);
 static trove_store_rc_t trove_sqlite_whose(trove_sqlite_t *s, int *empty);
 static trove_store_rc_t trove_sqlite_known(trove_sqlite_t *s,
     int64_t application, int64_t schema);
@@ -88,6 +91,50 @@ static const char  trove_sqlite_tables[] =
     " FROM grants JOIN players USING (number);";
 
 
+/*
+ * What schema 2 has more.  A week begins on a Monday, and the first of them
+ * before 1970 did.  What a query says of board, reset and begins limits what is
+ * counted for the ranks.
+ */
+
+static const char  trove_sqlite_tables_2[] =
+    "CREATE TABLE periods ("
+    " number INTEGER PRIMARY KEY,"
+    " board TEXT NOT NULL,"
+    " reset TEXT NOT NULL,"
+    " claims INTEGER NOT NULL,"
+    " period INTEGER NOT NULL,"
+    " ascending INTEGER NOT NULL,"
+    " shared INTEGER NOT NULL,"
+    " UNIQUE (board, reset, claims, period)"
+    ");"
+
+    "CREATE TABLE scores ("
+    " id INTEGER PRIMARY KEY,"
+    " player TEXT NOT NULL,"
+    " score INTEGER NOT NULL,"
+    " reached INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " data TEXT"
+    ");"
+
+    "CREATE VIEW boards AS"
+    " SELECT board, reset, begins,"
+    "  rank() OVER (PARTITION BY board, reset, claims, begins"
+    "   ORDER BY iif(ascending, score, -score),"
+    "   iif(shared, 0, scores.reached)) AS rank,"
+    "  player, score, data,"
+    "  strftime('%Y-%m-%d %H:%M:%f', (scores.reached >> 20) / 1000.0,"
+    "   'unixepoch') AS reached"
+    " FROM (SELECT *, CASE reset"
+    "   WHEN 'daily' THEN date(period * 86400, 'unixepoch')"
+    "   WHEN 'weekly' THEN date((period * 7 - 3) * 86400, 'unixepoch')"
+    "   WHEN 'monthly' THEN date('1970-01-01', period || ' months')"
+    "   END AS begins FROM periods)"
+    " JOIN scores ON scores.id BETWEEN number << 31"
+    "  AND (number << 31) + 2147483647;";
+
+
 trove_store_rc_t
 trove_sqlite_schema(trove_sqlite_t *s)
 {
@@ -108,6 +155,10 @@ trove_sqlite_schema(trove_sqlite_t *s)
 
     if (rc == TROVE_STORE_DONE) {
         rc = trove_sqlite_info(s);
+    }
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_sqlite_upgrade(s);
     }
 
     return rc;
@@ -214,10 +265,70 @@ trove_sqlite_create(trove_sqlite_t *s)
         rc = trove_sqlite_exec(s, "COMMIT");
     }
 
-    /* so that the header is right for who reads only that */
+    return (rc == TROVE_STORE_DONE) ? trove_sqlite_in_place(s) : rc;
+}
+
+
+/* So that the header is right for who reads only that. */
+
+static trove_store_rc_t
+trove_sqlite_in_place(trove_sqlite_t *s)
+{
+    return trove_sqlite_exec(s, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+
+/* All of the tables that were there stay as they are. */
+
+static trove_store_rc_t
+trove_sqlite_upgrade(trove_sqlite_t *s)
+{
+    int64_t           schema;
+    trove_store_rc_t  rc;
+
+    schema = TROVE_SQLITE_SCHEMA;
+    rc = trove_sqlite_number(s, "PRAGMA user_version", &schema);
+
+    if (rc != TROVE_STORE_DONE || schema == TROVE_SQLITE_SCHEMA) {
+        return rc;
+    }
+
+    rc = trove_sqlite_exec(s, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
 
     if (rc == TROVE_STORE_DONE) {
-        rc = trove_sqlite_exec(s, "PRAGMA wal_checkpoint(TRUNCATE)");
+        rc = trove_sqlite_upgrade_tables(s);
+    }
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_sqlite_exec(s, "COMMIT");
+    }
+
+    return (rc == TROVE_STORE_DONE) ? trove_sqlite_in_place(s) : rc;
+}
+
+
+/* Somebody else may have been faster. */
+
+static trove_store_rc_t
+trove_sqlite_upgrade_tables(trove_sqlite_t *s)
+{
+    char              sql[64];
+    int64_t           schema;
+    trove_store_rc_t  rc;
+
+    schema = 0;
+    rc = trove_sqlite_number(s, "PRAGMA user_version", &schema);
+
+    if (rc != TROVE_STORE_DONE || schema == TROVE_SQLITE_SCHEMA) {
+        return rc;
+    }
+
+    rc = trove_sqlite_exec(s, trove_sqlite_tables_2);
+
+    if (rc == TROVE_STORE_DONE) {
+        (void) snprintf(sql, sizeof(sql), "PRAGMA user_version = %d",
+                        TROVE_SQLITE_SCHEMA);
+        rc = trove_sqlite_exec(s, sql);
     }
 
     return rc;
@@ -231,6 +342,10 @@ trove_sqlite_create_tables(trove_sqlite_t *s)
     trove_store_rc_t  rc;
 
     rc = trove_sqlite_exec(s, trove_sqlite_tables);
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_sqlite_exec(s, trove_sqlite_tables_2);
+    }
 
     if (rc != TROVE_STORE_DONE) {
         return rc;

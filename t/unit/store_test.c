@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "disk.h"
+#include "store_v1.h"
 #include "trove_space.h"
 #include "trove_store.h"
 
@@ -31,6 +32,9 @@
 #define IDS      40
 #define PLAYERS  24
 #define CLAIMS   400
+
+#define BOARDS   3
+#define ROWS     8
 
 /* Operations of a disk in the time of one test: more than there are. */
 #define OPS      5000
@@ -44,6 +48,8 @@ typedef struct {
     trove_store_claim_t   claims[CLAIMS];
     uint32_t              nclaims;
     uint32_t              born;
+    trove_store_score_t   scores[BOARDS][2][ROWS];  /* no player: none     */
+    uint64_t              period[BOARDS];       /* the latest                */
     uint64_t              version;
 } model_t;
 
@@ -58,7 +64,24 @@ typedef struct {
     uint32_t              nplayers;
     uint32_t              nclaims;
     char                  names[PLAYERS][41];
+    trove_store_score_t   scores[BOARDS][2][ROWS];
+    uint32_t              board;                /* that comes now            */
+    uint64_t              period;
+    uint32_t              nperiods;             /* of it, and rows           */
+    uint32_t              nscores;
 } loaded_t;
+
+
+static const trove_board_conf_t  boards[BOARDS] = {
+    { .name = "all time", .rows = ROWS, .reset = TROVE_BOARD_NEVER },
+    { .name = "the week's", .rows = ROWS, .reset = TROVE_BOARD_WEEKLY,
+      .order = TROVE_BOARD_ASC },
+    { .name = "claims", .rows = ROWS, .reset = TROVE_BOARD_DAILY,
+      .ties = TROVE_BOARD_SHARED, .claims = 1 }
+};
+
+static const char *const  texts[] = { "", "a", "\"it's\"",
+    "\xf0\x9f\x8f\x86 0123456789" };
 
 
 static uint64_t             seed;
@@ -376,6 +399,48 @@ model_claim(model_t *m)
 }
 
 
+/* A row of a period, or a period that begins. */
+
+static void
+model_score(model_t *m)
+{
+    uint32_t              b, player, row;
+    trove_store_score_t  *r;
+
+    b = random_below(BOARDS);
+
+    if (boards[b].reset != TROVE_BOARD_NEVER && random_below(12) == 0) {
+        m->period[b] += random_below(2) + 1;
+        memset(m->scores[b][m->period[b] % 2], 0, sizeof(m->scores[b][0]));
+    }
+
+    row = random_below(ROWS);
+    r = &m->scores[b][m->period[b] % 2][row];
+
+    if (r->player.len != 0 && random_below(3) == 0) {
+        memset(r, 0, sizeof(*r));
+        return;
+    }
+
+    player = random_below(PLAYERS);
+
+    if (m->players[player].id.len == 0) {
+        return;
+    }
+
+    r->player = m->players[player].id;
+    r->data.data = (const unsigned char *) texts[random_below(4)];
+    r->data.len = strlen((const char *) r->data.data);
+    r->board = &boards[b];
+    r->period = m->period[b];
+    r->row = row;
+    r->score = (int64_t) (random_next() >> 10);
+    r->score = random_below(2) ? r->score : -r->score;
+    r->seq = ~random_next();
+    r->reached = random_next() << 10 | row;
+}
+
+
 static void
 model_change(model_t *m)
 {
@@ -385,9 +450,62 @@ model_change(model_t *m)
         model_reward(m);
         model_player(m);
         model_claim(m);
+        model_score(m);
     }
 
     m->version += random_below(1000);
+}
+
+
+static trove_store_rc_t
+stored_score(trove_store_t *s, const model_t *m, uint32_t b, uint32_t table,
+    uint32_t row)
+{
+    uint64_t                    period;
+    const trove_store_score_t  *r;
+
+    r = &m->scores[b][table][row];
+    period = m->period[b] - (m->period[b] % 2 != table);
+
+    return (r->player.len != 0)
+           ? trove_store_put_score(s, r)
+           : trove_store_remove_score(s, &boards[b], period, row);
+}
+
+
+static trove_store_rc_t
+stored_scores(trove_store_t *s, const model_t *from, const model_t *to)
+{
+    uint32_t          b, i, n;
+    trove_store_rc_t  rc;
+
+    rc = TROVE_STORE_DONE;
+
+    for (b = 0; b < BOARDS; b++) {
+
+        for (i = 0; rc == TROVE_STORE_DONE && i < 2 * ROWS; i++) {
+
+            if (memcmp(&from->scores[b][i / ROWS][i % ROWS],
+                       &to->scores[b][i / ROWS][i % ROWS],
+                       sizeof(trove_store_score_t))
+                != 0)
+            {
+                rc = stored_score(s, to, b, i / ROWS, i % ROWS);
+            }
+        }
+
+        while (rc == TROVE_STORE_DONE && to->period[b] != 0) {
+            rc = trove_store_drop_scores(s, &boards[b], to->period[b] - 1, 3,
+                                         &n);
+            assert_in_range(n, 0, 3);
+
+            if (n < 3) {
+                break;
+            }
+        }
+    }
+
+    return rc;
 }
 
 
@@ -427,6 +545,10 @@ stored(trove_store_t *s, const model_t *from, const model_t *to)
 
     for (i = from->nclaims; rc == TROVE_STORE_DONE && i < to->nclaims; i++) {
         rc = trove_store_put_claim(s, &to->claims[i]);
+    }
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = stored_scores(s, from, to);
     }
 
     return (rc == TROVE_STORE_DONE) ? trove_store_commit(s, to->version) : rc;
@@ -470,6 +592,90 @@ load_claim(void *data, const trove_store_claim_t *c)
 }
 
 
+/* The two latest of each board, in the order of the boards' names. */
+
+static trove_rc_t
+load_period(void *data, const trove_store_period_t *p)
+{
+    uint32_t  b;
+
+    static const uint32_t  order[BOARDS] = { 0, 2, 1 };
+
+    for (b = 0; b < BOARDS; b++) {
+
+        if (p->board.len == strlen(boards[b].name)
+            && memcmp(p->board.data, boards[b].name, p->board.len) == 0)
+        {
+            break;
+        }
+    }
+
+    assert_true(b < BOARDS);
+    assert_int_equal(p->reset, boards[b].reset);
+    assert_int_equal(p->claims, boards[b].claims);
+    assert_true(p->rows <= ROWS);
+    assert_true(loaded.nperiods == 0 || order[b] >= order[loaded.board]);
+
+    if (loaded.nperiods == 0 || b != loaded.board) {
+        loaded.nperiods = 0;
+
+    } else {
+        assert_true(p->period < loaded.period);
+    }
+
+    loaded.board = b;
+    loaded.period = p->period;
+    loaded.nscores = 0;
+
+    /* nothing is left of earlier ones */
+
+    assert_true(loaded.nperiods++ < 2);
+
+    return TROVE_OK;
+}
+
+
+static trove_rc_t
+load_score(void *data, const trove_store_score_t *r)
+{
+    uint32_t              i;
+    trove_store_score_t  *to;
+
+    assert_null(r->board);
+    assert_int_equal(r->period, loaded.period);
+    assert_true(r->row < ROWS);
+    assert_true(loaded.nscores == 0 || r->row >= loaded.nscores);
+    loaded.nscores = r->row + 1;
+
+    to = &loaded.scores[loaded.board][r->period % 2][r->row];
+    *to = *r;
+
+    for (i = 0; i < PLAYERS; i++) {
+
+        if (strlen(names[i]) == r->player.len
+            && memcmp(names[i], r->player.data, r->player.len) == 0)
+        {
+            to->player.data = (const unsigned char *) names[i];
+        }
+    }
+
+    for (i = 0; i < 4; i++) {
+
+        if (strlen(texts[i]) == r->data.len
+            && memcmp(texts[i], r->data.data ? r->data.data
+                                             : (const unsigned char *) "",
+                      r->data.len) == 0)
+        {
+            to->data.data = (const unsigned char *) texts[i];
+        }
+    }
+
+    to->board = &boards[loaded.board];
+
+    return TROVE_OK;
+}
+
+
 static trove_store_rc_t
 load(trove_store_t *s)
 {
@@ -481,6 +687,8 @@ load(trove_store_t *s)
     to.reward = load_reward;
     to.player = load_player;
     to.claim = load_claim;
+    to.period = load_period;
+    to.score = load_score;
 
     return trove_store_load(s, &to);
 }
@@ -522,6 +730,37 @@ same_player(const model_t *m, uint32_t i, uint32_t n)
     p.id = loaded.players[n].id;
 
     return memcmp(&p, &loaded.players[n], sizeof(p)) == 0;
+}
+
+
+static int
+same_scores(const model_t *m)
+{
+    uint32_t                    b, i;
+    uint64_t                    period;
+    const trove_store_score_t  *r;
+
+    for (b = 0; b < BOARDS; b++) {
+
+        for (i = 0; i < 2 * ROWS; i++) {
+            r = &m->scores[b][i / ROWS][i % ROWS];
+            period = m->period[b] - (m->period[b] % 2 != i / ROWS);
+
+            /* of two periods that passed, one is empty and still there */
+
+            if (r->player.len != 0 && r->period != period) {
+                continue;
+            }
+
+            if (memcmp(r, &loaded.scores[b][i / ROWS][i % ROWS], sizeof(*r))
+                != 0)
+            {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
 }
 
 
@@ -574,7 +813,8 @@ same(const model_t *m)
     memcpy(claims, m->claims, sizeof(claims));
     qsort(claims, m->nclaims, sizeof(claims[0]), claim_order);
 
-    return memcmp(claims, loaded.claims, m->nclaims * sizeof(claims[0])) == 0;
+    return memcmp(claims, loaded.claims, m->nclaims * sizeof(claims[0])) == 0
+           && same_scores(m);
 }
 
 
@@ -1341,16 +1581,16 @@ foreign_files_are_refused_and_left_alone(void **state)
     refused(&conf, TROVE_STORE_FOREIGN, "another ledger");
     conf.instance = NULL;
 
-    told("PRAGMA user_version = 2");
-    refused(&conf, TROVE_STORE_FOREIGN, "schema 2");
+    told("PRAGMA user_version = 3");
+    refused(&conf, TROVE_STORE_FOREIGN, "schema 3");
     assert_int_equal(trove_store_sqlite_check(path, error),
                      TROVE_STORE_FOREIGN);
-    assert_true(strstr(error, "schema 2") != NULL);
+    assert_true(strstr(error, "schema 3") != NULL);
 
     told("PRAGMA user_version = 0");
     refused(&conf, TROVE_STORE_FOREIGN, "damaged");
 
-    told("PRAGMA user_version = 1; DELETE FROM meta");
+    told("PRAGMA user_version = 2; DELETE FROM meta");
     refused(&conf, TROVE_STORE_FOREIGN, "damaged");
 
     told("DROP TABLE meta");
@@ -1479,9 +1719,378 @@ an_operator_can_ask(void **state)
     assert_int_equal(asked("SELECT value FROM meta WHERE key = 'version'"),
                      9);
     assert_int_equal(asked("PRAGMA application_id"), 0x74726f76);
-    assert_int_equal(asked("PRAGMA user_version"), 1);
+    assert_int_equal(asked("PRAGMA user_version"), 2);
 
     trove_store_close(s);
+}
+
+
+static void
+score_put(trove_store_t *s, const trove_board_conf_t *board, uint64_t period,
+    uint32_t row, const char *player, int64_t score)
+{
+    trove_store_score_t  r;
+
+    memset(&r, 0, sizeof(r));
+
+    r.board = board;
+    r.period = period;
+    r.row = row;
+    r.player.data = (const unsigned char *) player;
+    r.player.len = strlen(player);
+    r.score = score;
+    r.reached = 1763710892123 << 20 | row;
+
+    done(trove_store_put_score(s, &r));
+}
+
+
+#define RANK(board, player)                                                  \
+    "SELECT ifnull(max(rank), 0) FROM boards WHERE board = '" board "'"      \
+    " AND player = '" player "'"
+
+static void
+an_operator_sees_the_boards(void **state)
+{
+    trove_store_t       *s;
+    trove_store_conf_t   conf;
+    trove_board_conf_t   board;
+
+    static const trove_board_conf_t  monthly = {
+        .name = "m", .reset = TROVE_BOARD_MONTHLY
+    };
+
+    start_anew();
+    conf_of(&conf);
+    s = opened(&conf);
+
+    done(trove_store_begin(s));
+    score_put(s, &boards[0], 0, 0, "low", -5);
+    score_put(s, &boards[0], 0, 1, "high", 7);
+    score_put(s, &boards[0], 0, 2, "late", 7);
+    score_put(s, &boards[1], 2916, 0, "low", -5);
+    score_put(s, &boards[1], 2916, 1, "high", 7);
+    score_put(s, &boards[1], 2917, 1, "high", 7);
+    score_put(s, &boards[2], 20413, 9, "a", 7);
+    score_put(s, &boards[2], 20413, 8, "b", 7);
+    score_put(s, &boards[2], 20413, 7, "c", 6);
+    score_put(s, &monthly, 670, 0, "a", 1);
+    done(trove_store_commit(s, 1));
+
+    assert_int_equal(asked(RANK("all time", "high")), 1);
+    assert_int_equal(asked(RANK("all time", "late")), 2);
+    assert_int_equal(asked(RANK("all time", "low")), 3);
+    assert_int_equal(asked(RANK("the week''s", "low")), 1);
+    assert_int_equal(asked(RANK("the week''s", "high")), 2);
+    assert_int_equal(asked(RANK("claims", "a")), 1);
+    assert_int_equal(asked(RANK("claims", "b")), 1);
+    assert_int_equal(asked(RANK("claims", "c")), 3);
+
+    assert_int_equal(asked("SELECT count(*) FROM boards"
+                           " WHERE board = 'all time' AND begins IS NULL"
+                           " AND reset = 'never' AND data IS NULL"
+                           " AND reached = '2025-11-21 07:41:32.123'"), 3);
+    assert_int_equal(asked("SELECT count(*) FROM boards"
+                           " WHERE begins = '2025-11-17'"), 2);
+    assert_int_equal(asked("SELECT count(*) FROM boards"
+                           " WHERE begins = '2025-11-24'"
+                           " AND reset = 'weekly' AND rank = 1"), 1);
+    assert_int_equal(asked("SELECT count(*) FROM boards"
+                           " WHERE board = 'claims'"
+                           " AND begins = '2025-11-21'"), 3);
+    assert_int_equal(asked("SELECT count(*) FROM boards"
+                           " WHERE board = 'm' AND begins = '2025-11-01'"), 1);
+
+    /* another order is seen as soon as anything is written in it */
+
+    board = boards[0];
+    board.order = TROVE_BOARD_ASC;
+
+    done(trove_store_begin(s));
+    done(trove_store_remove_score(s, &board, 0, 2));
+    done(trove_store_commit(s, 2));
+
+    assert_int_equal(asked(RANK("all time", "low")), 1);
+    assert_int_equal(asked(RANK("all time", "high")), 2);
+    assert_int_equal(asked("SELECT count(*) FROM boards"
+                           " WHERE board = 'all time'"), 2);
+
+    trove_store_close(s);
+}
+
+
+static void
+boards_of_one_name_are_several(void **state)
+{
+    uint32_t             n;
+    trove_store_t       *s;
+    trove_store_conf_t   conf;
+    trove_board_conf_t   other;
+
+    start_anew();
+    conf_of(&conf);
+    s = opened(&conf);
+
+    done(trove_store_begin(s));
+    score_put(s, &boards[0], 0, 0, "a", 1);
+
+    other = boards[0];
+    other.claims = 1;
+    score_put(s, &other, 0, 0, "b", 2);
+
+    other.reset = TROVE_BOARD_MONTHLY;
+    score_put(s, &other, 671, 0, "c", 3);
+
+    /* where nothing was nothing is made, and the others are left alone */
+
+    other.reset = TROVE_BOARD_DAILY;
+    done(trove_store_remove_score(s, &other, 20413, 0));
+    done(trove_store_drop_scores(s, &other, 20413, 10, &n));
+    assert_int_equal(n, 0);
+    done(trove_store_commit(s, 1));
+
+    assert_int_equal(trove_stat_get(&stats.scores), 3);
+    assert_int_equal(asked("SELECT count(*) FROM periods"), 3);
+    assert_int_equal(asked("SELECT count(*) FROM boards"
+                           " WHERE board = 'all time' AND rank = 1"), 3);
+
+    trove_store_close(s);
+}
+
+
+/* In pieces, and what is not earlier stays. */
+
+static void
+earlier_periods_are_dropped(void **state)
+{
+    uint32_t             i, n, pieces;
+    trove_store_t       *s;
+    trove_store_conf_t   conf;
+
+    start_anew();
+    conf_of(&conf);
+    s = opened(&conf);
+
+    done(trove_store_begin(s));
+
+    for (i = 0; i < 100; i++) {
+        score_put(s, &boards[1], i / 25, i, "a", 1);
+        score_put(s, &boards[2], i / 25, i, "a", 1);
+    }
+
+    done(trove_store_commit(s, 1));
+
+    pieces = 0;
+
+    do {
+        done(trove_store_begin(s));
+        done(trove_store_drop_scores(s, &boards[1], 2, 7, &n));
+        done(trove_store_commit(s, 1));
+        pieces++;
+    } while (n == 7);
+
+    assert_int_equal(n, 1);
+    assert_int_equal(pieces, 8);
+    assert_int_equal(trove_stat_get(&stats.scores), 250);
+
+    assert_int_equal(asked("SELECT count(*) FROM boards WHERE reset ="
+                           " 'weekly'"), 50);
+    assert_int_equal(asked("SELECT min(period) FROM periods WHERE reset ="
+                           " 'weekly'"), 2);
+    assert_int_equal(asked("SELECT count(*) FROM boards WHERE reset ="
+                           " 'daily'"), 100);
+
+    /* a number that is free again is nobody's */
+
+    done(trove_store_begin(s));
+    score_put(s, &boards[1], 4, 3, "b", 1);
+    done(trove_store_commit(s, 1));
+
+    assert_int_equal(asked("SELECT count(*) FROM boards WHERE begins ="
+                           " '1970-01-26'"), 1);
+
+    trove_store_close(s);
+}
+
+
+/* One that takes so many numbers, and one of nobody. */
+
+static uint32_t  room, offers;
+
+static trove_rc_t
+load_into_room(void *data, const trove_store_period_t *p)
+{
+    if (p->reset == TROVE_BOARD_WEEKLY) {
+        return TROVE_NOTFOUND;
+    }
+
+    offers++;
+
+    return (p->rows <= room) ? TROVE_OK : TROVE_FULL;
+}
+
+
+static trove_rc_t
+load_counted(void *data, const trove_store_score_t *r)
+{
+    assert_int_equal(r->row, loaded.nscores);
+    loaded.nscores++;
+
+    return (r->player.data[0] == 'x') ? TROVE_INVALID : TROVE_OK;
+}
+
+
+static void
+rows_that_have_no_room_are_numbered_anew(void **state)
+{
+    uint64_t             flush;
+    trove_store_t       *s;
+    trove_store_load_t   to;
+    trove_store_conf_t   conf;
+
+    start_anew();
+    conf_of(&conf);
+    s = opened(&conf);
+
+    done(trove_store_begin(s));
+    score_put(s, &boards[0], 0, 3, "a", 1);
+    score_put(s, &boards[0], 0, 4, "b", 2);
+    score_put(s, &boards[0], 0, 7, "c", 3);
+    score_put(s, &boards[0], 0, 8, "b", 2);
+    score_put(s, &boards[1], 5, 8, "b", 2);
+    done(trove_store_commit(s, 1));
+    flush = s->info.flush;
+
+    memset(&to, 0, sizeof(to));
+    to.reward = load_reward;
+    to.player = load_player;
+    to.claim = load_claim;
+    to.period = load_into_room;
+    to.score = load_counted;
+
+    /* two rows of one player are one, the latest */
+
+    room = 3;
+    offers = 0;
+    memset(&loaded, 0, sizeof(loaded));
+    done(trove_store_load(s, &to));
+    assert_int_equal(to.rc, TROVE_OK);
+    assert_int_equal(loaded.nscores, 3);
+    assert_int_equal(offers, 2);
+    assert_int_equal(s->info.flush, flush + 2);
+    assert_int_equal(asked(RANK("all time", "c")), 1);
+    assert_int_equal(asked("SELECT max(id % 100) FROM scores, periods"
+                           " WHERE id >> 31 = number AND reset = 'never'"),
+                     asked("SELECT (number << 31) % 100 + 2 FROM periods"
+                           " WHERE reset = 'never'"));
+    assert_int_equal(asked("SELECT count(*) FROM boards WHERE player = 'b'"
+                           " AND rank = 2"), 1);
+
+    memset(&loaded, 0, sizeof(loaded));
+    offers = 0;
+    done(trove_store_load(s, &to));
+    assert_int_equal(offers, 1);
+    assert_int_equal(s->info.flush, flush + 2);
+
+    /* what has no room all the same is told, and nothing is changed */
+
+    room = 2;
+    memset(&loaded, 0, sizeof(loaded));
+    assert_int_equal(trove_store_load(s, &to), TROVE_STORE_FOREIGN);
+    assert_int_equal(to.rc, TROVE_FULL);
+    assert_true(strstr(error, "3 rows of board \"all time\"") != NULL);
+    assert_true(strstr(error, "no room") != NULL);
+    trove_store_close(s);
+
+    s = opened(&conf);
+    assert_int_equal(s->info.flush, flush + 2);
+    done(trove_store_begin(s));
+    score_put(s, &boards[0], 0, 1, "x", 2);
+    done(trove_store_commit(s, 2));
+
+    room = 3;
+    memset(&loaded, 0, sizeof(loaded));
+    assert_int_equal(trove_store_load(s, &to), TROVE_STORE_FOREIGN);
+    assert_int_equal(to.rc, TROVE_INVALID);
+    assert_true(strstr(error, "does not fit") != NULL);
+    trove_store_close(s);
+}
+
+
+/* Of schema 1, opened on a disk that fails at its "n"th operation. */
+
+static int
+upgraded_despite(disk_fault_t fault, uint64_t n, int power)
+{
+    int                  happened;
+    sqlite3             *db;
+    trove_store_t       *s;
+    trove_store_conf_t   conf;
+
+    start_anew();
+    conf_of(&conf);
+    conf.space = TROVE_PLANE;
+
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE
+                                                |SQLITE_OPEN_CREATE, DISK),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, store_v1, NULL, NULL, NULL), SQLITE_OK);
+    (void) sqlite3_close(db);
+
+    disk_arm(fault, n, 0);
+
+    if (trove_store_open(&trove_store_sqlite, &conf, &s) == TROVE_STORE_DONE)
+    {
+        happened = disk_disarm();
+        (fault == DISK_KILLED) ? killed(s) : trove_store_close(s);
+
+    } else {
+        happened = disk_disarm();
+    }
+
+    if (power) {
+        disk_power();
+    }
+
+    s = opened(&conf);
+    assert_int_equal(s->info.flush, 2);
+    assert_int_equal(s->info.version, 4);
+    assert_string_equal(s->info.instance, "8bec30477698b2b3fe8a2254d2446bee");
+
+    done(load(s));
+    assert_int_equal(loaded.nrewards, 2);
+    assert_int_equal(loaded.nplayers, 2);
+    assert_int_equal(loaded.nclaims, 2);
+    assert_int_equal(loaded.rewards[1].reward.id, 9);
+    assert_int_equal(loaded.players[0].data.balance, 57);
+    assert_string_equal(loaded.names[1], "bob's \xc3\xa4");
+
+    done(trove_store_begin(s));
+    score_put(s, &boards[0], 0, 0, "ann", 1);
+    done(trove_store_commit(s, 5));
+    trove_store_close(s);
+
+    assert_int_equal(asked("PRAGMA user_version"), 2);
+    assert_int_equal(asked(RANK("all time", "ann")), 1);
+    assert_int_equal(asked("SELECT count(*) FROM claims"), 2);
+
+    return happened;
+}
+
+
+static void
+a_database_of_an_earlier_schema_is_upgraded(void **state)
+{
+    uint64_t  n;
+
+    assert_false(upgraded_despite(DISK_WORKS, OPS, 0));
+    assert_int_equal(trove_store_sqlite_check(path, error), TROVE_STORE_DONE);
+
+    for (n = 1; upgraded_despite(DISK_FULL, n, 0); n++) { /* void */ }
+    for (n = 1; upgraded_despite(DISK_BROKEN, n, 0); n++) { /* void */ }
+    for (n = 1; upgraded_despite(DISK_KILLED, n, 0); n++) { /* void */ }
+    for (n = 1; upgraded_despite(DISK_KILLED, n, 1); n++) { /* void */ }
+    for (n = 1; upgraded_despite(DISK_UNSYNCED, n, 1); n++) { /* void */ }
 }
 
 
@@ -1538,6 +2147,11 @@ main(void)
         cmocka_unit_test(what_cannot_be_opened_is_told),
         cmocka_unit_test(a_load_ends_when_nothing_more_fits),
         cmocka_unit_test(an_operator_can_ask),
+        cmocka_unit_test(an_operator_sees_the_boards),
+        cmocka_unit_test(boards_of_one_name_are_several),
+        cmocka_unit_test(earlier_periods_are_dropped),
+        cmocka_unit_test(rows_that_have_no_room_are_numbered_anew),
+        cmocka_unit_test(a_database_of_an_earlier_schema_is_upgraded),
     };
 
     return cmocka_run_group_tests_name("store", tests, setup, teardown);
