@@ -34,6 +34,13 @@
 #include "trove_writer.h"
 
 
+/*
+ * The version of the JSON: another one when a member is gone or means another
+ * thing, not when there are more.
+ */
+
+#define TROVE_STATS_SCHEMA   1
+
 #define TROVE_STATS_SLOTS    256
 #define TROVE_STATS_ALIGN    (2 * TROVE_CACHE_LINE)
 #define TROVE_STATS_COINS    TROVE_COINS_MAX   /* names, besides "(other)" */

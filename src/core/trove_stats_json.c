@@ -15,6 +15,8 @@ static void trove_stats_json_endpoint(trove_writer_t *w,
     const trove_stats_endpoint_t *endpoint);
 static void trove_stats_json_histogram(trove_writer_t *w,
     const trove_histogram_t *h);
+static void trove_stats_json_buckets(trove_writer_t *w,
+    const trove_histogram_t *h);
 static void trove_stats_json_worker(trove_writer_t *w,
     const trove_stats_worker_t *worker);
 static void trove_stats_json_key(trove_writer_t *w, const char *key);
@@ -42,6 +44,7 @@ trove_stats_json(trove_writer_t *w, const trove_stats_info_t *info,
     uint32_t  i;
 
     trove_write_lit(w, "{");
+    trove_stats_json_uint(w, "schema", TROVE_STATS_SCHEMA);
     trove_stats_json_text(w, "version", info->version);
     trove_stats_json_text(w, "nginx", info->nginx);
     trove_stats_json_text(w, "simd", info->simd);
@@ -212,7 +215,40 @@ trove_stats_json_histogram(trove_writer_t *w, const trove_histogram_t *h)
     trove_stats_json_seconds(w, "max", trove_stat_get(&h->max));
     trove_stats_json_seconds(w, "mean", count ? sum / count : 0);
     trove_stats_json_seconds(w, "sum", sum);
+    trove_stats_json_buckets(w, h);
     trove_write_lit(w, "}");
+}
+
+
+/* Of each that is not empty, its longest duration in ns, and how many. */
+
+static void
+trove_stats_json_buckets(trove_writer_t *w, const trove_histogram_t *h)
+{
+    uint32_t  i;
+    uint64_t  n;
+
+    trove_stats_json_key(w, "buckets");
+    trove_write_lit(w, "[");
+
+    for (i = 0; i < TROVE_HISTOGRAM_BUCKETS; i++) {
+        n = trove_stat_get(&h->buckets[i]);
+
+        if (n == 0) {
+            continue;
+        }
+
+        /* the last one has all that is longer, too: its name is the range */
+
+        trove_stats_json_comma(w);
+        trove_write_uint(w, (i < TROVE_HISTOGRAM_BUCKETS - 1)
+                            ? trove_histogram_last(i)
+                            : ((uint64_t) 1 << TROVE_HISTOGRAM_RANGE) - 1);
+        trove_write_lit(w, ",");
+        trove_write_uint(w, n);
+    }
+
+    trove_write_lit(w, "]");
 }
 
 

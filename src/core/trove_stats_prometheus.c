@@ -17,6 +17,7 @@
 #define TROVE_STATS_HELP          256     /* bytes of a line of help, most   */
 #define TROVE_STATS_LINE          160     /* of another, names of troves not */
 #define TROVE_STATS_ESCAPED       6       /* bytes of an escaped one, most   */
+#define TROVE_STATS_BUCKET        33      /* bytes of a bucket in the JSON   */
 
 
 typedef struct {
@@ -121,7 +122,9 @@ trove_stats_text_max(const trove_stats_info_t *info,
     for (i = 0; i < n; i++) {
         size += series * (TROVE_STATS_LINE
                           + troves[i].name.len * TROVE_STATS_ESCAPED)
-                + strlen(troves[i].simd) * TROVE_STATS_ESCAPED;
+                + strlen(troves[i].simd) * TROVE_STATS_ESCAPED
+                + (TROVE_ENDPOINTS + TROVE_STATS_HISTOGRAMS)
+                  * TROVE_HISTOGRAM_BUCKETS * TROVE_STATS_BUCKET;
 
         size += troves[i].total->nworkers * processes * TROVE_STATS_LINE
                 + troves[i].total->ncoins * TROVE_COIN_NAME_MAX

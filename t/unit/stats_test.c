@@ -843,6 +843,8 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
             trove_stats_observe(s, epoch_turn, random_next() % 50000);
         }
 
+        trove_stats_observe(s, epoch_lag, UINT64_C(100000000000));
+
         trove_stats_add(s, poll_scanned, UINT64_C(1) << 60);
         trove_stats_endpoint_add(s, TROVE_ENDPOINT_POLL, lines_error, 3);
         trove_stats_add(s, coins[1], 17);
@@ -924,6 +926,39 @@ check_keys(yajl_val v)
 }
 
 
+/* The buckets that are not empty: the longest duration, and how many. */
+
+static void
+check_json_buckets(yajl_val list, const trove_histogram_t *h)
+{
+    uint32_t   i;
+    size_t     k;
+    uint64_t   n;
+    yajl_val  *pair;
+
+    assert_true(YAJL_IS_ARRAY(list));
+
+    for (i = 0, k = 0; i < TROVE_HISTOGRAM_BUCKETS; i++) {
+        n = trove_stat_get(&h->buckets[i]);
+
+        if (n == 0) {
+            continue;
+        }
+
+        assert_true(k + 2 <= list->u.array.len);
+        pair = &list->u.array.values[k];
+        k += 2;
+
+        assert_int_equal(YAJL_GET_INTEGER(pair[0]),
+                         (i < TROVE_HISTOGRAM_BUCKETS - 1)
+                         ? trove_histogram_last(i) : 68719476735);
+        assert_int_equal(YAJL_GET_INTEGER(pair[1]), n);
+    }
+
+    assert_int_equal(k, list->u.array.len);
+}
+
+
 static void
 check_json_histogram(yajl_val v, const trove_histogram_t *h)
 {
@@ -943,6 +978,7 @@ check_json_histogram(yajl_val v, const trove_histogram_t *h)
     assert_true(seconds(v, "sum") <= max * (double) count);
     assert_true(seconds(v, "p50")
                 == (double) trove_histogram_quantile(h, 500) / 1e9);
+    check_json_buckets(get(v, "buckets"), h);
 }
 
 
@@ -1049,6 +1085,7 @@ json_is_read_back(void **state)
 
     check_keys(v);
 
+    assert_int_equal(number(v, "schema"), TROVE_STATS_SCHEMA);
     assert_string_equal(YAJL_GET_STRING(get(v, "version")), TROVE_VERSION);
     assert_string_equal(YAJL_GET_STRING(get(v, "nginx")), "1.22.1");
     assert_string_equal(YAJL_GET_STRING(get(v, "simd")), "avx2");
