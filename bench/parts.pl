@@ -524,43 +524,42 @@ sub syncs {
 }
 
 
-# Polls while another program keeps the store, and players tap
+# Polls while another program keeps the store, against polls while the store has
+# nothing to do; meanwhile as many players tap in a trove that has none
 
 sub stalls {
     my $sqlite = shift;
     my $file = polls(places());
-    my $t = nginx({ hunt => '200k players=30k' }, trove => $sqlite);
+    my $t = nginx({ hunt => '200k players=30k', calm => '1k players=30k' },
+                  trove => { hunt => $sqlite });
     my $polls = stream(name => 'polls', kind => 'get', path => '/hunt/poll',
                        file => $file, rate => 5000, connections => 256,
                        to => at($t));
-    my $taps = stream(name => 'taps', kind => 'tap', path => '/hunt/tap',
-                      rate => 500, players => 20_000, connections => 64,
-                      to => at($t));
+    my %taps = map { ($_ => stream(name => 'taps', kind => 'tap',
+                                   path => "/$_/tap", rate => 500,
+                                   players => 20_000, connections => 64,
+                                   to => at($t))) } qw(hunt calm);
     my %p99;
 
     fill($t, 'hunt', places());
-    measure('together', 2, $polls);
+    measure('together', 2, $polls, $taps{$_}) for qw(hunt calm);
 
     my $measure = sub {
-        my $phase = shift;
+        my ($phase, $taps) = @_;
         my ($took) = grep { $_->{what} eq 'took' && $_->{name} eq 'polls' }
-                     measure('together', 2, @_);
+                     measure('together', 2, $polls, $taps);
 
         push @{ $p99{$phase} }, $took->{p99} / 1000;
     };
 
-    for (1 .. ($QUICK ? 3 : 8)) {
-        $measure->('idle', $polls);
+    for (1 .. ($QUICK ? 3 : 12)) {
+        stored($t);
+        $measure->('idle', $taps{calm});
 
         my $held = hold_store($t->dir . '/hunt.db');
 
-        $measure->('stalled', $polls, $taps);
+        $measure->('stalled', $taps{hunt});
         let_store_go($held);
-
-        wait_until {
-            my $of = counters($t);
-            $of->{failing} == 0 && $of->{lag} == 0
-        } 30 or die "the store does not get what it has missed\n";
     }
 
     printf "  polls' p99 with an idle store %.0f us, with a stalled one %.0f\n",
@@ -570,7 +569,20 @@ sub stalls {
            'x', map { $p99{stalled}[$_] / $p99{idle}[$_] }
                     0 .. $#{ $p99{idle} });
 
+    stored($t);
     $t->stop;
+}
+
+
+# Waits until the store of the trove "hunt" has all
+
+sub stored {
+    my $t = shift;
+
+    wait_until {
+        my $of = stats($t)->{hunt};
+        $of->{store_failing} == 0 && $of->{store_lag} == 0
+    } 30 or die "the store does not get what it has missed\n";
 }
 
 

@@ -68,7 +68,8 @@ END
 
 # nginx(troves, ...): one worker on the server's CPU, or as many as workers
 # says.  Troves are names with their capacities, served at /NAME/poll,
-# /NAME/rewards, /NAME/claim and /NAME/tap; the other arguments are as those of
+# /NAME/rewards, /NAME/claim and /NAME/tap; trove is what else each of them has,
+# or some by their names; the other arguments are as those of
 # Trove::Nginx->start.
 
 sub nginx {
@@ -79,6 +80,10 @@ sub nginx {
     my $locations = '';
 
     for my $name (sort keys %$troves) {
+        my $more = $arg{trove} // '';
+
+        $more = $more->{$name} // '' if ref $more;
+
         $http .= <<"END";
     trove $name {
         capacity  rewards=$troves->{$name};
@@ -87,7 +92,7 @@ sub nginx {
         claim     range=50 max_speed=40;
         tap       rate=10r/s burst=20;
 $COINS
-@{[ $arg{trove} // '' ]}
+$more
     }
 END
         $locations .= <<"END";
