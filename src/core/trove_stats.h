@@ -57,6 +57,7 @@
     X(REWARDS, rewards)                                                      \
     X(CLAIM, claim)                                                          \
     X(TAP, tap)                                                              \
+    X(BOARD, board)                                                          \
     X(STATS, stats)
 
 
@@ -72,6 +73,15 @@
 
 #define TROVE_STATS_COIN             "trove_coins_total"
 #define TROVE_STATS_COIN_HELP        "Coins that were granted."
+
+#define TROVE_STATS_BOARD_ROWS       "trove_board_rows"
+#define TROVE_STATS_BOARD_ROWS_HELP  "Rows of the board's current period."
+#define TROVE_STATS_BOARD_ROOM       "trove_board_rows_capacity"
+#define TROVE_STATS_BOARD_ROOM_HELP                                          \
+    "Rows that a period of the board has room for."
+#define TROVE_STATS_REBUILDS         "trove_board_rebuilds_total"
+#define TROVE_STATS_REBUILDS_HELP                                            \
+    "Times that the board's order was built anew."
 
 #define TROVE_STATS_DURATION         "trove_request_duration_seconds"
 #define TROVE_STATS_DURATION_HELP                                            \
@@ -195,6 +205,30 @@
     X(COUNTER, taps_full, "trove_taps_total",                                \
       "result=\"full\"",                                                     \
       "Taps, by what came of them.")                                         \
+    X(COUNTER, board_improved, "trove_board_writes_total",                   \
+      "result=\"improved\"",                                                 \
+      "Writes to boards, by what came of them.")                             \
+    X(COUNTER, board_kept, "trove_board_writes_total",                       \
+      "result=\"kept\"",                                                     \
+      "Writes to boards, by what came of them.")                             \
+    X(COUNTER, board_repeat, "trove_board_writes_total",                     \
+      "result=\"repeat\"",                                                   \
+      "Writes to boards, by what came of them.")                             \
+    X(COUNTER, board_stale, "trove_board_writes_total",                      \
+      "result=\"stale\"",                                                    \
+      "Writes to boards, by what came of them.")                             \
+    X(COUNTER, board_overflow, "trove_board_writes_total",                   \
+      "result=\"overflow\"",                                                 \
+      "Writes to boards, by what came of them.")                             \
+    X(COUNTER, board_forbidden, "trove_board_writes_total",                  \
+      "result=\"forbidden\"",                                                \
+      "Writes to boards, by what came of them.")                             \
+    X(COUNTER, board_full, "trove_board_writes_total",                       \
+      "result=\"full\"",                                                     \
+      "Writes to boards, by what came of them.")                             \
+    X(COUNTER, board_removed, "trove_board_writes_total",                    \
+      "result=\"removed\"",                                                  \
+      "Writes to boards, by what came of them.")                             \
     X(COUNTER, ledger_busy, "trove_ledger_busy_total", "",                   \
       "Writes and reads given up because the ledger was held too long.")     \
     X(COUNTER, epoch_turns, "trove_epoch_turns_total", "",                   \
@@ -378,12 +412,24 @@ typedef struct {
 } trove_stats_seen_t;
 
 
-/* A trove and its sum, to be shown. */
+/* A board, whose name is at most 64 letters, digits, "_" or "-". */
+
+typedef struct {
+    const char                *name;
+    uint64_t                   rows;
+    uint64_t                   capacity;
+    uint64_t                   rebuilds;
+} trove_stats_board_t;
+
+
+/* A trove, its sum and its boards, to be shown. */
 
 typedef struct {
     trove_slice_t              name;      /* any bytes                       */
     const char                *simd;      /* the kernels it uses             */
     const trove_stats_total_t *total;
+    const trove_stats_board_t *boards;
+    uint32_t                   nboards;
 } trove_stats_trove_t;
 
 

@@ -11,6 +11,8 @@ static void trove_stats_json_trove(trove_writer_t *w,
     const trove_stats_trove_t *trove);
 static void trove_stats_json_coins(trove_writer_t *w,
     const trove_stats_total_t *total);
+static void trove_stats_json_boards(trove_writer_t *w,
+    const trove_stats_trove_t *trove);
 static void trove_stats_json_endpoint(trove_writer_t *w,
     const trove_stats_endpoint_t *endpoint);
 static void trove_stats_json_histogram(trove_writer_t *w,
@@ -96,6 +98,7 @@ trove_stats_json_trove(trove_writer_t *w, const trove_stats_trove_t *trove)
     }
 
     trove_stats_json_coins(w, total);
+    trove_stats_json_boards(w, trove);
 
     for (i = 0; i < TROVE_STATS_HISTOGRAMS; i++) {
         entry = &trove_stats_histogram_list[i];
@@ -150,6 +153,27 @@ trove_stats_json_coins(trove_writer_t *w, const trove_stats_total_t *total)
         trove_stats_escape(w, total->coins[i].data, total->coins[i].len, 1);
         trove_write_lit(w, "\":");
         trove_write_uint(w, trove_stat_get(&total->sum.coins[i]));
+    }
+
+    trove_write_lit(w, "}");
+}
+
+
+static void
+trove_stats_json_boards(trove_writer_t *w, const trove_stats_trove_t *trove)
+{
+    uint32_t  i;
+
+    trove_stats_json_key(w, "boards");
+    trove_write_lit(w, "{");
+
+    for (i = 0; i < trove->nboards; i++) {
+        trove_stats_json_key(w, trove->boards[i].name);
+        trove_write_lit(w, "{");
+        trove_stats_json_uint(w, "rows", trove->boards[i].rows);
+        trove_stats_json_uint(w, "rows_capacity", trove->boards[i].capacity);
+        trove_stats_json_uint(w, "rebuilds", trove->boards[i].rebuilds);
+        trove_write_lit(w, "}");
     }
 
     trove_write_lit(w, "}");

@@ -16,6 +16,7 @@
 
 #define TROVE_STATS_HELP          256     /* bytes of a line of help, most   */
 #define TROVE_STATS_LINE          160     /* of another, names of troves not */
+#define TROVE_STATS_BOARD_NAME    64
 #define TROVE_STATS_ESCAPED       6       /* bytes of an escaped one, most   */
 #define TROVE_STATS_BUCKET        33      /* bytes of a bucket in the JSON   */
 
@@ -29,6 +30,16 @@ typedef struct {
 } trove_stats_text_t;
 
 
+/* A family of figures of boards. */
+
+typedef struct {
+    const char                 *name;
+    const char                 *type;
+    const char                 *help;
+    size_t                      offset;       /* of trove_stats_board_t       */
+} trove_stats_family_t;
+
+
 static void trove_stats_text_info(trove_stats_text_t *t,
     const trove_stats_info_t *info);
 static void trove_stats_text_simd(trove_stats_text_t *t);
@@ -39,6 +50,8 @@ static void trove_stats_text_durations(trove_stats_text_t *t);
 static void trove_stats_text_figures(trove_stats_text_t *t,
     const trove_stats_entry_t *first, uint32_t n);
 static void trove_stats_text_coins(trove_stats_text_t *t);
+static void trove_stats_text_boards(trove_stats_text_t *t,
+    const trove_stats_family_t *family);
 static void trove_stats_text_workers(trove_stats_text_t *t,
     const trove_stats_entry_t *entry);
 static int trove_stats_text_shown(trove_stats_text_t *t, uint32_t trove,
@@ -68,6 +81,23 @@ static void trove_stats_table_figures(trove_writer_t *w,
     const char *labels);
 
 
+static const trove_stats_family_t  trove_stats_board_families[] = {
+
+    { TROVE_STATS_BOARD_ROWS, "gauge", TROVE_STATS_BOARD_ROWS_HELP,
+      offsetof(trove_stats_board_t, rows) },
+
+    { TROVE_STATS_BOARD_ROOM, "gauge", TROVE_STATS_BOARD_ROOM_HELP,
+      offsetof(trove_stats_board_t, capacity) },
+
+    { TROVE_STATS_REBUILDS, "counter", TROVE_STATS_REBUILDS_HELP,
+      offsetof(trove_stats_board_t, rebuilds) }
+};
+
+
+#define TROVE_STATS_BOARD_FAMILIES                                           \
+    (sizeof(trove_stats_board_families) / sizeof(trove_stats_family_t))
+
+
 /* "# HELP" and "# TYPE"; "trove", "endpoint", "le" and a number */
 
 #define TROVE_STATS_FITS(family, labels, help)                               \
@@ -86,6 +116,8 @@ static void trove_stats_table_figures(trove_writer_t *w,
 TROVE_STATS_LIST(TROVE_STATS_FIGURE_FITS)
 TROVE_STATS_ENDPOINT_LIST(TROVE_STATS_STAT_FITS)
 TROVE_STATS_HISTOGRAM_LIST(TROVE_STATS_HIST_FITS)
+TROVE_STATS_FITS(TROVE_STATS_BOARD_ROOM, "", TROVE_STATS_BOARD_ROOM_HELP)
+TROVE_STATS_FITS(TROVE_STATS_REBUILDS, "", TROVE_STATS_REBUILDS_HELP)
 
 
 size_t
@@ -109,7 +141,7 @@ trove_stats_text_max(const trove_stats_info_t *info,
     size = size * TROVE_STATS_ESCAPED
            + 2 * TROVE_STATS_HELP
              * (TROVE_STATS_FIGURES + TROVE_STATS_ENDPOINT_FIGURES
-                + TROVE_STATS_HISTOGRAMS + 6)
+                + TROVE_STATS_HISTOGRAMS + TROVE_STATS_BOARD_FAMILIES + 6)
            + 3 * TROVE_STATS_LINE;
 
     /* a histogram has its bounds, infinity, sum and count */
@@ -126,6 +158,10 @@ trove_stats_text_max(const trove_stats_info_t *info,
                 + (TROVE_ENDPOINTS + TROVE_STATS_HISTOGRAMS)
                   * TROVE_HISTOGRAM_BUCKETS * TROVE_STATS_BUCKET;
 
+        size += troves[i].nboards * TROVE_STATS_BOARD_FAMILIES
+                * (TROVE_STATS_LINE + TROVE_STATS_BOARD_NAME
+                   + troves[i].name.len * TROVE_STATS_ESCAPED);
+
         size += troves[i].total->nworkers * processes * TROVE_STATS_LINE
                 + troves[i].total->ncoins * TROVE_COIN_NAME_MAX
                   * TROVE_STATS_ESCAPED;
@@ -140,7 +176,7 @@ trove_stats_prometheus(trove_writer_t *w, const trove_stats_info_t *info,
     const trove_stats_trove_t *troves, uint32_t n,
     trove_stats_format_t format)
 {
-    uint32_t                    group;
+    uint32_t                    i, group;
     trove_stats_text_t          t;
     const trove_stats_entry_t  *entry, *end;
 
@@ -177,6 +213,10 @@ trove_stats_prometheus(trove_writer_t *w, const trove_stats_info_t *info,
     }
 
     trove_stats_text_coins(&t);
+
+    for (i = 0; i < TROVE_STATS_BOARD_FAMILIES; i++) {
+        trove_stats_text_boards(&t, &trove_stats_board_families[i]);
+    }
 
     if (t.openmetrics) {
         trove_write_lit(w, "# EOF\n");
@@ -357,6 +397,29 @@ trove_stats_text_coins(trove_stats_text_t *t)
                                total->coins[k].len, 0);
             trove_write_lit(t->w, "\"");
             trove_stats_text_value(t, trove_stat_get(&total->sum.coins[k]));
+        }
+    }
+}
+
+
+static void
+trove_stats_text_boards(trove_stats_text_t *t,
+    const trove_stats_family_t *family)
+{
+    uint32_t                    i, k;
+    const trove_stats_board_t  *board;
+
+    trove_stats_text_family(t, family->name, family->type, family->help);
+
+    for (i = 0; i < t->n; i++) {
+        for (k = 0; k < t->troves[i].nboards; k++) {
+            board = &t->troves[i].boards[k];
+
+            trove_stats_text_open(t, i, family->name, "");
+            trove_stats_text_label(t, "board", board->name);
+            trove_stats_text_value(t, *(const uint64_t *)
+                                      ((const char *) board
+                                       + family->offset));
         }
     }
 }
@@ -641,6 +704,13 @@ trove_stats_table(trove_writer_t *w)
 
     trove_stats_table_row(w, TROVE_STATS_COIN, "counter", "`trove`, `coin`",
                           TROVE_STATS_COIN_HELP);
+    for (i = 0; i < TROVE_STATS_BOARD_FAMILIES; i++) {
+        trove_stats_table_row(w, trove_stats_board_families[i].name,
+                              trove_stats_board_families[i].type,
+                              "`trove`, `board`",
+                              trove_stats_board_families[i].help);
+    }
+
     trove_stats_table_row(w, TROVE_STATS_SIMD, "info", "`trove`, `simd`",
                           TROVE_STATS_SIMD_HELP);
     trove_stats_table_row(w, TROVE_STATS_BUILD, "info",

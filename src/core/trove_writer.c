@@ -37,6 +37,7 @@ static unsigned char *trove_writer_place(unsigned char *p,
     const unsigned char *digits, int len, int point);
 static unsigned char *trove_writer_exponent(unsigned char *p,
     const unsigned char *digits, int len, int point);
+static char trove_writer_letter(unsigned char ch);
 static void trove_writer_escape(trove_writer_t *w, unsigned char ch);
 
 
@@ -507,22 +508,49 @@ trove_write_string(trove_writer_t *w, const unsigned char *s, size_t len)
 }
 
 
+size_t
+trove_string_size(const unsigned char *s, size_t len)
+{
+    size_t                size;
+    const unsigned char  *p;
+
+    size = len + 2;
+
+    for (p = s; p < s + len; p++) {
+
+        if (trove_unlikely(*p < 0x20 || *p == '"' || *p == '\\')) {
+            size += trove_writer_letter(*p) ? 1 : 5;
+        }
+    }
+
+    return size;
+}
+
+
+/* What stands behind the backslash instead of a code, 0: nothing does. */
+
+static char
+trove_writer_letter(unsigned char ch)
+{
+    static const char  names[] = "btn\0fr";      /* of 0x08 .. 0x0d */
+
+    if (ch == '"' || ch == '\\') {
+        return ch;
+    }
+
+    return (ch >= 0x08 && ch <= 0x0d) ? names[ch - 0x08] : 0;
+}
+
+
 static void
 trove_writer_escape(trove_writer_t *w, unsigned char ch)
 {
     static const char  hex[] = "0123456789abcdef";
-    static const char  names[] = "btn\0fr";      /* of 0x08 .. 0x0d */
 
     char  buf[6] = "\\u00";
 
-    if (ch == '"' || ch == '\\') {
-        buf[1] = ch;
-        trove_write(w, buf, 2);
-        return;
-    }
-
-    if (ch >= 0x08 && ch <= 0x0d && names[ch - 0x08]) {
-        buf[1] = names[ch - 0x08];
+    if (trove_writer_letter(ch)) {
+        buf[1] = trove_writer_letter(ch);
         trove_write(w, buf, 2);
         return;
     }

@@ -43,6 +43,9 @@ void trove_write_fixed(trove_writer_t *w, double d, int decimals);
 void trove_write_string(trove_writer_t *w, const unsigned char *s,
     size_t len);
 
+/* Bytes that this writes. */
+size_t trove_string_size(const unsigned char *s, size_t len);
+
 #define trove_write_lit(w, s)  trove_write(w, s, sizeof(s) - 1)
 
 

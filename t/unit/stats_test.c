@@ -822,6 +822,11 @@ coins_are_counted_by_name(void **state)
 }
 
 
+static const trove_stats_board_t  boards[] = {
+    { "weekly", 7, 400000, 2 }, { "all-time_2", 0, 1, 0 }
+};
+
+
 /* Troves of the hostile names, with different figures each. */
 
 static void
@@ -859,6 +864,8 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
         troves[i].name.len = strlen(names[i].name);
         troves[i].simd = "avx512";
         troves[i].total = &totals[i];
+        troves[i].boards = boards;
+        troves[i].nboards = i % 3;
     }
 }
 
@@ -983,6 +990,27 @@ check_json_histogram(yajl_val v, const trove_histogram_t *h)
 
 
 static void
+check_json_boards(yajl_val object, const trove_stats_trove_t *trove)
+{
+    uint32_t                    i;
+    yajl_val                    v;
+    const trove_stats_board_t  *board;
+
+    assert_int_equal(object->u.object.len, trove->nboards);
+
+    for (i = 0; i < trove->nboards; i++) {
+        board = &trove->boards[i];
+        v = get(object, board->name);
+
+        assert_int_equal(v->u.object.len, 3);
+        assert_int_equal(number(v, "rows"), board->rows);
+        assert_int_equal(number(v, "rows_capacity"), board->capacity);
+        assert_int_equal(number(v, "rebuilds"), board->rebuilds);
+    }
+}
+
+
+static void
 check_json_trove(yajl_val v, const trove_stats_total_t *t)
 {
     uint32_t                       i, k;
@@ -1099,6 +1127,8 @@ json_is_read_back(void **state)
     for (i = 0; i < NAMES; i++) {
         assert_string_equal(list->u.object.keys[i], names[i].shown);
         check_json_trove(list->u.object.values[i], &totals[i]);
+        check_json_boards(get(list->u.object.values[i], "boards"),
+                          &troves[i]);
     }
 
     yajl_tree_free(v);
@@ -1413,6 +1443,18 @@ check_text(const char *buf, const trove_stats_trove_t *troves, int openmetrics)
                  "trove=%s\x1f" "coin=a \"b\" c\x1f", names[i].shown);
 
         assert_true(value_of(text, "trove_coins_total", labels) == 17 * (i + 1));
+
+        if (i % 3 == 0) {
+            continue;
+        }
+
+        snprintf(labels, sizeof(labels),
+                 "trove=%s\x1f" "board=weekly\x1f", names[i].shown);
+
+        assert_true(value_of(text, "trove_board_rows", labels) == 7);
+        assert_true(value_of(text, "trove_board_rows_capacity", labels)
+                    == 400000);
+        assert_true(value_of(text, "trove_board_rebuilds_total", labels) == 2);
     }
 
     /* a process is one, however many troves it has */
@@ -1470,6 +1512,14 @@ prometheus_text_is_read_back(void **state)
 static void
 check_room(unsigned char byte, size_t len)
 {
+    static const char  longest[] = "0123456789012345678901234567890123456789"
+                                   "012345678901234567890123";
+
+    static const trove_stats_board_t  most[] = {
+        { longest, UINT64_MAX, UINT64_MAX, UINT64_MAX },
+        { longest, UINT64_MAX, UINT64_MAX, UINT64_MAX }
+    };
+
     size_t                size;
     uint32_t              i;
     unsigned char        *buf, *name;
@@ -1485,6 +1535,8 @@ check_room(unsigned char byte, size_t len)
         troves[i].name.len = len;
         troves[i].simd = "avx512";
         troves[i].total = &total;
+        troves[i].boards = most;
+        troves[i].nboards = sizeof(most) / sizeof(most[0]);
     }
 
     size = trove_stats_text_max(&info, troves, MANY);
@@ -1607,6 +1659,8 @@ the_table_is_of_the_same_list(void **state)
     trove.name.len = 4;
     trove.simd = "scalar";
     trove.total = &total;
+    trove.boards = boards;
+    trove.nboards = 1;
 
     size = trove_stats_text_max(&info, &trove, 1);
     text = malloc(size + 1);

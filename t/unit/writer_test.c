@@ -408,6 +408,7 @@ test_string(void **state)
     begin();
     trove_write_string(&w, (unsigned char *) "", 0);
     assert_string_equal(end(), "\"\"");
+    assert_int_equal(trove_string_size((unsigned char *) "", 0), 2);
 
     begin();
     trove_write_string(&w, (unsigned char *) "a\"b\\c/\b\f\n\r\t\v\0d\x7f"
@@ -420,6 +421,7 @@ test_string(void **state)
         begin();
         trove_write_string(&w, &byte, 1);
         end();
+        assert_int_equal(trove_string_size(&byte, 1), strlen(text));
 
         snprintf(expected, sizeof(expected), "\"\\u%04x\"", i);
 
