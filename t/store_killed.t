@@ -43,12 +43,12 @@ $t->load('/rewards', '/poll?x=0&y=0',
          1 .. $REWARDS);
 
 
-# Who has the database open writes it
+# Who has the log of the database open writes it
 
 sub writer {
     return grep {
         my $pid = $_;
-        grep { (readlink $_ // '') eq $db } glob "/proc/$pid/fd/*";
+        grep { (readlink $_ // '') eq "$db-wal" } glob "/proc/$pid/fd/*";
     } $t->workers;
 }
 

@@ -267,6 +267,9 @@
     X(COUNTER, store_nomem, "trove_store_failures_total",                    \
       "reason=\"nomem\"",                                                    \
       "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_hangs, "trove_store_failures_total",                    \
+      "reason=\"hangs\"",                                                    \
+      "Failures of the store, by reason.")                                   \
     X(COUNTER, store_log_failures, "trove_store_log_failures_total", "",     \
       "Attempts to put the log of the store in its place that failed.")      \
     X(COUNTER, store_opens, "trove_store_opens_total", "",                   \

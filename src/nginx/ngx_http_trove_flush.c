@@ -31,6 +31,7 @@ struct ngx_http_trove_flush_s {
     unsigned                  failing:1;
     unsigned                  closes:1; /* the flush is this process's last  */
     unsigned                  hangs:1;
+    unsigned                  told:1;   /* that the writer does              */
 };
 
 
@@ -58,6 +59,8 @@ static void ngx_http_trove_flush_start(ngx_http_trove_flush_t *f);
 static void ngx_http_trove_flush_thread(void *data);
 static void ngx_http_trove_flush_done(void *data);
 static void ngx_http_trove_flush_report(ngx_http_trove_flush_t *f);
+static void ngx_http_trove_flush_again(ngx_http_trove_t *trove);
+static void ngx_http_trove_flush_look(ngx_http_trove_flush_t *f);
 static void ngx_http_trove_flush_good(ngx_http_trove_flush_t *f);
 static ngx_int_t ngx_http_trove_flush_last(ngx_http_trove_flush_t *f,
     ngx_msec_t ms);
@@ -189,6 +192,8 @@ ngx_http_trove_flush_turn(ngx_http_trove_worker_t *w)
         return;
     }
 
+    ngx_http_trove_flush_look(f);
+
     if (f->running) {
         f->missed = 1;
         return;
@@ -315,9 +320,7 @@ ngx_http_trove_flush_report(ngx_http_trove_flush_t *f)
 
         if (f->failing) {
             f->failing = 0;
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "the store of trove \"%V\" takes writes again",
-                          &trove->name);
+            ngx_http_trove_flush_again(trove);
         }
 
         return;
@@ -330,6 +333,52 @@ ngx_http_trove_flush_report(ngx_http_trove_flush_t *f)
                       "again: %s", &trove->name,
                       trove_store_failures[f->flush.rc], f->flush.error);
     }
+}
+
+
+static void
+ngx_http_trove_flush_again(ngx_http_trove_t *trove)
+{
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "the store of trove \"%V\" takes writes again",
+                  &trove->name);
+}
+
+
+/* A writer that is stopped does not tell it itself. */
+
+static void
+ngx_http_trove_flush_look(ngx_http_trove_flush_t *f)
+{
+    trove_store_rc_t   state;
+    ngx_http_trove_t  *trove;
+
+    trove = f->worker->trove;
+    state = trove_flush_state(trove->ledger);
+
+    if (f->told && state != TROVE_STORE_HANGS) {
+        f->told = 0;
+
+        if (state == TROVE_STORE_DONE) {
+            ngx_http_trove_flush_again(trove);
+        }
+    }
+
+    /* a little less than who waits, by nginx's coarse clock, has waited */
+
+    if (!trove_flush_hangs(&f->flush, (uint64_t) trove->ack_timeout * 900000))
+    {
+        return;
+    }
+
+    f->told = 1;
+    trove_stats_add(f->worker->stats, store_hangs, 1);
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "the store of trove \"%V\" has taken nothing for %M ms: "
+                  "process %P, which writes it, hangs or is stopped",
+                  &trove->name, trove->ack_timeout,
+                  (ngx_pid_t) (trove_flush_writer(trove->ledger) >> 32));
 }
 
 
@@ -628,6 +677,7 @@ ngx_http_trove_wait_queue(ngx_http_trove_wait_t *wait)
     trove_stats_set(f->worker->stats, store_waiting, f->nwaiting);
 
     if (!f->timeout.timer_set) {
+        ngx_http_trove_flush_look(f);
         ngx_http_trove_wait_arm(f);
     }
 
@@ -716,6 +766,7 @@ ngx_http_trove_wait_timeout(ngx_event_t *ev)
 
     f = ev->data;
 
+    ngx_http_trove_flush_look(f);
     ngx_http_trove_wait_settle(&f->settle);
 
     while (!ngx_queue_empty(&f->waiting)) {

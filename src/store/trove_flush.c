@@ -169,6 +169,7 @@ trove_flush_needed(trove_flush_t *f)
         if (!trove_dirty_any(l)) {
             trove_set(&l->flush_from, now);
             atomic_store(&l->flush_done, begun);
+            trove_set(&l->store_rc, TROVE_STORE_DONE);
             return 0;
         }
     }
@@ -213,6 +214,52 @@ int
 trove_flush_durable(const trove_ledger_t *l, uint64_t ticket)
 {
     return atomic_load(&((trove_ledger_t *) l)->flush_done) > ticket;
+}
+
+
+int
+trove_flush_hangs(trove_flush_t *f, uint64_t ns)
+{
+    uint32_t         done, hangs;
+    uint64_t         commits, now;
+    trove_ledger_t  *l;
+
+    l = f->ledger;
+    now = trove_clock_ns();
+    commits = trove_get(&l->store_flush);
+
+    if (commits != f->commits || f->since == 0) {
+        f->commits = commits;
+        f->since = now;
+        return 0;
+    }
+
+    if (now - f->since < ns || trove_flush_lag(l) < ns) {
+        return 0;
+    }
+
+    done = TROVE_STORE_DONE;
+    hangs = TROVE_STORE_HANGS;
+
+    if (!trove_cas(&l->store_rc, &done, TROVE_STORE_HANGS)) {
+        return 0;
+    }
+
+    /* it may just have gone on, and said so before */
+
+    if (trove_flush_lag(l) < ns) {
+        (void) trove_cas(&l->store_rc, &hangs, TROVE_STORE_DONE);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+trove_process_t
+trove_flush_writer(const trove_ledger_t *l)
+{
+    return trove_get(&((trove_ledger_t *) l)->store_writer);
 }
 
 

@@ -55,6 +55,8 @@ typedef struct {
     uint64_t                   ns;          /* that the last flush took      */
 
     uint64_t                   looked;      /* for a writer, the same clock  */
+    uint64_t                   commits;     /* of anybody, that were seen    */
+    uint64_t                   since;       /* then, the same clock          */
     int                        elected;
     int                        unsure;      /* of what is flying             */
 
@@ -122,8 +124,22 @@ int trove_flush_durable(const trove_ledger_t *l, uint64_t ticket);
  */
 int trove_flush_wanted(trove_ledger_t *l);
 
-/* How the last flush ended, whoever made it. */
+/*
+ * How the last flush ended, whoever made it; TROVE_STORE_HANGS until one ends,
+ * if that was found out.
+ */
 trove_store_rc_t trove_flush_state(const trove_ledger_t *l);
+
+/*
+ * Whether the writer, this process or another, has committed nothing for so
+ * many nanoseconds, though there is something; of any process, from time to
+ * time.  Once: only the first to see it is told.  Nobody can take over from
+ * one that lives: it may go on at any instruction.
+ */
+int trove_flush_hangs(trove_flush_t *f, uint64_t ns);
+
+/* Who the writer is; 0: nobody. */
+trove_process_t trove_flush_writer(const trove_ledger_t *l);
 
 /*
  * Nanoseconds since the moment up to which all is durable; 0: all is, but for

@@ -44,7 +44,8 @@
     X(IO, io)                 /* an error of the disk, or no access        */ \
     X(GONE, gone)             /* deleted or replaced while it was open     */ \
     X(FOREIGN, foreign)       /* another's, of a newer version, or damaged */ \
-    X(NOMEM, nomem)
+    X(NOMEM, nomem)                                                          \
+    X(HANGS, hangs)           /* its writer does, or is stopped            */
 
 #define TROVE_STORE_ENUM(NAME, name)   TROVE_STORE_##NAME,
 

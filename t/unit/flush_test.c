@@ -959,14 +959,21 @@ a_store_that_hangs_holds_nobody(void **state)
     pthread_t        thread;
     trove_tap_t      t;
     trove_redo_t    *redo;
-    trove_flush_t    f;
+    trove_flush_t    f, other;
     trove_ledger_t  *l;
 
     store_none();
     l = ledger_small();
     redo = redo_new(l);
     flush_new(&f, l);
+    flush_new(&other, l);
     flushed(&f);
+
+    /* for as long as one likes if there is nothing to be written */
+
+    assert_false(trove_flush_hangs(&other, 0));
+    assert_false(trove_flush_needed(&f));
+    assert_false(trove_flush_hangs(&other, 1));
 
     change(l, redo, 50);
     ticket = trove_flush_ticket(l);
@@ -983,13 +990,30 @@ a_store_that_hangs_holds_nobody(void **state)
     assert_false(trove_flush_durable(l, ticket));
     assert_true(trove_flush_lag(l) > lag);
 
+    assert_false(trove_flush_hangs(&other, UINT64_MAX));
+    assert_int_equal(trove_flush_state(l), TROVE_STORE_DONE);
+    assert_true(trove_flush_hangs(&other, 1));
+    assert_int_equal(trove_flush_state(l), TROVE_STORE_HANGS);
+    assert_false(trove_flush_hangs(&other, 1));
+    assert_int_equal(trove_flush_writer(l), trove_process_self());
+    assert_false(trove_flush_elect(&other));
+
     disk_release();
     assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(trove_flush_state(l), TROVE_STORE_DONE);
     assert_true(trove_flush_durable(l, ticket));
     assert_false(trove_flush_durable(l, trove_flush_ticket(l)));
 
     (void) disk_disarm();
     flushed(&f);
+
+    /* found out when it had just gone on: it is told when it is seen */
+
+    trove_set(&l->store_rc, TROVE_STORE_HANGS);
+    assert_false(trove_flush_needed(&f));
+    assert_int_equal(trove_flush_state(l), TROVE_STORE_DONE);
+
+    trove_flush_close(&other);
     trove_flush_close(&f);
     ledger_free(l);
 }
