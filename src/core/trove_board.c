@@ -294,7 +294,7 @@ trove_board_row(trove_ledger_t *l, uint32_t board, uint32_t table,
     uint32_t number, char *text, trove_board_row_t *row)
 {
     int                         n;
-    uint32_t                    used;
+    int                         used;
     uint64_t                    period;
     const trove_board_t        *b;
     const trove_board_line_t   *line;
@@ -308,16 +308,15 @@ trove_board_row(trove_ledger_t *l, uint32_t board, uint32_t table,
 
     for (n = 0; n < TROVE_LEDGER_TRIES; n++) {
         period = trove_acquire(&t->period);
-        used = trove_acquire(&t->used);
+        used = number < trove_acquire(&t->used);
 
         if (trove_board_copy(line, conf->row, text, row)
-            && trove_get(&t->used) == used
+            && (number < trove_get(&t->used)) == used
             && trove_get(&t->period) == period)
         {
             row->period = period;
 
-            return (number < used && row->player.len != 0) ? TROVE_OK
-                                                           : TROVE_NOTFOUND;
+            return (used && row->player.len != 0) ? TROVE_OK : TROVE_NOTFOUND;
         }
 
         trove_pause();

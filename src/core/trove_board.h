@@ -70,12 +70,87 @@ struct trove_board_conf_s {
 };
 
 
+typedef struct {
+    trove_slice_t  player;
+    trove_slice_t  data;
+    int            has_data;  /* none given: the row keeps its own           */
+    int64_t        score;     /* within TROVE_BOARD_SCORE_MAX                */
+    uint64_t       seq;       /* 0: none given                               */
+    uint64_t       now;       /* ms of unix time                             */
+} trove_board_write_t;
+
+
+typedef enum {
+    TROVE_BOARD_IMPROVED,     /* the row is new or its score changed         */
+    TROVE_BOARD_KEPT,         /* the score is what it was                    */
+    TROVE_BOARD_REPEAT,       /* seq is that of the last: nothing is done    */
+    TROVE_BOARD_STALE,        /* seq is lower than that of the last          */
+    TROVE_BOARD_OVERFLOW      /* the sum would leave the scores' range       */
+} trove_board_result_t;
+
+
+typedef struct {
+    trove_board_result_t  result;
+    int64_t               score;      /* by now                              */
+    uint32_t              rank;       /* from 1, as "ties" says              */
+} trove_board_written_t;
+
+
+typedef struct {
+    trove_slice_t  player;            /* both in the caller's "text"         */
+    trove_slice_t  data;
+    int64_t        score;
+    uint32_t       rank;
+} trove_board_entry_t;
+
+
 /* Of a table: a period, at one moment. */
 
 typedef struct {
     uint32_t  rows;
     uint64_t  ends;           /* unix seconds; 0: never                      */
 } trove_board_state_t;
+
+
+/*
+ * Data are the score's: of a score that "keep" refuses they are not taken.
+ * TROVE_OK: *written.  TROVE_FULL: no room for a new row; TROVE_INVALID: no
+ * player can have this id, the score is out of range, the data do not fit, or
+ * the board's scores come from claims; TROVE_BUSY.
+ */
+trove_rc_t trove_board_write(trove_ledger_t *l, uint32_t board,
+    const trove_board_write_t *write, trove_board_written_t *written);
+
+/*
+ * The same for "n" of them, one after the other, in one hold of the lock for
+ * several; faster, for what they need is fetched together.
+ */
+void trove_board_write_all(trove_ledger_t *l, uint32_t board,
+    const trove_board_write_t *writes, trove_board_written_t *written,
+    trove_rc_t *rcs, uint32_t n);
+
+/* Of the current period.  TROVE_OK, TROVE_NOTFOUND, TROVE_BUSY. */
+trove_rc_t trove_board_remove(trove_ledger_t *l, uint32_t board,
+    const trove_slice_t *player, uint64_t now);
+
+
+/*
+ * Copies the rows at the positions from, from + 1 .. (1 is the first) of the
+ * period (0: the current one, -1: the one before), all as they were at one
+ * moment; at most "max", returned through *n.  "text" has room for max rows of
+ * conf->row bytes.  TROVE_OK or TROVE_BUSY.
+ */
+trove_rc_t trove_board_list(trove_ledger_t *l, uint32_t board, int period,
+    uint64_t now, uint32_t from, uint32_t max, char *text,
+    trove_board_entry_t *entries, uint32_t *n, trove_board_state_t *state);
+
+/*
+ * The player's row and up to "around" on either side of it.
+ * TROVE_NOTFOUND: the player has none, only *state is set.
+ */
+trove_rc_t trove_board_around(trove_ledger_t *l, uint32_t board, int period,
+    uint64_t now, const trove_slice_t *player, uint32_t around, char *text,
+    trove_board_entry_t *entries, uint32_t *n, trove_board_state_t *state);
 
 
 /* The board of that name, or TROVE_BOARD_NONE. */

@@ -39,6 +39,9 @@
 
 #define TROVE_BOARD_ROWS    ((uint32_t) INT32_MAX)
 
+/* What somebody may be writing, read once. */
+#define trove_board_peek(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+
 
 /*
  * A row.  Its state is odd while it is written.  "player" and "claim" are of
@@ -73,7 +76,11 @@ typedef struct {
 } trove_board_key_t;
 
 
-/* The leaves of a tree are a list, too. */
+/*
+ * The leaves of a tree are a list, too, and number 0 is always its first: it
+ * is split and joined only with those behind it.  Readers meet one that is
+ * just being written, and take what is plain here by trove_board_peek().
+ */
 
 typedef struct {
     trove_aligned(TROVE_CACHE_LINE)
@@ -85,14 +92,18 @@ typedef struct {
 } trove_board_leaf_t;
 
 
-/* No key below a child is less than its own here; the first has none. */
+/*
+ * "count" is of the rows below a child.  No key below a child is less than its
+ * own here; the first has none.
+ */
 
 typedef struct {
     trove_aligned(TROVE_CACHE_LINE)
     uint32_t           n;
     uint32_t           next;            /* of a free one, plus one           */
-    uint32_t           child[TROVE_BOARD_INNER];
+    uint32_t           spare[2];
     uint32_t           count[TROVE_BOARD_INNER];
+    uint32_t           child[TROVE_BOARD_INNER];
     trove_board_key_t  key[TROVE_BOARD_INNER];
 } trove_board_inner_t;
 
@@ -106,9 +117,8 @@ typedef struct {
     uint32_t           free;            /* first free row plus one, or zero  */
     uint32_t           levels;          /* of inner nodes                    */
     uint32_t           root;            /* a leaf's number if there are none */
-    _Atomic uint32_t   first;           /* leaf                              */
-    uint32_t           leaves;          /* that ever were, and first free one */
-    uint32_t           leaf_free;
+    uint32_t           leaves;          /* that ever were                    */
+    uint32_t           leaf_free;       /* first free one plus one, or zero  */
     uint32_t           inners;
     uint32_t           inner_free;
 } trove_board_table_t;
@@ -206,6 +216,96 @@ trove_board_line(const trove_ledger_t *l, uint32_t board, uint32_t table,
            ((char *) l + trove_board_of(l, board)->at.table[table].rows_at
             + (uint64_t) row * trove_board_confs(l)[board].row);
 }
+
+
+static inline _Atomic uint64_t *
+trove_board_cells(const trove_ledger_t *l, uint32_t board, uint32_t table)
+{
+    return (_Atomic uint64_t *)
+           ((char *) l + trove_board_of(l, board)->at.table[table].cells_at);
+}
+
+
+/* What of the row stands before its data, if need be torn. */
+
+static inline void
+trove_board_head(const trove_board_line_t *line, trove_board_words_t *head)
+{
+    int       i;
+    uint64_t  words[sizeof(trove_board_words_t) / 8];
+
+    for (i = 0; i < (int) (sizeof(trove_board_words_t) / 8); i++) {
+        words[i] = trove_get(&line->words[i]);
+    }
+
+    memcpy(head, words, sizeof(words));
+}
+
+
+/* Whether it is a player's row, of those below "used". */
+
+static inline int
+trove_board_taken(const trove_ledger_t *l, uint32_t board, uint32_t table,
+    uint32_t row)
+{
+    trove_board_words_t  head;
+
+    trove_board_head(trove_board_line(l, board, table, row), &head);
+
+    return head.len != 0;
+}
+
+
+static inline trove_board_key_t
+trove_board_key(const trove_board_conf_t *conf,
+    const trove_board_words_t *head)
+{
+    trove_board_key_t  key;
+
+    key.key = (conf->order == TROVE_BOARD_DESC) ? -head->score : head->score;
+    key.reached = head->reached;
+
+    return key;
+}
+
+
+/* The cell that the search for a tag starts from; the one behind another. */
+
+static inline uint32_t
+trove_board_home(const trove_board_t *b, uint32_t tag)
+{
+    return (uint32_t) ((uint64_t) tag * b->at.cells >> 32);
+}
+
+
+static inline uint32_t
+trove_board_next(const trove_board_t *b, uint32_t cell)
+{
+    return (cell + 1 == b->at.cells) ? 0 : cell + 1;
+}
+
+
+/*
+ * The player's row and the cell that leads to it, or TROVE_LEDGER_NONE and the
+ * cell for it.  Without the lock it is to be looked at whether the board is
+ * the same afterwards.
+ */
+uint32_t trove_board_probe(const trove_ledger_t *l, uint32_t board,
+    uint32_t table, const trove_slice_t *id, uint32_t tag, uint32_t *cell);
+
+/* TROVE_OK or TROVE_BUSY; with the lock comes a board without half a write. */
+trove_rc_t trove_board_lock(trove_ledger_t *l, uint32_t board);
+void trove_board_unlock(trove_ledger_t *l, uint32_t board);
+
+/*
+ * Builds all that is derived from the table's rows, with the lock, while an
+ * intent stands; and has it be gone from before that on.
+ */
+void trove_board_clear(trove_ledger_t *l, uint32_t board, uint32_t table);
+void trove_board_rebuild(trove_ledger_t *l, uint32_t board, uint32_t table);
+
+/* The part of trove_ledger_sane() that is about boards. */
+int trove_board_sane(trove_ledger_t *l);
 
 
 /*

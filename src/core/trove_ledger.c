@@ -129,6 +129,8 @@ trove_ledger_init(void *mem, const trove_ledger_conf_t *conf)
         b = trove_board_of(l, n);
         trove_board_layout(&conf->boards[n], end, &at);
         memcpy(&b->at, &at, sizeof(at));
+        b->table[0].leaves = 1;
+        b->table[1].leaves = 1;
         end = at.size;
     }
 
@@ -1219,7 +1221,7 @@ trove_ledger_sane(trove_ledger_t *l)
 
     trove_ledger_unlock(l);
 
-    return sane;
+    return sane && trove_board_sane(l);
 }
 
 

@@ -156,8 +156,8 @@ trove_rc_t trove_ledger_recover(trove_ledger_t *l);
 
 /*
  * Whether every invariant holds: rows, index, free slots, log and counts, and
- * if nobody is at them players and claims.  Takes the lock meanwhile: slow,
- * for tests.
+ * if nobody is at them players and claims, and boards.  Takes the locks
+ * meanwhile: slow, for tests.
  */
 int trove_ledger_sane(trove_ledger_t *l);
 

@@ -3,8 +3,8 @@
  * A ledger filled anew.
  */
 
+#include "trove_board_data.h"
 #include "trove_dirty.h"
-#include "trove_ledger_data.h"
 #include "trove_restore.h"
 
 
@@ -14,6 +14,11 @@
 static void trove_restore_born(trove_ledger_t *l, uint32_t born);
 static uint32_t trove_restore_ordinal(trove_ledger_t *l,
     const trove_restore_claim_t *c, uint32_t number);
+static trove_rc_t trove_restore_period(trove_ledger_t *l, uint32_t board,
+    uint64_t period);
+static void trove_restore_row(trove_ledger_t *l, uint32_t board,
+    uint32_t number, const trove_board_row_t *row, uint32_t player);
+static void trove_restore_boards(trove_ledger_t *l);
 static void trove_restore_clean(trove_ledger_t *l, trove_dirty_t of);
 
 
@@ -215,6 +220,150 @@ trove_restore_ordinal(trove_ledger_t *l, const trove_restore_claim_t *c,
 }
 
 
+trove_rc_t
+trove_restore_score(trove_ledger_t *l, uint32_t board, uint32_t number,
+    const trove_board_row_t *row)
+{
+    uint32_t                    cell, table, player;
+    uint64_t                    hash;
+    trove_rc_t                  rc;
+    trove_board_t              *b;
+    const trove_board_conf_t   *conf;
+
+    b = trove_board_of(l, board);
+    conf = trove_board_conf(l, board);
+
+    if (number >= conf->rows
+        || row->data.len > conf->row - TROVE_BOARD_HEAD)
+    {
+        return TROVE_FULL;
+    }
+
+    if (row->player.len == 0
+        || row->player.len > TROVE_PLAYER_MAX
+        || row->score > TROVE_BOARD_SCORE_MAX
+        || row->score < -TROVE_BOARD_SCORE_MAX
+        || (conf->reset == TROVE_BOARD_NEVER && row->period != 0))
+    {
+        return TROVE_INVALID;
+    }
+
+    hash = trove_player_hash(l, &row->player);
+    player = 0;
+
+    if (conf->claims) {
+        player = trove_player_find(l, &row->player, hash) + 1;
+
+        if (player == 0) {
+            return TROVE_INVALID;
+        }
+    }
+
+    rc = trove_restore_period(l, board, row->period);
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    table = (uint32_t) (row->period % b->at.tables);
+
+    if (trove_board_probe(l, board, table, &row->player,
+                          (uint32_t) (hash >> 32), &cell)
+        != TROVE_LEDGER_NONE
+        || (number < trove_get(&b->table[table].used)
+            && trove_board_taken(l, board, table, number)))
+    {
+        return TROVE_INVALID;
+    }
+
+    trove_restore_row(l, board, number, row, player);
+
+    trove_set(&trove_board_cells(l, board, table)[cell],
+              hash >> 32 << 32 | (number + 1));
+
+    return TROVE_OK;
+}
+
+
+/* What the table holds of an earlier one is gone. */
+
+static trove_rc_t
+trove_restore_period(trove_ledger_t *l, uint32_t board, uint64_t period)
+{
+    uint32_t              table;
+    trove_board_t        *b;
+    trove_board_table_t  *t;
+
+    b = trove_board_of(l, board);
+    table = (uint32_t) (period % b->at.tables);
+    t = &b->table[table];
+
+    if (period < trove_get(&t->period)) {
+        return TROVE_NOTFOUND;
+    }
+
+    if (period > trove_get(&t->period)) {
+        trove_set(&t->period, period);
+        trove_set(&t->used, 0);
+        trove_board_clear(l, board, table);
+    }
+
+    if (period > trove_get(&b->period)) {
+        trove_set(&b->period, period);
+    }
+
+    return TROVE_OK;
+}
+
+
+static void
+trove_restore_row(trove_ledger_t *l, uint32_t board, uint32_t number,
+    const trove_board_row_t *row, uint32_t player)
+{
+    uint32_t              n, table;
+    trove_board_t        *b;
+    trove_board_line_t   *line;
+    trove_board_words_t   head;
+    trove_board_table_t  *t;
+
+    b = trove_board_of(l, board);
+    table = (uint32_t) (row->period % b->at.tables);
+    t = &b->table[table];
+
+    memset(&head, 0, sizeof(head));
+
+    /* those that are left out are free */
+
+    for (n = trove_get(&t->used); n < number; n++) {
+        line = trove_board_line(l, board, table, n);
+        memcpy((void *) line->words, &head, sizeof(head));
+    }
+
+    if (number >= trove_get(&t->used)) {
+        trove_set(&t->used, number + 1);
+    }
+
+    head.score = row->score;
+    head.reached = row->reached;
+    head.seq = row->seq;
+    head.player = player;
+    head.tag = (uint32_t) (trove_player_hash(l, &row->player) >> 32);
+    head.len = (uint16_t) row->player.len;
+    head.data_len = (uint16_t) row->data.len;
+    memcpy(head.id, row->player.data, row->player.len);
+
+    line = trove_board_line(l, board, table, number);
+
+    memcpy((void *) line->words, &head, sizeof(head));
+    memcpy((char *) line->words + sizeof(head), row->data.data,
+           row->data.len);
+
+    if (row->reached > trove_get(&b->reached)) {
+        trove_set(&b->reached, row->reached);
+    }
+}
+
+
 void
 trove_restore_end(trove_ledger_t *l)
 {
@@ -226,8 +375,28 @@ trove_restore_end(trove_ledger_t *l)
               trove_record_claim(trove_get(&trove_ledger_record(l, n)->state)));
     }
 
+    trove_restore_boards(l);
+
     for (of = 0; of < trove_dirty_kinds(l); of++) {
         trove_restore_clean(l, of);
+    }
+}
+
+
+static void
+trove_restore_boards(trove_ledger_t *l)
+{
+    uint32_t        i, table;
+    trove_board_t  *b;
+
+    for (i = 0; i < l->at.conf.nboards; i++) {
+        b = trove_board_of(l, i);
+
+        for (table = 0; table < b->at.tables; table++) {
+            trove_board_rebuild(l, i, table);
+        }
+
+        trove_set(&b->rebuilds, 0);
     }
 }
 

@@ -1,13 +1,14 @@
 /*
  * Filling a ledger that was just laid out with what a store has kept of an
- * earlier one: its version, then its rewards, players and claims, and then
- * all of it counts as stored.  Nobody else uses the ledger meanwhile.
+ * earlier one: its version, then its rewards, players, claims and scores, and
+ * then all of it counts as stored.  Nobody else uses the ledger meanwhile.
  */
 
 #ifndef TROVE_RESTORE_H_INCLUDED
 #define TROVE_RESTORE_H_INCLUDED
 
 
+#include "trove_board.h"
 #include "trove_ledger.h"
 #include "trove_players.h"
 
@@ -45,7 +46,15 @@ trove_rc_t trove_restore_player(trove_ledger_t *l, uint32_t number,
 trove_rc_t trove_restore_claim(trove_ledger_t *l,
     const trove_restore_claim_t *c);
 
-/* Nothing is dirty. */
+/*
+ * Of the board's row of that number, in any order.  A later period than those
+ * before it leaves of them the one right before, if that.  TROVE_NOTFOUND: its
+ * own is over that long; what claim was added last no longer matters.
+ */
+trove_rc_t trove_restore_score(trove_ledger_t *l, uint32_t board,
+    uint32_t number, const trove_board_row_t *row);
+
+/* Boards get their order; nothing is dirty. */
 void trove_restore_end(trove_ledger_t *l);
 
 

@@ -665,16 +665,18 @@ everything(const world_t *dead, const char *point)
 }
 
 
-/* Others' points: of the statistics, of flushes, and of workers. */
+/* Others' points: of the statistics, of flushes, of workers, and of boards. */
 
 static int
 is_elsewhere(const char *point)
 {
     size_t  i;
 
-    static const char *const  parts[] = { "stats", "flush", "snapshot" };
+    static const char *const  parts[] = {
+        "stats", "flush", "snapshot", "board", "tree"
+    };
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 
         if (strncmp(point, parts[i], strlen(parts[i])) == 0) {
             return 1;

@@ -1,0 +1,115 @@
+/*
+ * The order of a table's rows: a counted B+ tree, in pools of nodes that are
+ * found by number, so that nothing is allocated.
+ *
+ *                    inner  [ count | key ] [ count | key ] ...
+ *                              |               |
+ *                    leaf   [ key > row ... ] [ key > row ... ] -> next
+ *
+ * Keys ascend in rank order; a row's position is the number of those before
+ * it: of the counts left of the path to it, and within its leaf.  Two
+ * neighbours below one node have more than TROVE_BOARD_MERGE entries, so that
+ * the pools suffice; should they not, the tree is built anew.
+ *
+ * Who changes it holds the board's lock.  Descents may be made by anybody: in
+ * a tree that somebody changes they lead nowhere, or to what has to be looked
+ * at again afterwards, yet never out of its memory.
+ */
+
+#ifndef TROVE_BOARD_TREE_H_INCLUDED
+#define TROVE_BOARD_TREE_H_INCLUDED
+
+
+#include "trove_board_data.h"
+
+
+/* Leaves that one change of a row may change. */
+#define TROVE_BOARD_TOUCHED  6
+
+
+typedef struct {
+    trove_board_table_t  *t;
+    trove_board_leaf_t   *leaf;
+    trove_board_inner_t  *inner;
+    uint32_t              leaves;       /* in the pools                      */
+    uint32_t              inners;
+    uint32_t              ntouched;
+    uint32_t              touched[TROVE_BOARD_TOUCHED];
+} trove_board_tree_t;
+
+
+/* A place: the entries of a leaf from "at" on do not stand before it. */
+
+typedef struct {
+    uint32_t  leaf;
+    uint32_t  at;
+    uint32_t  before;                   /* entries of the leaves before      */
+    uint32_t  levels;
+    uint32_t  node[TROVE_BOARD_LEVELS]; /* from the root                     */
+    uint32_t  child[TROVE_BOARD_LEVELS];
+} trove_board_path_t;
+
+
+void trove_board_tree(const trove_ledger_t *l, uint32_t board, uint32_t table,
+    trove_board_tree_t *tree);
+
+/* Empties it. */
+void trove_board_tree_clear(trove_board_tree_t *tree);
+
+/* Where the key stands, or would.  Not if it met something impossible. */
+int trove_board_tree_find(const trove_board_tree_t *tree,
+    const trove_board_key_t *key, trove_board_path_t *path);
+
+/* The entry at the position, from 0, if there are so many; as above. */
+int trove_board_tree_select(const trove_board_tree_t *tree, uint32_t position,
+    trove_board_path_t *path);
+
+/*
+ * Readers of a leaf are kept off from its first touch on, until everything
+ * that was touched is let go.
+ */
+void trove_board_tree_touch(trove_board_tree_t *tree, uint32_t leaf);
+void trove_board_tree_let_go(trove_board_tree_t *tree);
+
+/* Whether the pools have the nodes that an entry at this path may need. */
+int trove_board_tree_room(const trove_board_tree_t *tree,
+    const trove_board_path_t *path);
+
+void trove_board_tree_add(trove_board_tree_t *tree,
+    const trove_board_path_t *path, const trove_board_key_t *key,
+    uint32_t row);
+
+/* Whether other paths are still good, but for their positions. */
+int trove_board_tree_remove(trove_board_tree_t *tree,
+    const trove_board_path_t *path);
+
+/* Whether it holds, and counts, each of the table's rows in order. */
+int trove_board_tree_sane(const trove_board_tree_t *tree, uint32_t rows);
+
+
+static inline int
+trove_board_less(const trove_board_key_t *a, const trove_board_key_t *b)
+{
+    return (a->key < b->key)
+           | ((a->key == b->key) & (a->reached < b->reached));
+}
+
+
+/* Whether the path that was found for the key leads to it. */
+
+static inline int
+trove_board_tree_holds(const trove_board_tree_t *tree,
+    const trove_board_path_t *path, const trove_board_key_t *key)
+{
+    const trove_board_leaf_t  *leaf;
+
+    leaf = &tree->leaf[path->leaf];
+
+    return path->at < trove_board_peek(&leaf->n)
+           && path->at < TROVE_BOARD_LEAF
+           && leaf->key[path->at].key == key->key
+           && leaf->key[path->at].reached == key->reached;
+}
+
+
+#endif /* TROVE_BOARD_TREE_H_INCLUDED */
