@@ -26,6 +26,7 @@
 #define TROVE_SQLITE_CACHE   "-16384"   /* KB of pages                       */
 #define TROVE_SQLITE_FRAME   24         /* bytes before a page in the log    */
 #define TROVE_SQLITE_CHUNK   65536
+#define TROVE_SQLITE_NAME    4096        /* bytes of a path                   */
 
 
 static trove_store_rc_t trove_sqlite_open(const trove_store_conf_t *conf,
@@ -58,7 +59,9 @@ static void trove_sqlite_checkpoint(trove_sqlite_t *s, int mode);
 static void trove_sqlite_close(trove_store_t *store);
 static trove_store_rc_t trove_sqlite_there(trove_sqlite_t *s);
 static int trove_sqlite_identify(const trove_sqlite_t *s,
-    trove_sqlite_file_t *f);
+    const char *suffix, trove_sqlite_file_t *f);
+static int trove_sqlite_same(const trove_sqlite_t *s, const char *suffix,
+    const trove_sqlite_file_t *was);
 static trove_store_rc_t trove_sqlite_rc(sqlite3 *db);
 static int trove_sqlite_errno(sqlite3 *db);
 
@@ -249,7 +252,8 @@ trove_sqlite_secure(trove_sqlite_t *s)
                                 &log);
 
     if (log == NULL || log->pMethods == NULL
-        || trove_sqlite_identify(s, &s->wal) != 0)
+        || trove_sqlite_identify(s, "-wal", &s->wal) != 0
+        || trove_sqlite_identify(s, "-shm", &s->shm) != 0)
     {
         rc = trove_sqlite_refuse(s, TROVE_STORE_IO, "has no log");
 
@@ -672,13 +676,15 @@ trove_sqlite_step_row(trove_sqlite_t *s, int statement, int *row)
 }
 
 
-/* Whether what is written goes where it will be looked for. */
+/*
+ * Whether what is written goes where it will be looked for, and by who waits
+ * for the same locks.
+ */
 
 static trove_store_rc_t
 trove_sqlite_there(trove_sqlite_t *s)
 {
-    int                  moved;
-    trove_sqlite_file_t  wal;
+    int  moved;
 
     moved = 0;
 
@@ -686,28 +692,42 @@ trove_sqlite_there(trove_sqlite_t *s)
                                 &moved);
 
     if (!moved
-        && trove_sqlite_identify(s, &wal) == 0
-        && wal.dev == s->wal.dev
-        && wal.ino == s->wal.ino)
+        && trove_sqlite_same(s, "-wal", &s->wal)
+        && trove_sqlite_same(s, "-shm", &s->shm))
     {
         return TROVE_STORE_DONE;
     }
 
     trove_sqlite_rollback(&s->store);
 
-    return trove_sqlite_refuse(s, TROVE_STORE_GONE, "or its log was moved, "
-                               "replaced or deleted while it was open");
+    return trove_sqlite_refuse(s, TROVE_STORE_GONE, "or a file beside it was "
+                               "moved, replaced or deleted while it was open");
 }
 
 
 static int
-trove_sqlite_identify(const trove_sqlite_t *s, trove_sqlite_file_t *f)
+trove_sqlite_same(const trove_sqlite_t *s, const char *suffix,
+    const trove_sqlite_file_t *was)
 {
+    trove_sqlite_file_t  is;
+
+    return trove_sqlite_identify(s, suffix, &is) == 0
+           && is.dev == was->dev
+           && is.ino == was->ino;
+}
+
+
+static int
+trove_sqlite_identify(const trove_sqlite_t *s, const char *suffix,
+    trove_sqlite_file_t *f)
+{
+    char         name[TROVE_SQLITE_NAME];
     struct stat  st;
 
-    if (stat(sqlite3_filename_wal(sqlite3_db_filename(s->db, "main")), &st)
-        != 0)
-    {
+    (void) snprintf(name, sizeof(name), "%s%s",
+                    sqlite3_db_filename(s->db, "main"), suffix);
+
+    if (stat(name, &st) != 0) {
         return -1;
     }
 

@@ -128,6 +128,7 @@ typedef struct {
     sqlite3_stmt        *prepared[TROVE_SQLITE_PREPARED];
 
     trove_sqlite_file_t  wal;
+    trove_sqlite_file_t  shm;           /* where its locks are               */
     uint64_t             wal_page;      /* bytes of a page in it             */
     uint64_t             wal_pages;     /* in use                            */
 

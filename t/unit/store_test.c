@@ -1476,13 +1476,13 @@ a_database_that_was_taken_away_is_missed(void **state)
     trove_store_t       *s;
     trove_store_conf_t   conf;
 
-    static const char *const  files[] = { "", "-wal" };
+    static const char *const  files[] = { "", "-wal", "-shm" };
 
     m = calloc(2, sizeof(model_t));
     model_change(&m[1]);
     (void) snprintf(away, sizeof(away), "%s.away", path);
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < 3; i++) {
         start_anew();
         conf_of(&conf);
 
@@ -1494,6 +1494,16 @@ a_database_that_was_taken_away_is_missed(void **state)
         assert_true(strstr(error, "deleted") != NULL);
         assert_int_equal(s->info.flush, 1);
         trove_store_close(s);
+
+        /* only what other programs' locks are in */
+
+        if (i == 2) {
+            s = opened(&conf);
+            assert_int_equal(s->info.flush, 1);
+            done(load(s));
+            assert_true(same(&m[1]));
+            trove_store_close(s);
+        }
 
         start_anew();
         s = opened(&conf);
