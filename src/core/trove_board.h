@@ -123,7 +123,8 @@ trove_rc_t trove_board_write(trove_ledger_t *l, uint32_t board,
 
 /*
  * The same for "n" of them, one after the other, in one hold of the lock for
- * several; faster, for what they need is fetched together.
+ * several; faster, for what they need is fetched together.  Behind one that is
+ * TROVE_BUSY all are.
  */
 void trove_board_write_all(trove_ledger_t *l, uint32_t board,
     const trove_board_write_t *writes, trove_board_written_t *written,

@@ -51,7 +51,7 @@ typedef struct {
 
 static void trove_board_plan_init(trove_board_plan_t *w, trove_ledger_t *l,
     uint32_t board, const trove_board_write_t *q);
-static void trove_board_write_some(trove_ledger_t *l, uint32_t board,
+static trove_rc_t trove_board_write_some(trove_ledger_t *l, uint32_t board,
     const trove_board_write_t *q, trove_board_written_t *written,
     trove_rc_t *rc, uint32_t n);
 static trove_rc_t trove_board_valid(const trove_board_conf_t *conf,
@@ -221,16 +221,28 @@ trove_board_write_all(trove_ledger_t *l, uint32_t board,
     for ( /* void */ ; n != 0; n -= some) {
         some = (n < TROVE_FETCH) ? n : TROVE_FETCH;
 
-        trove_board_write_some(l, board, q, written, rc, some);
+        if (trove_board_write_some(l, board, q, written, rc, some)
+            != TROVE_OK)
+        {
+            break;
+        }
 
         q += some;
         written += some;
         rc += some;
     }
+
+    /* the lock may be had again, but these are behind others */
+
+    for ( /* void */ ; n != 0; n--) {
+        *rc++ = TROVE_BUSY;
+    }
 }
 
 
-static void
+/* TROVE_OK, or TROVE_BUSY: nothing was done. */
+
+static trove_rc_t
 trove_board_write_some(trove_ledger_t *l, uint32_t board,
     const trove_board_write_t *q, trove_board_written_t *written,
     trove_rc_t *rc, uint32_t n)
@@ -279,6 +291,8 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
     if (lock == TROVE_OK) {
         trove_board_unlock(l, board);
     }
+
+    return lock;
 }
 
 
