@@ -139,6 +139,36 @@ my @bad = (
     block(join('', map { "coin c$_ value=1 weight=1; " } 1 .. 65),
           'coin "c65" is one too many, a trove has at most 64'),
 
+    (map { block("board a rows=1 $_;", "$param \"$_\"") }
+     qw(5 rows=1 rows=2 row=1 row=120 row=127 row=129 row=4104 row=4k1 row=
+        row=x row=-8 row=1g keep=most keep= keep=MAX order=up order= ties=last
+        ties= reset=yearly reset= from=taps from= from=claims1 Rows=1), 'keep=maximum'),
+    (map { my ($one, $two) = @$_;
+           block("board a rows=1 $one $two;", "$param \"$two\"") }
+     ['row=128', 'row=256'], ['keep=max', 'keep=max'],
+     ['order=asc', 'order=desc'], ['ties=first', 'ties=first'],
+     ['reset=never', 'reset=daily'], ['from=claims', 'from=claims']),
+    (map { block("board a $_;", "$param \"$_\"") }
+     qw(rows= rows=0 rows=-1 rows=1.5 rows=1g rows=x rows=2147483648
+        rows=2148m)),
+    (map { block("board $_ rows=1;", "invalid board name \"$_\", must be 1 to "
+                 . '64 letters, digits, "_" or "-"') }
+     'a/b', '.', '..', 'a.b', 'n' x 65, 'caf\xe9'),
+    block('board "" rows=1;', 'invalid board name ""'),
+    block('board a;', 'invalid number of arguments in "board"'),
+    block('board rows=1;', 'invalid number of arguments in "board"'),
+    block('board a row=256;', '"board" directive has no "rows"'),
+    block('board a rows=1; board b rows=1; board a rows=1;',
+          'duplicate board "a"'),
+    (map { block("capacity players=1; board a rows=1 keep=$_ from=claims;",
+                 'board "a" adds up what claims give, it can only keep=sum') }
+     qw(max min last)),
+    block('board a rows=1 from=claims;',
+          'board "a" of trove "a" is from=claims, but there are no players'),
+    block('arena 8k; board a rows=1k;', '"arena" of trove "a", 8192 bytes, is '
+          . 'below the 308096 that a list of its "board" may take'),
+    ['board a rows=1;', '"board" directive is not allowed here'],
+
     block('space mars;', "$value \"mars\""),
     block('space earth; space earth;', '"space" directive is duplicate'),
     block('simd sse2;', "$value \"sse2\""),
@@ -160,7 +190,7 @@ my @bad = (
                    "\"$_\" directive is one endpoint too many"),
             server("location / { trove_stats; $_ a; }",
                    "\"$_\" directive is one endpoint too many")) }
-     qw(trove_poll trove_rewards trove_claim trove_tap)),
+     qw(trove_poll trove_rewards trove_claim trove_tap trove_board)),
     server('trove_player alice;',
            'no variable in "alice": all would be one player'),
     server('trove_player $arg_p; trove_player $arg_p;',
@@ -227,6 +257,16 @@ my @good = (
         'coin a value=2147483647 weight=0; coin b-c_9. value=0 weight=4k;',
         'tap rate=1r/s; claim range=1;',
         join('', map { "coin c$_ value=1 weight=4294967295; " } 1 .. 64),
+        'board a rows=1;', 'board a rows=1k; board b rows=1m row=128;',
+        'board ' . 'n' x 64 . ' rows=1;', 'board A-z_9 rows=1; board a rows=1;',
+        'board a rows=10 row=4k keep=min order=asc ties=shared reset=daily;',
+        'board a reset=never ties=first order=desc keep=max row=4096 rows=2;',
+        'board a rows=9 keep=last reset=weekly;',
+        'board a rows=9 keep=sum reset=monthly;',
+        'capacity players=1; board a rows=1 from=claims;',
+        'board a rows=1 keep=sum from=claims; capacity players=1;',
+        'arena 308096; board a rows=1k;', 'arena 8k; board a rows=9 row=128;',
+        join('', map { "board b$_ rows=$_; " } 1 .. 100),
         'arena 8k;', 'arena 8192;', 'arena 1g;', 'epoch 1;', 'epoch 1h30m;',
         'radius 0.5;', 'radius 1e150 max=1e150;', 'radius 7000;', 'limit 1024;',
         'limit 1 max=1k;', 'limit 100;', 'limit 1k; arena 36096;',
@@ -235,7 +275,7 @@ my @good = (
     map({ "trove a { } server { location / { $_ } }" }
         'trove_poll a;', 'trove_rewards a; allow all;', 'trove_stats;',
         'trove_stats write=on;', 'trove_stats write=off;',
-        'trove_claim a;', 'trove_tap a;', 'trove_tap a; trove_player $arg_p;',
+        'trove_claim a;', 'trove_board a;', 'trove_tap a;', 'trove_tap a; trove_player $arg_p;',
         'trove_tap a; trove_player off;',
         'trove_tap a; trove_player "$remote_addr:$arg_p";',
         'if ($arg_a) { trove_poll a; }',

@@ -74,6 +74,28 @@ cmp_ok($t->resident($t->master), '>', $with, 'all of it is in memory');
 
 $t->stop;
 
+# boards, of which one has two periods
+
+$t = Trove::Nginx->start(http => <<'HTTP', server => '');
+    trove hunt {
+        capacity rewards=500k;
+        board one rows=100k row=256;
+        board two rows=50k row=1k reset=daily;
+        %%SIMD%%
+    }
+HTTP
+
+($with) = $t->log =~ /trove "hunt" takes \d+ bytes: ledger (\d+),/;
+
+cmp_ok($with, '>=', $ledger + 256 * 100_000 + 2 * 1024 * 50_000,
+       'boards take the bytes of their rows');
+cmp_ok($with, '<=', $ledger + (256 + 80) * 100_000 + 2 * (1024 + 80) * 50_000
+       + 65536, 'and 80 more for each');
+like($t->log, qr/and the boards for 150000 rows$/m, 'how many is told');
+cmp_ok($t->resident($t->master), '>', $with, 'they are in memory');
+
+$t->stop;
+
 # what is not to be had
 
 my $said = Trove::Nginx->refused(http => 'trove hunt { arena 100000g; }');

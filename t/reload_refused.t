@@ -21,10 +21,12 @@ sub troves {
 }
 
 
-my $good = troves('capacity rewards=10k; space earth;');
+my $boards = 'board a rows=10k reset=weekly; board b rows=1k;';
+my $good = troves("capacity rewards=10k; space earth; $boards");
 
 my $t = Trove::Nginx->start(workers => 2, http => $good,
                             server => <<'SERVER');
+    location /board/    { trove_board   hunt; }
     location = /first   { trove_rewards first; }
     location = /poll    { trove_poll    hunt; }
     location = /rewards { trove_rewards hunt; }
@@ -36,6 +38,9 @@ is($t->load('/rewards', '/poll?x=0&y=0',
      ->{json}{version}, 1000, 'rewards');
 is($t->post('/first', '{"id":1,"x":1,"y":1}')->{status}, 200,
    'in two troves');
+
+is($t->post("/board/$_", '{"player":"p","score":7}')->{status}, 200,
+   'and scores') for 'a', 'b';
 
 my $before = $t->get('/rewards')->{body};
 my @workers = $t->workers;
@@ -60,6 +65,8 @@ sub refused {
     my $res = $t->post('/rewards', '{"id":1,"x":0.1,"y":0.05}');
 
     is($res->{status}, 200, 'and written');
+    is($t->post('/board/b', '{"player":"q","score":6}')->{json}{rank}, 2,
+       'and so are scores');
 }
 
 
@@ -81,6 +88,29 @@ refused('another space', troves('capacity rewards=10k; space plane;'),
         qr/"space" $kept/);
 refused('no space', troves('capacity rewards=10k;'), qr/"space" $kept/);
 
+# boards are laid out as they are
+
+for my $case (['a larger board', 'board a rows=20k reset=weekly; board b '
+               . 'rows=1k;'],
+              ['other rows', 'board a rows=10k reset=weekly row=128; '
+               . 'board b rows=1k;'],
+              ['another order', 'board a rows=10k reset=weekly; '
+               . 'board b rows=1k order=asc;'],
+              ['other periods', 'board a rows=10k reset=daily; '
+               . 'board b rows=1k;'],
+              ['another name', 'board a rows=10k reset=weekly; '
+               . 'board c rows=1k;'],
+              ['boards the other way round', 'board b rows=1k; '
+               . 'board a rows=10k reset=weekly;'],
+              ['one less', 'board a rows=10k reset=weekly;'],
+              ['one more', "$boards board c rows=1;"], ['none', ''])
+{
+    my ($what, $others) = @$case;
+
+    refused($what, troves("capacity rewards=10k; space earth; $others"),
+            qr/"board" $kept/);
+}
+
 # what is wrong elsewhere, before or after the zones were looked at
 
 refused('a directive that is unknown',
@@ -95,7 +125,7 @@ refused('a new trove beside one that is refused',
 # workers that could not start
 
 refused('an arena that is not to be had',
-        troves('capacity rewards=10k; space earth; arena 100000g;'),
+        troves("capacity rewards=10k; space earth; $boards arena 100000g;"),
         qr/trove "hunt" needs \d{15} bytes at start,/);
 
 # and coins without a weight, which are no matter of the zones
@@ -110,7 +140,9 @@ refused('coins without a weight',
 $t->configure(http => $good);
 ok($t->hup(gone => 1), 'a reload that changes nothing passes');
 is($t->get('/rewards')->{body}, $before, 'and keeps the rewards');
-is($t->get_json('/stats')->{troves}{hunt}{ledger_version}, 1012,
+is($t->get_json("/board/$_")->{list}[0]{score}, 7, "and board $_")
+    for 'a', 'b';
+is($t->get_json('/stats')->{troves}{hunt}{ledger_version}, 1021,
    'and the version');
 
 done_testing;

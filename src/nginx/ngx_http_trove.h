@@ -1,6 +1,6 @@
 /*
  * What the files of the nginx side share.  The way of a request: an endpoint
- * (poll, rewards, claim, tap, stats) checks it and, for a POST, has its body
+ * (poll, rewards, claim, tap, board, stats) checks it and, for a POST, has its body
  * read as one object or a batch of lines (body); decodes with the core into
  * the worker's arena (worker); decides; settles what it has written, answers
  * (answer).
@@ -20,6 +20,7 @@
 #include "trove.h"
 #include "trove_alloc.h"
 #include "trove_arena.h"
+#include "trove_board.h"
 #include "trove_claims.h"
 #include "trove_clock.h"
 #include "trove_coins.h"
@@ -45,6 +46,8 @@
 #define NGX_HTTP_TROVE_CONF          0x00800000
 
 #define NGX_HTTP_TROVE_OBJECT_MAX    65536    /* bytes of one object or line */
+
+#define NGX_HTTP_TROVE_SEQ_MAX       9007199254740991.0     /* 2^53 - 1 */
 
 #define NGX_HTTP_TROVE_GONE          410
 #define NGX_HTTP_TROVE_HELD          0        /* no code: come again later   */
@@ -92,6 +95,7 @@ typedef struct {
     ngx_array_t             coin_list;      /* trove_coin_t, as configured   */
     trove_coins_t          *coins;          /* NULL: none                    */
     uint32_t                coin_stats[TROVE_COINS_MAX];   /* see zone_init  */
+    ngx_array_t             boards;         /* trove_board_conf_t, by number */
 
     const trove_store_kind_t  *store;       /* NULL: off                     */
     ngx_str_t               store_value;    /* as it was configured          */
@@ -104,6 +108,7 @@ typedef struct {
     trove_field_t          *poll_fields;    /* with this trove's bounds      */
     trove_field_t          *reward_fields;
     trove_field_t          *claim_fields;
+    trove_field_t          *board_fields;   /* so many of each board         */
     size_t                  poll_text;      /* longest answer to a poll      */
 
     ngx_shm_zone_t         *zone;
@@ -192,6 +197,8 @@ typedef enum {
     NGX_HTTP_TROVE_EXPORT,
     NGX_HTTP_TROVE_CLAIMED,
     NGX_HTTP_TROVE_COIN,
+    NGX_HTTP_TROVE_IMPROVED,
+    NGX_HTTP_TROVE_KEPT,
     NGX_HTTP_TROVE_REPEAT,
     NGX_HTTP_TROVE_CONFLICT,
     NGX_HTTP_TROVE_EXPIRED,
@@ -455,8 +462,8 @@ typedef struct {
     trove_endpoint_t   endpoint;
 
     /*
-     * One line; answers at most answer_max bytes into "out".  NGX_AGAIN: the
-     * ledger is held, the same line comes again.
+     * One line; answers at most answer_max bytes into "out", with those that
+     * were put by.  NGX_AGAIN: the ledger is held, the same line comes again.
      */
     ngx_int_t        (*line)(ngx_http_request_t *r, trove_json_t *json,
                              trove_slice_t *line, uint64_t number,
@@ -465,6 +472,12 @@ typedef struct {
     /* A line that cannot even be parsed. */
     void             (*refuse)(ngx_http_request_t *r, uint64_t number,
                                const char *detail, trove_writer_t *out);
+
+    /*
+     * Lines may be put by, to be carried out together: those so far have to be
+     * answered now.  NGX_AGAIN: the ledger is held, it is called again.
+     */
+    ngx_int_t        (*flush)(ngx_http_request_t *r, trove_writer_t *out);
 
     /* The end of a turn of the event loop in which lines came. */
     void             (*turned)(ngx_http_request_t *r);
@@ -515,6 +528,70 @@ ngx_uint_t ngx_http_trove_player_of(ngx_http_request_t *r,
     trove_slice_t *given, const char **detail);
 
 
+/* ngx_http_trove_board*.c */
+
+#define NGX_HTTP_TROVE_BOARD_FIELDS  4      /* of a write                    */
+#define NGX_HTTP_TROVE_BOARD_LIST    1000   /* rows in an answer, at most    */
+
+#define NGX_HTTP_TROVE_BOARD_NOBODY                                           \
+    "there is no such player on the board"
+
+typedef struct ngx_http_trove_scores_s  ngx_http_trove_scores_t;
+
+
+/* A write, as it is decoded. */
+
+typedef struct {
+    trove_slice_t             player;
+    trove_slice_t             data;
+    int64_t                   score;
+    int64_t                   seq;
+} ngx_http_trove_score_t;
+
+
+/* A request's own. */
+
+typedef struct {
+    uint32_t                  board;
+    const trove_board_conf_t  *conf;
+    const trove_field_t      *fields;
+
+    u_char                    player[TROVE_PLAYER_MAX];    /* of the answer  */
+    size_t                    len;
+    trove_board_written_t     written;
+    uint64_t                  ends;         /* unix seconds, 0: never        */
+
+    ngx_http_trove_scores_t  *scores;       /* of a batch                    */
+} ngx_http_trove_board_ctx_t;
+
+
+/* The board of that name, or TROVE_BOARD_NONE. */
+uint32_t ngx_http_trove_board_find(ngx_http_trove_t *trove, u_char *name,
+    size_t len);
+
+/* Of all boards, in a period. */
+uint64_t ngx_http_trove_board_rows(ngx_http_trove_t *trove);
+
+/* Most bytes of an arena that a list takes. */
+off_t ngx_http_trove_board_arena(ngx_http_trove_t *trove);
+
+/* The name of the board that the URI is of. */
+void ngx_http_trove_board_named(ngx_http_request_t *r, ngx_str_t *name);
+
+/* Unix time in ms, and when the period that has it ends. */
+uint64_t ngx_http_trove_board_now(void);
+uint64_t ngx_http_trove_board_ends(ngx_http_trove_ctx_t *ctx, uint64_t now);
+
+/* The argument "player": NGX_OK, or an answer already given in *rc. */
+ngx_int_t ngx_http_trove_board_player(ngx_http_request_t *r,
+    trove_slice_t *player, ngx_int_t *rc);
+
+ngx_int_t ngx_http_trove_board_get(ngx_http_request_t *r);
+
+/* As a member that follows others, unless that is never. */
+void ngx_http_trove_board_write_ends(trove_writer_t *w, uint64_t ends);
+
+
 /* the endpoints */
 
 ngx_int_t ngx_http_trove_poll_handler(ngx_http_request_t *r);
@@ -522,16 +599,19 @@ ngx_int_t ngx_http_trove_rewards_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_export(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_claim_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_tap_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_trove_board_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_stats_handler(ngx_http_request_t *r);
 
 char *ngx_http_trove_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_trove_tap(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_trove_coin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_trove_board(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 ngx_int_t ngx_http_trove_poll_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
 ngx_int_t ngx_http_trove_rewards_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
 ngx_int_t ngx_http_trove_claim_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
 ngx_int_t ngx_http_trove_tap_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
+ngx_int_t ngx_http_trove_board_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
 
 #define NGX_HTTP_TROVE_REWARD_TEXT   256   /* longest reward as JSON */
 

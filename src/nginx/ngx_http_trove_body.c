@@ -85,6 +85,11 @@ static ngx_int_t ngx_http_trove_batch_lines(ngx_http_request_t *r,
     ngx_uint_t final);
 static ngx_int_t ngx_http_trove_batch_fill(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch, ngx_buf_t *b);
+static ngx_int_t ngx_http_trove_batch_line(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch, trove_json_t *json, trove_rc_t rc,
+    trove_slice_t *line);
+static ngx_int_t ngx_http_trove_batch_flush(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch, ngx_int_t rc);
 static ngx_uint_t ngx_http_trove_batch_late(ngx_http_trove_ctx_t *ctx,
     ngx_http_trove_batch_t *batch);
 static ngx_int_t ngx_http_trove_batch_room(ngx_http_request_t *r,
@@ -723,6 +728,7 @@ ngx_http_trove_batch_run(ngx_http_request_t *r)
     (void) ngx_http_trove_worker(ctx->worker->trove);
 
     rc = ngx_http_trove_batch_turn(r, batch);
+    rc = ngx_http_trove_batch_flush(r, batch, rc);
 
     if (batch->ops->turned) {
         batch->ops->turned(r);
@@ -940,9 +946,8 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
 
         trc = trove_lines_next(&batch->lines, &pos, last, final, &line);
 
-        if (trc == TROVE_OK && json
-            && batch->ops->line(r, json, &line, batch->lines.line,
-                                &batch->writer)
+        if (trc != TROVE_AGAIN
+            && ngx_http_trove_batch_line(r, batch, json, trc, &line)
                == NGX_AGAIN)
         {
             batch->lines = lines;
@@ -962,21 +967,65 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        if (trc == TROVE_INVALID) {
-            batch->ops->refuse(r, batch->lines.line,
-                               "the line is longer than 65536 bytes",
-                               &batch->writer);
-
-        } else if (json == NULL) {
-            batch->ops->refuse(r, batch->lines.line,
-                               ngx_http_trove_exhausted(ctx), &batch->writer);
-        }
-
         if (b && ngx_http_trove_batch_late(ctx, batch)) {
             batch->left = 0;
             return NGX_OK;
         }
     }
+}
+
+
+/* NGX_AGAIN: the ledger is held, it comes again. */
+
+static ngx_int_t
+ngx_http_trove_batch_line(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
+    trove_json_t *json, trove_rc_t rc, trove_slice_t *line)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    if (trove_likely(rc == TROVE_OK && json)) {
+        return batch->ops->line(r, json, line, batch->lines.line,
+                                &batch->writer);
+    }
+
+    if (batch->ops->flush
+        && batch->ops->flush(r, &batch->writer) == NGX_AGAIN)
+    {
+        return NGX_AGAIN;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    batch->ops->refuse(r, batch->lines.line,
+                       (rc == TROVE_OK) ? ngx_http_trove_exhausted(ctx)
+                                        : "the line is longer than 65536 bytes",
+                       &batch->writer);
+
+    return NGX_OK;
+}
+
+
+/*
+ * What was put by in a turn does not wait for the client; without a buffer it
+ * waits for one, as the lines behind it do.
+ */
+
+static ngx_int_t
+ngx_http_trove_batch_flush(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch, ngx_int_t rc)
+{
+    if (batch->ops->flush == NULL
+        || batch->buf == NULL
+        || (rc != NGX_OK && rc != NGX_AGAIN)
+        || batch->ops->flush(r, &batch->writer) == NGX_OK)
+    {
+        return rc;
+    }
+
+    ngx_http_trove_batch_unhurried(r);
+    ngx_http_trove_again_later(&batch->again);
+
+    return NGX_AGAIN;
 }
 
 

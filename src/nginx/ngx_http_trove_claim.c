@@ -117,6 +117,7 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_claim_ops = {
     ngx_http_trove_refuse,
     NULL,
     NULL,
+    NULL,
     ngx_http_trove_settle_lines
 };
 

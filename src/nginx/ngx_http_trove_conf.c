@@ -22,6 +22,8 @@ static char *ngx_http_trove_radius_above(ngx_conf_t *cf,
     ngx_http_trove_t *trove);
 static char *ngx_http_trove_set_defaults(ngx_conf_t *cf,
     ngx_http_trove_t *trove);
+static char *ngx_http_trove_set_arena(ngx_conf_t *cf,
+    ngx_http_trove_t *trove);
 static char *ngx_http_trove_set_capacities(ngx_conf_t *cf,
     ngx_http_trove_t *trove);
 
@@ -473,8 +475,6 @@ ngx_http_trove_radius_above(ngx_conf_t *cf, ngx_http_trove_t *trove)
 static char *
 ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
-    off_t  least;
-
     ngx_conf_init_uint_value(trove->rewards, 100000);
     ngx_conf_init_value(trove->arena, 16 * 1024 * 1024);
     ngx_conf_init_msec_value(trove->epoch, 16);
@@ -497,14 +497,7 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
         return NGX_CONF_ERROR;
     }
 
-    least = NGX_HTTP_TROVE_POLL_ARENA + trove->limit_max * sizeof(trove_hit_t);
-    least = ngx_max(least, TROVE_BLOB_ALIGN);
-
-    if (trove->arena < least) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"arena\" of trove \"%V\", "
-                           "%O bytes, is below the %O that a poll of its "
-                           "\"limit\" may take",
-                           &trove->name, trove->arena, least);
+    if (ngx_http_trove_set_arena(cf, trove) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -526,7 +519,8 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
     if (ngx_http_trove_poll_init(cf, trove) != NGX_OK
         || ngx_http_trove_rewards_init(cf, trove) != NGX_OK
         || ngx_http_trove_claim_init(cf, trove) != NGX_OK
-        || ngx_http_trove_tap_init(cf, trove) != NGX_OK)
+        || ngx_http_trove_tap_init(cf, trove) != NGX_OK
+        || ngx_http_trove_board_init(cf, trove) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -539,9 +533,43 @@ ngx_http_trove_set_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
 }
 
 
+/* Any one request must fit. */
+
+static char *
+ngx_http_trove_set_arena(ngx_conf_t *cf, ngx_http_trove_t *trove)
+{
+    off_t        least, list;
+    const char  *what;
+
+    what = "a poll of its \"limit\"";
+    least = trove->limit_max * sizeof(trove_hit_t);
+
+    list = ngx_http_trove_board_arena(trove);
+
+    if (list > least) {
+        what = "a list of its \"board\"";
+        least = list;
+    }
+
+    least = ngx_max(least + NGX_HTTP_TROVE_POLL_ARENA, TROVE_BLOB_ALIGN);
+
+    if (trove->arena < least) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"arena\" of trove \"%V\", "
+                           "%O bytes, is below the %O that %s may take",
+                           &trove->name, trove->arena, least, what);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_trove_set_capacities(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
+    ngx_uint_t           i;
+    trove_board_conf_t  *board;
+
     ngx_conf_init_uint_value(trove->players, 0);
 
     if (trove->claims == NGX_CONF_UNSET_UINT) {
@@ -554,6 +582,18 @@ ngx_http_trove_set_capacities(ngx_conf_t *cf, ngx_http_trove_t *trove)
                            "\"%V\" has claims=%ui, but no players",
                            &trove->name, trove->claims);
         return NGX_CONF_ERROR;
+    }
+
+    board = trove->boards.elts;
+
+    for (i = 0; i < trove->boards.nelts; i++) {
+
+        if (board[i].claims && trove->players == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "board \"%s\" of trove "
+                               "\"%V\" is from=claims, but there are no "
+                               "players", board[i].name, &trove->name);
+            return NGX_CONF_ERROR;
+        }
     }
 
     return NGX_CONF_OK;

@@ -121,6 +121,13 @@ static ngx_command_t  ngx_http_trove_commands[] = {
       0,
       NULL },
 
+    { ngx_string("board"),
+      NGX_HTTP_TROVE_CONF|NGX_CONF_2MORE,
+      ngx_http_trove_board,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("simd"),
       NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -164,6 +171,13 @@ static ngx_command_t  ngx_http_trove_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       ngx_http_trove_tap_handler },
+
+    { ngx_string("trove_board"),
+      NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
+      ngx_http_trove_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      ngx_http_trove_board_handler },
 
     { ngx_string("trove_player"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF

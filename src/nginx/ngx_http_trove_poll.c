@@ -77,6 +77,7 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_poll_ops = {
     ngx_http_trove_refuse,
     NULL,
     NULL,
+    NULL,
     NULL
 };
 

@@ -83,6 +83,7 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_rewards_ops = {
     TROVE_ENDPOINT_REWARDS,
     ngx_http_trove_rewards_line,
     ngx_http_trove_rewards_refuse,
+    NULL,
     ngx_http_trove_rewards_turned,
     ngx_http_trove_rewards_done,
     ngx_http_trove_settle_lines

@@ -12,6 +12,8 @@ static ngx_int_t ngx_http_trove_stats_format(ngx_http_request_t *r,
     trove_stats_format_t *format);
 static ngx_int_t ngx_http_trove_stats_collect(ngx_http_request_t *r,
     ngx_http_trove_main_conf_t *tmcf, trove_stats_trove_t *troves);
+static ngx_int_t ngx_http_trove_stats_boards(ngx_http_request_t *r,
+    ngx_http_trove_t *trove, trove_stats_trove_t *stats);
 static void ngx_http_trove_stats_ledger(ngx_http_trove_t *trove,
     trove_stats_total_t *total);
 
@@ -232,11 +234,50 @@ ngx_http_trove_stats_collect(ngx_http_request_t *r,
         trove_stats_sum(trove[i]->stats, seen, total);
         ngx_http_trove_stats_ledger(trove[i], total);
 
+        if (ngx_http_trove_stats_boards(r, trove[i], &troves[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         troves[i].name.data = trove[i]->name.data;
         troves[i].name.len = trove[i]->name.len;
         troves[i].simd = trove_simd_name(trove[i]->kernels);
         troves[i].total = total;
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_stats_boards(ngx_http_request_t *r, ngx_http_trove_t *trove,
+    trove_stats_trove_t *stats)
+{
+    uint32_t              i, n;
+    uint64_t              now;
+    trove_board_conf_t   *conf;
+    trove_board_state_t   state;
+    trove_stats_board_t  *boards;
+
+    n = trove->boards.nelts;
+    conf = trove->boards.elts;
+    now = ngx_http_trove_board_now();
+
+    boards = ngx_palloc(r->pool, (n + 1) * sizeof(trove_stats_board_t));
+    if (boards == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        trove_board_state(trove->ledger, i, 0, now, &state);
+
+        boards[i].name = conf[i].name;
+        boards[i].rows = state.rows;
+        boards[i].capacity = conf[i].rows;
+        boards[i].rebuilds = trove_board_rebuilds(trove->ledger, i);
+    }
+
+    stats->boards = boards;
+    stats->nboards = n;
 
     return NGX_OK;
 }

@@ -4,8 +4,6 @@
 
 #define NGX_HTTP_TROVE_TAP_TEXT      (256 + 6 * TROVE_JSON_DETAIL)
 
-#define NGX_HTTP_TROVE_SEQ_MAX       9007199254740991.0     /* 2^53 - 1 */
-
 #define NGX_HTTP_TROVE_RATE_MAX      1000000                /* a second */
 #define NGX_HTTP_TROVE_BURST_MAX     1000000000
 
@@ -57,6 +55,7 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_tap_ops = {
     TROVE_ENDPOINT_TAP,
     ngx_http_trove_tap_line,
     ngx_http_trove_refuse,
+    NULL,
     NULL,
     NULL,
     ngx_http_trove_settle_lines

@@ -46,6 +46,8 @@ static ngx_str_t  ngx_http_trove_statuses[] = {
     ngx_string("EXPORT"),
     ngx_string("CLAIMED"),
     ngx_string("COIN"),
+    ngx_string("IMPROVED"),
+    ngx_string("KEPT"),
     ngx_string("REPEAT"),
     ngx_string("CONFLICT"),
     ngx_string("EXPIRED"),

@@ -46,6 +46,8 @@ ngx_http_trove_ledger_conf(ngx_http_trove_t *trove, trove_ledger_conf_t *conf)
     conf->players = trove->players;
     conf->claims = trove->claims;
     conf->space = trove->space;
+    conf->boards = trove->boards.elts;
+    conf->nboards = trove->boards.nelts;
 }
 
 
@@ -214,8 +216,8 @@ ngx_http_trove_zone_same(ngx_http_trove_t *trove, ngx_http_trove_t *old)
     ngx_http_trove_ledger_conf(old, &is);
 
     how = trove->store ? "restart"
-                       : "the rewards and players would be lost: export the "
-                         "rewards and restart";
+                       : "the rewards, players and boards would be lost: "
+                         "export the rewards and restart";
 
     if ((trove->store == NULL) != (old->store == NULL)
         || (trove->store && ngx_strcmp(trove->store_path.data,
@@ -228,11 +230,15 @@ ngx_http_trove_zone_same(ngx_http_trove_t *trove, ngx_http_trove_t *old)
     } else if (conf.space != is.space) {
         what = "\"space\"";
 
-    } else if (!trove_ledger_conf_same(&conf, &is)) {
-        what = "\"capacity\"";
+    } else if (trove_ledger_conf_same(&conf, &is)) {
+        return NGX_OK;
 
     } else {
-        return NGX_OK;
+        is.boards = conf.boards;
+        is.nboards = conf.nboards;
+
+        what = trove_ledger_conf_same(&conf, &is) ? "\"board\""
+                                                  : "\"capacity\"";
     }
 
     ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
@@ -535,10 +541,11 @@ ngx_http_trove_zone_afford(ngx_http_trove_t *trove, ngx_http_trove_t *old)
                   "workers %uz, their views up to %uz when full, one kept for "
                   "those that start %uz, and again as much while one is "
                   "rebuilt; the ledger has room for %ui rewards, %ui players "
-                  "and %ui claims",
+                  "and %ui claims, and the boards for %uL rows",
                   &trove->name, ledger + arena + view + snapshot, ledger,
                   workers, arena, view, snapshot,
-                  trove->rewards, trove->players, trove->claims);
+                  trove->rewards, trove->players, trove->claims,
+                  ngx_http_trove_board_rows(trove));
 
     available = trove_memory_available();
 
