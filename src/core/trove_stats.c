@@ -39,6 +39,9 @@ typedef struct {
 
 
 static uint64_t trove_stats_layout(void);
+static trove_stats_t *trove_stats_slot(trove_stats_region_t *region,
+    uint64_t *deaths);
+static uint64_t trove_stats_bury(trove_stats_region_t *region);
 static trove_stats_t *trove_stats_take(trove_stats_region_t *region,
     uint32_t index);
 static void trove_stats_use(trove_stats_region_t *region, uint32_t index);
@@ -221,31 +224,74 @@ trove_stats_coin(void *mem, const trove_slice_t *name)
 trove_stats_t *
 trove_stats_claim(void *mem)
 {
-    uint32_t               i;
+    uint64_t               deaths;
     trove_stats_t         *s;
-    trove_process_t        owner;
     trove_stats_region_t  *region = mem;
+
+    deaths = 0;
+
+    s = trove_stats_slot(region, &deaths);
+
+    if (s == NULL) {
+        s = &region->slots[TROVE_STATS_SLOTS];
+
+        trove_stats_use(region, TROVE_STATS_SLOTS);
+        trove_stats_add(s, slots_exhausted, 1);
+    }
+
+    trove_stats_add(s, worker_deaths, deaths + trove_stats_bury(region));
+
+    return s;
+}
+
+
+/* The first one that is to be had, or NULL. */
+
+static trove_stats_t *
+trove_stats_slot(trove_stats_region_t *region, uint64_t *deaths)
+{
+    uint32_t         i;
+    trove_process_t  owner;
 
     for (i = 0; i < TROVE_STATS_SLOTS; i++) {
         owner = atomic_load_explicit(&region->owners[i], memory_order_acquire);
 
-        if (owner && trove_process_alive(owner)) {
-            continue;
-        }
+        while (owner == 0 || !trove_process_alive(owner)) {
 
-        if (atomic_compare_exchange_strong(&region->owners[i], &owner,
-                                           trove_process_self()))
-        {
-            return trove_stats_take(region, i);
+            if (atomic_compare_exchange_weak(&region->owners[i], &owner,
+                                             trove_process_self()))
+            {
+                *deaths += (owner != 0);
+                return trove_stats_take(region, i);
+            }
         }
     }
 
-    s = &region->slots[TROVE_STATS_SLOTS];
+    return NULL;
+}
 
-    trove_stats_use(region, TROVE_STATS_SLOTS);
-    trove_stats_add(s, slots_exhausted, 1);
 
-    return s;
+/* Frees the slots of those who died, and returns how many there were. */
+
+static uint64_t
+trove_stats_bury(trove_stats_region_t *region)
+{
+    uint32_t         i;
+    uint64_t         deaths;
+    trove_process_t  owner;
+
+    deaths = 0;
+
+    for (i = 0; i < TROVE_STATS_SLOTS; i++) {
+        owner = atomic_load_explicit(&region->owners[i], memory_order_acquire);
+
+        if (owner && !trove_process_alive(owner)) {
+            deaths += atomic_compare_exchange_strong(&region->owners[i],
+                                                     &owner, 0);
+        }
+    }
+
+    return deaths;
 }
 
 

@@ -14,7 +14,8 @@
  *             read-modify-writes, others read meanwhile
  *   owner     the process (trove_process.h); a slot is free if that is nobody
  *             or dead, and whoever takes it goes on counting where it stands:
- *             counters never go back, over deaths, reloads and generations
+ *             counters never go back, over deaths, reloads and generations;
+ *             whoever comes next counts those who died as owners, each once
  *   used      slots below it were owned once; a sum reads no others, and no
  *             others take memory
  *   shared    for workers that find no free slot: there adds are atomic, and
@@ -243,6 +244,8 @@
       "Views that could not be built.")                                      \
     X(COUNTER, slots_exhausted, "trove_stats_slots_exhausted_total", "",     \
       "Workers without a slot of their own, whose gauges are not counted.")  \
+    X(COUNTER, worker_deaths, "trove_worker_deaths_total", "",               \
+      "Workers that died, seen when others start.")                          \
     X(COUNTER, store_commits, "trove_store_commits_total", "",               \
       "Transactions that were committed to the store.")                      \
     X(COUNTER, store_rewards, "trove_store_rows_total", "table=\"rewards\"", \

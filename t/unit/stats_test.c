@@ -537,12 +537,13 @@ totals_are_exact_over_deaths(void **state)
 {
     pid_t     pids[WORKERS];
     uint32_t  i, g, killed;
-    uint64_t  begun, done, requests;
+    uint64_t  begun, done, deaths, requests;
 
     memset(&before, 0, sizeof(trove_stats_total_t));
 
     begun = 0;
     done = 0;
+    deaths = 0;
 
     for (g = 0; g < GENERATIONS; g++) {
         killed = random_next() % (1 << WORKERS);
@@ -557,9 +558,14 @@ totals_are_exact_over_deaths(void **state)
         assert_int_equal(total.nworkers, WORKERS);
         assert_int_equal(total.sum.arena_size, WORKERS * 1000);
 
+        /* of one who died each of those who start may know, but one counts */
+
+        assert_int_equal(total.sum.worker_deaths, deaths);
+
         for (i = 0; i < WORKERS; i++) {
             if (killed & (1 << i)) {
                 kill_and_wait(pids[i]);
+                deaths++;
 
             } else {
                 atomic_store(&workers[i].stop, 1);
