@@ -38,6 +38,12 @@ for my $case ([ '', undef, 'application/json' ],
               [ '', 'text/plain; version=0.0.4', $text ],
               [ '', $prometheus, $open ],
               [ '', 'application/openmetrics-text', $open ],
+              [ '', 'application/openmetrics-text;version=9.0.0,'
+                    . 'text/plain;version=0.0.4;q=0.1', $text ],
+              [ '', 'application/openmetrics-text;q=0.2,'
+                    . 'text/plain;version=0.0.4;q=0.3', $text ],
+              [ '', 'text/plain;version=0.0.4;q=0,application/json;q=0.1',
+                'application/json' ],
               [ '?format=json', $prometheus, 'application/json' ],
               [ '?format=prometheus', 'application/json', $text ],
               [ '?a=b&format=prometheus', undef, $text ])

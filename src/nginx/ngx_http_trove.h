@@ -18,6 +18,7 @@
 #include <pthread.h>
 
 #include "trove.h"
+#include "trove_accept.h"
 #include "trove_alloc.h"
 #include "trove_arena.h"
 #include "trove_board.h"

@@ -10,12 +10,26 @@ static ngx_int_t ngx_http_trove_stats_cycle(ngx_http_request_t *r,
     ngx_http_trove_main_conf_t *tmcf);
 static ngx_int_t ngx_http_trove_stats_format(ngx_http_request_t *r,
     trove_stats_format_t *format);
+static trove_stats_format_t ngx_http_trove_stats_accept(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_stats_collect(ngx_http_request_t *r,
     ngx_http_trove_main_conf_t *tmcf, trove_stats_trove_t *troves);
 static ngx_int_t ngx_http_trove_stats_boards(ngx_http_request_t *r,
     ngx_http_trove_t *trove, trove_stats_trove_t *stats);
 static void ngx_http_trove_stats_ledger(ngx_http_trove_t *trove,
     trove_stats_total_t *total);
+
+
+/* What "Accept" chooses from; what it likes as well is the last of them. */
+
+static const trove_accept_t  ngx_http_trove_stats_types[] = {
+    [TROVE_STATS_JSON] = { "application/json", NULL, 0 },
+    [TROVE_STATS_PROMETHEUS] = { "text/plain", "0.0.4", 1 },
+    [TROVE_STATS_OPENMETRICS] = { "application/openmetrics-text", "1.0.0", 0 }
+};
+
+#define NGX_HTTP_TROVE_STATS_TYPES                                            \
+    (sizeof(ngx_http_trove_stats_types) / sizeof(trove_accept_t))
 
 
 ngx_int_t
@@ -158,16 +172,12 @@ ngx_http_trove_stats_get(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_trove_stats_format(ngx_http_request_t *r, trove_stats_format_t *format)
 {
-    ngx_str_t         value;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    *format = TROVE_STATS_JSON;
+    ngx_str_t  value;
 
     if (ngx_http_arg(r, (u_char *) "format", 6, &value) == NGX_OK) {
 
         if (value.len == 4 && ngx_strncmp(value.data, "json", 4) == 0) {
+            *format = TROVE_STATS_JSON;
             return NGX_OK;
         }
 
@@ -180,31 +190,46 @@ ngx_http_trove_stats_format(ngx_http_request_t *r, trove_stats_format_t *format)
         return NGX_ERROR;
     }
 
+    *format = ngx_http_trove_stats_accept(r);
+
+    return NGX_OK;
+}
+
+
+static trove_stats_format_t
+ngx_http_trove_stats_accept(ngx_http_request_t *r)
+{
+    uint32_t          q[NGX_HTTP_TROVE_STATS_TYPES];
+    ngx_uint_t        i, best;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    ngx_memzero(q, sizeof(q));
+
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].key.len != 6
-                || ngx_strncmp(h[i].lowcase_key, "accept", 6) != 0)
+            if (h[i].key.len == 6
+                && ngx_strncmp(h[i].lowcase_key, "accept", 6) == 0)
             {
-                continue;
-            }
-
-            if (ngx_strstr(h[i].value.data, "application/openmetrics-text")) {
-                *format = TROVE_STATS_OPENMETRICS;
-                return NGX_OK;
-            }
-
-            if (ngx_strstr(h[i].value.data, "text/plain")
-                && ngx_strstr(h[i].value.data, "version=0.0.4"))
-            {
-                *format = TROVE_STATS_PROMETHEUS;
+                trove_accept(h[i].value.data, h[i].value.len,
+                             ngx_http_trove_stats_types,
+                             NGX_HTTP_TROVE_STATS_TYPES, q);
             }
         }
     }
 
-    return NGX_OK;
+    best = TROVE_STATS_JSON;
+
+    for (i = 0; i < NGX_HTTP_TROVE_STATS_TYPES; i++) {
+        if (q[i] && q[i] >= q[best]) {
+            best = i;
+        }
+    }
+
+    return best;
 }
 
 
