@@ -18,6 +18,8 @@
 #define BENCH_ROUNDS         1001
 #define BENCH_DURATIONS      4096       /* different ones                    */
 
+#define BENCH_ID             "0123456789abcdef0123456789abcdef"
+
 
 typedef struct {
     const char  *name;
@@ -32,12 +34,14 @@ static void bench_check(uint64_t expected);
 static void bench_record(trove_stats_t *s);
 static void bench_clock(trove_stats_t *s);
 static void bench_both(trove_stats_t *s);
+static void bench_request(trove_stats_t *s, uint64_t ns);
 static void bench_sum(size_t rounds);
 static void bench_durations(void);
 static int bench_compare(const void *a, const void *b);
 
 
 static void                 *bench_region;
+static uint64_t              bench_now;      /* unix time in ms             */
 static trove_stats_total_t   bench_total;
 static uint64_t              bench_ns[BENCH_DURATIONS];
 
@@ -107,6 +111,7 @@ bench_run(const bench_case_t *bench, trove_stats_t *s, size_t rounds)
 
     for (i = 0; i < rounds; i++) {
         start = trove_clock_ns();
+        bench_now = start / 1000000;
         bench->round(s);
         ns[i] = trove_clock_ns() - start;
     }
@@ -155,8 +160,7 @@ bench_record(trove_stats_t *s)
     uint32_t  i;
 
     for (i = 0; i < BENCH_RECORDS; i++) {
-        trove_stats_request(s, TROVE_ENDPOINT_POLL, 200,
-                            bench_ns[i % BENCH_DURATIONS]);
+        bench_request(s, bench_ns[i % BENCH_DURATIONS]);
     }
 }
 
@@ -186,8 +190,26 @@ bench_both(trove_stats_t *s)
         start = trove_clock_ns();
         spent = trove_clock_ns() - start;
 
-        trove_stats_request(s, TROVE_ENDPOINT_POLL, 200,
-                            spent + bench_ns[i % BENCH_DURATIONS]);
+        bench_request(s, spent + bench_ns[i % BENCH_DURATIONS]);
+    }
+}
+
+
+/* A round is shorter than the time from one exemplar to the next. */
+
+static void
+bench_request(trove_stats_t *s, uint64_t ns)
+{
+    trove_exemplar_t  *e;
+
+    trove_stats_request(s, TROVE_ENDPOINT_POLL, 200, ns);
+
+    e = trove_stats_exemplar(s, TROVE_ENDPOINT_POLL, ns, bench_now);
+
+    if (trove_unlikely(e != NULL)) {
+        (void) trove_exemplar_put(e, bench_now, ns,
+                                  (const unsigned char *) BENCH_ID,
+                                  TROVE_EXEMPLAR_ID);
     }
 }
 

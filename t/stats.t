@@ -93,7 +93,7 @@ $t->get('/poll?x=0&y=q');
 my $json = $t->get_json('/stats')->{troves}{hunt};
 my %value = map { /^(\w+\{.*?\}) (\S+)$/ ? ($1, $2) : () }
             split /\n/, $t->get('/stats?format=prometheus')->{body};
-my %openly = map { /^(\w+\{.*?\}) (\S+)$/ ? ($1, $2) : () }
+my %openly = map { /^(\w+\{.*?\}) (\S+?)(?: # .*)?$/ ? ($1, $2) : () }
              split /\n/, $t->get('/stats', { Accept => $prometheus })->{body};
 my $own = qr/stats|resident|_duration_seconds|epoch_turn/;
 

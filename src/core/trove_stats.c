@@ -50,6 +50,8 @@ static void trove_stats_sum_counters(trove_stats_figures_t *sum,
     const trove_stats_figures_t *figures);
 static void trove_stats_sum_endpoint(trove_stats_endpoint_t *sum,
     const trove_stats_endpoint_t *endpoint);
+static void trove_stats_sum_exemplars(trove_stats_total_t *total,
+    const trove_stats_exemplars_t *exemplars);
 static void trove_stats_sum_gauges(trove_stats_total_t *total,
     const trove_stats_figures_t *figures);
 static void trove_stats_worker(trove_stats_total_t *total,
@@ -396,6 +398,7 @@ trove_stats_sum(const void *mem, trove_stats_seen_t *seen,
         figures = &region->slots[i].figures;
 
         trove_stats_sum_counters(&total->sum, figures);
+        trove_stats_sum_exemplars(total, region->slots[i].exemplars);
 
         if (i == TROVE_STATS_SLOTS) {
             break;
@@ -481,6 +484,21 @@ trove_stats_sum_endpoint(trove_stats_endpoint_t *sum,
     }
 
     trove_histogram_add(&sum->duration, &endpoint->duration);
+}
+
+
+static void
+trove_stats_sum_exemplars(trove_stats_total_t *total,
+    const trove_stats_exemplars_t *exemplars)
+{
+    uint32_t  i, k;
+
+    for (i = 0; i < TROVE_ENDPOINTS; i++) {
+        for (k = 0; k <= TROVE_HISTOGRAM_NBOUNDS; k++) {
+            trove_exemplar_newest(&total->exemplars[i].of[k],
+                                  &exemplars[i].of[k]);
+        }
+    }
 }
 
 

@@ -30,6 +30,7 @@
 
 #include "trove.h"
 #include "trove_coins.h"
+#include "trove_exemplar.h"
 #include "trove_histogram.h"
 #include "trove_process.h"
 #include "trove_writer.h"
@@ -367,12 +368,20 @@ typedef struct {
 } trove_stats_figures_t;
 
 
-/* A slot. */
+/* Of each endpoint's duration, by bound. */
+
+typedef struct {
+    trove_exemplar_t         of[TROVE_HISTOGRAM_NBOUNDS + 1];
+} trove_stats_exemplars_t;
+
+
+/* A slot; what several share has no exemplars. */
 
 typedef struct {
     uint32_t                 shared;    /* by all that found no other        */
     uint32_t                 index;
     trove_stats_figures_t    figures;
+    trove_stats_exemplars_t  exemplars[TROVE_ENDPOINTS];
 } trove_aligned(TROVE_STATS_ALIGN) trove_stats_t;
 
 
@@ -401,6 +410,7 @@ typedef struct {
     trove_stats_worker_t     workers[TROVE_STATS_SLOTS];
     uint32_t                 ncoins;
     trove_slice_t            coins[TROVE_STATS_COINS + 1];   /* names       */
+    trove_stats_exemplars_t  exemplars[TROVE_ENDPOINTS];     /* the newest  */
 } trove_stats_total_t;
 
 
@@ -637,6 +647,27 @@ trove_stats_request(trove_stats_t *s, trove_endpoint_t endpoint,
 
     trove_stats_count(s, &e->requests[trove_stats_code(status)], 1);
     trove_stats_duration(s, &e->duration, ns);
+}
+
+
+/*
+ * The exemplar that such a request is asked for, which is to be put; most are
+ * not, NULL.  "now" is the unix time in ms.
+ */
+
+static inline trove_exemplar_t *
+trove_stats_exemplar(trove_stats_t *s, trove_endpoint_t endpoint, uint64_t ns,
+    uint64_t now)
+{
+    trove_exemplar_t  *e;
+
+    e = &s->exemplars[endpoint].of[trove_histogram_bound(ns)];
+
+    if (trove_likely(!trove_exemplar_due(e, now)) || s->shared) {
+        return NULL;
+    }
+
+    return e;
 }
 
 

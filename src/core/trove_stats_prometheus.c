@@ -14,7 +14,7 @@
 #define TROVE_STATS_ALLOC         "trove_allocator_info"
 #define TROVE_STATS_ALLOC_HELP    "The allocator it was built with."
 
-#define TROVE_STATS_HELP          256     /* bytes of a line of help, most   */
+#define TROVE_STATS_HELP          256     /* bytes of a line of two, most    */
 #define TROVE_STATS_LINE          160     /* of another, names of troves not */
 #define TROVE_STATS_BOARD_NAME    64
 #define TROVE_STATS_ESCAPED       6       /* bytes of an escaped one, most   */
@@ -57,11 +57,14 @@ static void trove_stats_text_workers(trove_stats_text_t *t,
 static int trove_stats_text_shown(trove_stats_text_t *t, uint32_t trove,
     trove_process_t process);
 static void trove_stats_text_histogram(trove_stats_text_t *t, uint32_t trove,
-    const char *family, const char *endpoint, const trove_histogram_t *h);
+    const char *family, const char *endpoint, const trove_histogram_t *h,
+    const trove_stats_exemplars_t *exemplars);
 static uint32_t trove_stats_text_group(const trove_stats_entry_t *first,
     const trove_stats_entry_t *end);
 static void trove_stats_text_family(trove_stats_text_t *t, const char *family,
     const char *type, const char *help);
+static void trove_stats_text_unit(trove_stats_text_t *t, const char *family,
+    size_t len);
 static size_t trove_stats_text_base(const char *family, const char *type);
 static void trove_stats_text_open(trove_stats_text_t *t, uint32_t trove,
     const char *family, const char *suffix);
@@ -98,11 +101,11 @@ static const trove_stats_family_t  trove_stats_board_families[] = {
     (sizeof(trove_stats_board_families) / sizeof(trove_stats_family_t))
 
 
-/* "# HELP" and "# TYPE"; "trove", "endpoint", "le" and a number */
+/* "# HELP", "# TYPE" and "# UNIT"; "trove", "endpoint", "le" and a number */
 
 #define TROVE_STATS_FITS(family, labels, help)                               \
-    _Static_assert(sizeof(family) + sizeof(help) < TROVE_STATS_HELP - 30,    \
-                   "TROVE_STATS_HELP");                                      \
+    _Static_assert(sizeof(family) * 3 + sizeof(help)                         \
+                   < 2 * TROVE_STATS_HELP - 60, "TROVE_STATS_HELP");         \
     _Static_assert(sizeof(family) + sizeof(labels) < TROVE_STATS_LINE - 90,  \
                    "TROVE_STATS_LINE");
 
@@ -133,7 +136,7 @@ trove_stats_text_max(const trove_stats_info_t *info,
         processes += (trove_stats_list[i].kind == TROVE_STATS_PROCESS);
     }
 
-    /* of each family two lines about it */
+    /* of each family some lines about it */
 
     size = strlen(info->version) + strlen(info->nginx) + strlen(info->simd)
            + strlen(info->allocator) + strlen(info->allocator_version);
@@ -155,6 +158,8 @@ trove_stats_text_max(const trove_stats_info_t *info,
         size += series * (TROVE_STATS_LINE
                           + troves[i].name.len * TROVE_STATS_ESCAPED)
                 + strlen(troves[i].simd) * TROVE_STATS_ESCAPED
+                + TROVE_ENDPOINTS * (TROVE_HISTOGRAM_NBOUNDS + 1)
+                  * TROVE_EXEMPLAR_TEXT
                 + (TROVE_ENDPOINTS + TROVE_STATS_HISTOGRAMS)
                   * TROVE_HISTOGRAM_BUCKETS * TROVE_STATS_BUCKET;
 
@@ -321,18 +326,20 @@ trove_stats_text_durations(trove_stats_text_t *t)
 {
     uint32_t                      i, e, k;
     const trove_stats_entry_t    *entry;
+    const trove_stats_total_t    *total;
     const trove_stats_figures_t  *sum;
 
     trove_stats_text_family(t, TROVE_STATS_DURATION, "histogram",
                             TROVE_STATS_DURATION_HELP);
 
     for (i = 0; i < t->n; i++) {
-        sum = &t->troves[i].total->sum;
+        total = t->troves[i].total;
 
         for (e = 0; e < TROVE_ENDPOINTS; e++) {
             trove_stats_text_histogram(t, i, TROVE_STATS_DURATION,
                                        trove_stats_endpoints[e],
-                                       &sum->endpoints[e].duration);
+                                       &total->sum.endpoints[e].duration,
+                                       &total->exemplars[e]);
         }
     }
 
@@ -344,7 +351,8 @@ trove_stats_text_durations(trove_stats_text_t *t)
         for (i = 0; i < t->n; i++) {
             sum = &t->troves[i].total->sum;
             trove_stats_text_histogram(t, i, entry->family, NULL,
-                                       trove_stats_histogram(sum, entry));
+                                       trove_stats_histogram(sum, entry),
+                                       NULL);
         }
     }
 }
@@ -481,7 +489,8 @@ trove_stats_text_shown(trove_stats_text_t *t, uint32_t trove,
 
 static void
 trove_stats_text_histogram(trove_stats_text_t *t, uint32_t trove,
-    const char *family, const char *endpoint, const trove_histogram_t *h)
+    const char *family, const char *endpoint, const trove_histogram_t *h,
+    const trove_stats_exemplars_t *exemplars)
 {
     uint32_t  i;
     uint64_t  count;
@@ -495,7 +504,14 @@ trove_stats_text_histogram(trove_stats_text_t *t, uint32_t trove,
         trove_stats_text_label(t, "endpoint", endpoint);
         trove_stats_text_label(t, "le", (i < TROVE_HISTOGRAM_NBOUNDS)
                                         ? trove_histogram_bounds[i] : "+Inf");
-        trove_stats_text_value(t, count);
+        trove_write_lit(t->w, "} ");
+        trove_write_uint(t->w, count);
+
+        if (t->openmetrics && exemplars) {
+            trove_exemplar_write(t->w, &exemplars->of[i]);
+        }
+
+        trove_write_lit(t->w, "\n");
     }
 
     trove_stats_text_open(t, trove, family, "_sum");
@@ -551,6 +567,38 @@ trove_stats_text_family(trove_stats_text_t *t, const char *family,
     trove_write_lit(t->w, " ");
     trove_write_text(t->w, type);
     trove_write_lit(t->w, "\n");
+
+    if (t->openmetrics) {
+        trove_stats_text_unit(t, family, len);
+    }
+}
+
+
+/* That in which a family's name ends. */
+
+static void
+trove_stats_text_unit(trove_stats_text_t *t, const char *family, size_t len)
+{
+    size_t    n;
+    uint32_t  i;
+
+    static const char *const  units[] = { "seconds", "bytes" };
+
+    for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        n = strlen(units[i]);
+
+        if (len <= n || family[len - n - 1] != '_'
+            || memcmp(family + len - n, units[i], n) != 0)
+        {
+            continue;
+        }
+
+        trove_write_lit(t->w, "# UNIT ");
+        trove_write(t->w, family, len);
+        trove_write_lit(t->w, " ");
+        trove_write_text(t->w, units[i]);
+        trove_write_lit(t->w, "\n");
+    }
 }
 
 

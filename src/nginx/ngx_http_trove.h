@@ -126,6 +126,7 @@ typedef struct {
 typedef struct {
     ngx_array_t             troves;         /* ngx_http_trove_t *            */
     size_t                  taken;          /* by workers when they start    */
+    ngx_int_t               request_id;     /* index of the variable         */
 } ngx_http_trove_main_conf_t;
 
 

@@ -5,6 +5,8 @@
 #define NGX_HTTP_TROVE_RETRY_AFTER  "1"     /* seconds, after a 503 */
 
 
+static void ngx_http_trove_exemplar(ngx_http_request_t *r,
+    trove_exemplar_t *e, uint64_t now, uint64_t ns);
 static void ngx_http_trove_cleanup(void *data);
 static ngx_int_t ngx_http_trove_retry_after(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_add_header(ngx_http_request_t *r,
@@ -293,6 +295,9 @@ ngx_http_trove_exhausted(ngx_http_trove_ctx_t *ctx)
 void
 ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status)
 {
+    uint64_t               now;
+    ngx_time_t            *tp;
+    trove_exemplar_t      *e;
     ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
@@ -304,10 +309,43 @@ ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status)
     ctx->recorded = 1;
     ctx->spent += trove_clock_ns() - ctx->started;
 
-    if (ctx->worker) {
-        trove_stats_request(ctx->worker->stats, ctx->endpoint, status,
-                            ctx->spent);
+    if (ctx->worker == NULL) {
+        return;
     }
+
+    trove_stats_request(ctx->worker->stats, ctx->endpoint, status, ctx->spent);
+
+    tp = ngx_timeofday();
+    now = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    e = trove_stats_exemplar(ctx->worker->stats, ctx->endpoint, ctx->spent,
+                             now);
+
+    if (trove_unlikely(e != NULL)) {
+        ngx_http_trove_exemplar(r, e, now, ctx->spent);
+    }
+}
+
+
+/* Only here is $request_id made, unless something else wants it, too. */
+
+static void
+ngx_http_trove_exemplar(ngx_http_request_t *r, trove_exemplar_t *e,
+    uint64_t now, uint64_t ns)
+{
+    ngx_http_variable_value_t   *id;
+    ngx_http_trove_main_conf_t  *tmcf;
+
+    tmcf = ngx_http_get_module_main_conf(r, ngx_http_trove_module);
+
+    id = ngx_http_get_indexed_variable(r, tmcf->request_id);
+
+    if (id == NULL || id->not_found) {
+        (void) trove_exemplar_put(e, now, ns, NULL, 0);
+        return;
+    }
+
+    (void) trove_exemplar_put(e, now, ns, id->data, id->len);
 }
 
 

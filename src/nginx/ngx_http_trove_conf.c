@@ -107,9 +107,21 @@ ngx_http_trove_postconfiguration(ngx_conf_t *cf)
     ngx_http_trove_t            **troves;
     ngx_http_trove_main_conf_t   *tmcf;
 
+    static ngx_str_t  request_id = ngx_string("request_id");
+
     tmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_trove_module);
 
     troves = tmcf->troves.elts;
+
+    if (tmcf->troves.nelts) {
+
+        /* by its index, a request has the same id in a log */
+
+        tmcf->request_id = ngx_http_get_variable_index(cf, &request_id);
+        if (tmcf->request_id == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
 
     for (i = 0; i < tmcf->troves.nelts; i++) {
 

@@ -38,6 +38,8 @@
 #define NAMES        3
 #define MANY         10
 
+#define EXEMPLAR     "00112233445566778899aabbccddeeff"
+
 
 /* What a worker says of itself, in shared memory. */
 
@@ -55,6 +57,7 @@ typedef struct {
     char               name[128];
     char               labels[1024];
     double             value;
+    uint32_t           exemplar;    /* it has one                            */
 } series_t;
 
 
@@ -62,6 +65,7 @@ typedef struct {
     char               family[128];
     char               type[16];
     uint32_t           families;
+    uint32_t           exemplars;
     uint32_t           n;
     series_t           series[SERIES];
 } text_t;
@@ -833,12 +837,28 @@ static const trove_stats_board_t  boards[] = {
 };
 
 
+static void
+exemplar_put(trove_stats_t *s, trove_endpoint_t endpoint, uint64_t ns)
+{
+    trove_exemplar_t  *e;
+
+    e = trove_stats_exemplar(s, endpoint, ns, 1700000000125);
+
+    if (e) {
+        assert_int_equal(trove_exemplar_put(e, 1700000000125, ns,
+                                            (const unsigned char *) EXEMPLAR,
+                                            TROVE_EXEMPLAR_ID), TROVE_OK);
+    }
+}
+
+
 /* Troves of the hostile names, with different figures each. */
 
 static void
 fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
 {
     uint32_t        i, k;
+    uint64_t        ns;
     trove_stats_t  *s;
 
     s = trove_stats_claim(region);
@@ -849,8 +869,10 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
     for (i = 0; i < NAMES; i++) {
 
         for (k = 0; k < 1000; k++) {
+            ns = random_next() % 2000000000;
             trove_stats_request(s, k % TROVE_ENDPOINTS, (k % 7) ? 200 : 404,
-                                random_next() % 2000000000);
+                                ns);
+            exemplar_put(s, k % TROVE_ENDPOINTS, ns);
             trove_stats_observe(s, epoch_turn, random_next() % 50000);
         }
 
@@ -1202,6 +1224,37 @@ read_value(const char *p, char **out)
 }
 
 
+/* It is of the bucket that it stands at, as exemplar_put() has put it. */
+
+static const char *
+read_exemplar(const char *p, series_t *s)
+{
+    char         *end, le[64];
+    double        value;
+    const char   *label;
+
+    assert_memory_equal(p, " # {request_id=\"" EXEMPLAR "\"} ",
+                        sizeof(EXEMPLAR) + 18);
+    p += sizeof(EXEMPLAR) + 18;
+
+    assert_string_equal(s->name, "trove_request_duration_seconds_bucket");
+    label = strstr(s->labels, "\x1f" "le=");
+    assert_non_null(label);
+    assert_int_equal(sscanf(label + 1, "le=%63[^\x1f]", le), 1);
+
+    value = strtod(p, &end);
+    assert_true(end > p && *end == ' ');
+    assert_true(value <= strtod(le, NULL));
+
+    assert_true(strtod(end, &end) == 1700000000.125);
+    assert_int_equal(*end, '\n');
+
+    s->exemplar = 1;
+
+    return end + 1;
+}
+
+
 static const char *
 read_series(const char *p, series_t *s)
 {
@@ -1229,16 +1282,51 @@ read_series(const char *p, series_t *s)
     assert_int_equal(*p++, ' ');
 
     s->value = strtod(p, &end);
+    s->exemplar = 0;
 
     assert_true(end > p);
+
+    if (*end == ' ') {
+        return read_exemplar(end, s);
+    }
+
     assert_int_equal(*end, '\n');
 
     return end + 1;
 }
 
 
+/* The unit that OpenMetrics tells is how the family's name ends. */
+
 static const char *
-read_family(const char *p, text_t *text)
+read_unit(const char *p, const text_t *text, int openmetrics)
+{
+    char  name[128], unit[128], end[160];
+
+    if (!openmetrics || memcmp(p, "# UNIT ", 7) != 0) {
+        assert_true(!openmetrics || (strstr(text->family, "_seconds") == NULL
+                                     && strstr(text->family, "_bytes")
+                                        == NULL));
+        return p;
+    }
+
+    p = read_name(p + 7, name);
+    assert_string_equal(name, text->family);
+    assert_int_equal(*p, ' ');
+
+    p = read_name(p + 1, unit);
+    assert_int_equal(*p, '\n');
+
+    assert_int_equal(strlen(unit) < strlen(name), 1);
+    snprintf(end, sizeof(end), "_%s", unit);
+    assert_string_equal(name + strlen(name) - strlen(end), end);
+
+    return p + 1;
+}
+
+
+static const char *
+read_family(const char *p, text_t *text, int openmetrics)
 {
     char  name[128];
 
@@ -1260,7 +1348,7 @@ read_family(const char *p, text_t *text)
     assert_int_equal(*p, '\n');
     text->families++;
 
-    return p + 1;
+    return read_unit(p + 1, text, openmetrics);
 }
 
 
@@ -1313,7 +1401,7 @@ parse(const char *p, text_t *text, int openmetrics)
         }
 
         if (*p == '#') {
-            p = read_family(p, text);
+            p = read_family(p, text, openmetrics);
             continue;
         }
 
@@ -1322,6 +1410,9 @@ parse(const char *p, text_t *text, int openmetrics)
         s = &text->series[text->n++];
         p = read_series(p, s);
         check_series(text, s, openmetrics);
+
+        text->exemplars += s->exemplar;
+        assert_true(openmetrics || !s->exemplar);
 
         for (i = 0; i < text->n - 1; i++) {
             assert_false(strcmp(text->series[i].name, s->name) == 0
@@ -1414,6 +1505,12 @@ check_text(const char *buf, const trove_stats_trove_t *troves, int openmetrics)
 
     assert_int_equal(check_buckets(text),
                      NAMES * (TROVE_ENDPOINTS + TROVE_STATS_HISTOGRAMS));
+
+    /* the last two buckets have half of all each */
+
+    if (openmetrics) {
+        assert_true(text->exemplars >= NAMES * TROVE_ENDPOINTS * 2);
+    }
 
     for (i = 0; i < NAMES; i++) {
         h = &troves[i].total->sum.endpoints[TROVE_ENDPOINT_POLL].duration;
