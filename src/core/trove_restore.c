@@ -16,6 +16,9 @@ static uint32_t trove_restore_ordinal(trove_ledger_t *l,
     const trove_restore_claim_t *c, uint32_t number);
 static trove_rc_t trove_restore_period(trove_ledger_t *l, uint32_t board,
     uint64_t period);
+static int trove_restore_latest(trove_ledger_t *l, uint32_t board,
+    uint32_t table, uint32_t was, uint32_t number,
+    const trove_board_row_t *row);
 static void trove_restore_row(trove_ledger_t *l, uint32_t board,
     uint32_t number, const trove_board_row_t *row, uint32_t player);
 static void trove_restore_boards(trove_ledger_t *l);
@@ -224,7 +227,7 @@ trove_rc_t
 trove_restore_score(trove_ledger_t *l, uint32_t board, uint32_t number,
     const trove_board_row_t *row)
 {
-    uint32_t                    cell, table, player;
+    uint32_t                    cell, table, player, was;
     uint64_t                    hash;
     trove_rc_t                  rc;
     trove_board_t              *b;
@@ -233,7 +236,7 @@ trove_restore_score(trove_ledger_t *l, uint32_t board, uint32_t number,
     b = trove_board_of(l, board);
     conf = trove_board_conf(l, board);
 
-    if (number >= conf->rows
+    if ((number >= conf->rows && !conf->claims)
         || row->data.len > conf->row - TROVE_BOARD_HEAD)
     {
         return TROVE_FULL;
@@ -254,7 +257,7 @@ trove_restore_score(trove_ledger_t *l, uint32_t board, uint32_t number,
     if (conf->claims) {
         player = trove_player_find(l, &row->player, hash) + 1;
 
-        if (player == 0) {
+        if (player == 0 || player != number + 1) {
             return TROVE_INVALID;
         }
     }
@@ -267,13 +270,32 @@ trove_restore_score(trove_ledger_t *l, uint32_t board, uint32_t number,
 
     table = (uint32_t) (row->period % b->at.tables);
 
-    if (trove_board_probe(l, board, table, &row->player,
-                          (uint32_t) (hash >> 32), &cell)
-        != TROVE_LEDGER_NONE
-        || (number < trove_get(&b->table[table].used)
-            && trove_board_taken(l, board, table, number)))
+    if (conf->claims) {
+        number = trove_get(&b->table[table].used);
+
+        if (number == conf->rows) {
+            return TROVE_FULL;
+        }
+    }
+
+    if (number < trove_get(&b->table[table].used)
+        && trove_board_taken(l, board, table, number))
     {
         return TROVE_INVALID;
+    }
+
+    was = trove_board_probe(l, board, table, &row->player,
+                            (uint32_t) (hash >> 32), &cell);
+
+    if (was != TROVE_LEDGER_NONE) {
+
+        if (conf->claims) {
+            return TROVE_INVALID;
+        }
+
+        if (!trove_restore_latest(l, board, table, was, number, row)) {
+            return TROVE_OK;
+        }
     }
 
     trove_restore_row(l, board, number, row, player);
@@ -282,6 +304,32 @@ trove_restore_score(trove_ledger_t *l, uint32_t board, uint32_t number,
               hash >> 32 << 32 | (number + 1));
 
     return TROVE_OK;
+}
+
+
+/* Whether this one is; then the one there was before is free. */
+
+static int
+trove_restore_latest(trove_ledger_t *l, uint32_t board, uint32_t table,
+    uint32_t was, uint32_t number, const trove_board_row_t *row)
+{
+    trove_board_line_t   *line;
+    trove_board_words_t   head;
+
+    line = trove_board_line(l, board, table, was);
+    trove_board_head(line, &head);
+
+    if (head.reached > row->reached) {
+        trove_dirty_set(l, trove_dirty_board(board, table), number);
+        return 0;
+    }
+
+    trove_dirty_set(l, trove_dirty_board(board, table), was);
+
+    memset(&head, 0, sizeof(head));
+    memcpy((void *) line->words, &head, sizeof(head));
+
+    return 1;
 }
 
 
@@ -355,8 +403,11 @@ trove_restore_row(trove_ledger_t *l, uint32_t board, uint32_t number,
     line = trove_board_line(l, board, table, number);
 
     memcpy((void *) line->words, &head, sizeof(head));
-    memcpy((char *) line->words + sizeof(head), row->data.data,
-           row->data.len);
+
+    if (row->data.len != 0) {
+        memcpy((char *) line->words + sizeof(head), row->data.data,
+               row->data.len);
+    }
 
     if (row->reached > trove_get(&b->reached)) {
         trove_set(&b->reached, row->reached);
@@ -367,8 +418,7 @@ trove_restore_row(trove_ledger_t *l, uint32_t board, uint32_t number,
 void
 trove_restore_end(trove_ledger_t *l)
 {
-    uint32_t       n;
-    trove_dirty_t  of;
+    uint32_t  n;
 
     for (n = 0; n < trove_get(&l->players); n++) {
         trove_set(&trove_ledger_name(l, n)->stored,
@@ -377,9 +427,8 @@ trove_restore_end(trove_ledger_t *l)
 
     trove_restore_boards(l);
 
-    for (of = 0; of < trove_dirty_kinds(l); of++) {
-        trove_restore_clean(l, of);
-    }
+    trove_restore_clean(l, TROVE_DIRTY_REWARDS);
+    trove_restore_clean(l, TROVE_DIRTY_PLAYERS);
 }
 
 

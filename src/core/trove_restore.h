@@ -47,14 +47,19 @@ trove_rc_t trove_restore_claim(trove_ledger_t *l,
     const trove_restore_claim_t *c);
 
 /*
- * Of the board's row of that number, in any order.  A later period than those
- * before it leaves of them the one right before, if that.  TROVE_NOTFOUND: its
- * own is over that long; what claim was added last no longer matters.
+ * Of the board's row of that number, in any order; if the board's scores come
+ * from claims the number is the player's, who has been restored, and the row
+ * gets one of its own.  A later period than those before it leaves of them the
+ * one right before, if that.  TROVE_NOTFOUND: its own is over that long; what
+ * claim was added last no longer matters.
+ *
+ * If a player has two rows then one of them was removed, and a store has not
+ * got that: the one that was reached later counts, the other is dirty.
  */
 trove_rc_t trove_restore_score(trove_ledger_t *l, uint32_t board,
     uint32_t number, const trove_board_row_t *row);
 
-/* Boards get their order; nothing is dirty. */
+/* Boards get their order; nothing but such rows is dirty. */
 void trove_restore_end(trove_ledger_t *l);
 
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "trove_alloc.h"
+#include "trove_board_data.h"
 #include "trove_clock.h"
 #include "trove_dirty.h"
 #include "trove_flush.h"
-#include "trove_ledger_data.h"
 
 
 /* How often a process looks whether the writer lives, nanoseconds. */
@@ -18,14 +18,17 @@
 
 #define TROVE_FLUSH_BATCH  1024
 
+/* Of no board: nothing of its periods is known. */
+#define TROVE_FLUSH_NEVER  UINT64_MAX
+
 
 /* A flush that is under way. */
 
 typedef struct {
     trove_flush_t   *f;
-    uint32_t         from[2];           /* of what is dirty: looked at       */
     uint32_t         room;              /* of the transaction                */
     uint32_t         nplayers;
+    uint32_t         dropped;           /* rows of earlier periods           */
     int              skipped;           /* what could not be read            */
 } trove_flushing_t;
 
@@ -33,12 +36,16 @@ typedef struct {
 typedef struct {
     trove_ledger_t  *ledger;
     uint32_t        *taken;             /* by slot, as it is stored          */
+    uint32_t         board;             /* whose scores come                 */
 } trove_flush_loading_t;
 
 
+static void trove_flush_forget(trove_flush_t *f);
 static trove_store_rc_t trove_flush_open(trove_flush_t *f);
 static trove_store_rc_t trove_flush_match(trove_flush_t *f);
 static void trove_flush_all(trove_ledger_t *l);
+static void trove_flush_all_boards(trove_ledger_t *l);
+static void trove_flush_give_back(trove_ledger_t *l);
 static trove_store_rc_t trove_flush_failed(trove_flush_t *f,
     trove_store_rc_t rc);
 static trove_store_rc_t trove_flush_dirty(trove_flush_t *f, int *whole);
@@ -50,6 +57,17 @@ static trove_store_rc_t trove_flush_players(trove_flushing_t *w);
 static trove_store_rc_t trove_flush_player(trove_flushing_t *w, uint32_t i);
 static trove_store_rc_t trove_flush_claims(trove_flush_t *f, uint32_t claim,
     uint32_t stored);
+static trove_store_rc_t trove_flush_boards(trove_flushing_t *w);
+static trove_store_rc_t trove_flush_table(trove_flushing_t *w, uint32_t board,
+    uint32_t table);
+static trove_store_rc_t trove_flush_row(trove_flushing_t *w, uint32_t board,
+    uint32_t table, uint32_t number);
+static int trove_flush_freed(trove_ledger_t *l, uint32_t board);
+static int trove_flush_passed(const trove_ledger_t *l, uint32_t board,
+    uint64_t period);
+static trove_store_rc_t trove_flush_drop(trove_flushing_t *w);
+static trove_store_rc_t trove_flush_drop_of(trove_flushing_t *w,
+    uint32_t board);
 static void trove_flush_landed(trove_flushing_t *w);
 static trove_rc_t trove_flush_load_reward(void *data,
     const trove_store_reward_t *r);
@@ -57,6 +75,10 @@ static trove_rc_t trove_flush_load_player(void *data,
     const trove_store_player_t *p);
 static trove_rc_t trove_flush_load_claim(void *data,
     const trove_store_claim_t *c);
+static trove_rc_t trove_flush_load_period(void *data,
+    const trove_store_period_t *p);
+static trove_rc_t trove_flush_load_score(void *data,
+    const trove_store_score_t *r);
 static void trove_flush_taken(trove_ledger_t *l, const uint32_t *taken);
 
 
@@ -64,6 +86,8 @@ trove_rc_t
 trove_flush_init(trove_flush_t *f, trove_ledger_t *l,
     const trove_store_kind_t *kind, const trove_store_conf_t *conf)
 {
+    uint32_t  nboards;
+
     memset(f, 0, sizeof(trove_flush_t));
 
     f->ledger = l;
@@ -73,15 +97,37 @@ trove_flush_init(trove_flush_t *f, trove_ledger_t *l,
     f->conf.error = f->error;
     f->unsure = 1;
 
+    nboards = trove_ledger_boards(l);
+
     f->numbers = trove_alloc(TROVE_FLUSH_ROWS * sizeof(uint32_t));
     f->claims = trove_alloc(TROVE_FLUSH_ROWS * sizeof(uint32_t));
+    f->from = trove_alloc(trove_dirty_kinds(l) * sizeof(uint32_t));
+    f->periods = trove_alloc((nboards + 1) * sizeof(uint64_t));
+    f->text = trove_alloc(TROVE_BOARD_ROW_MAX);
 
-    if (f->numbers == NULL || f->claims == NULL) {
+    if (f->numbers == NULL || f->claims == NULL || f->from == NULL
+        || f->periods == NULL || f->text == NULL)
+    {
         trove_flush_close(f);
         return TROVE_NOMEM;
     }
 
+    trove_flush_forget(f);
+
     return TROVE_OK;
+}
+
+
+/* What the store has may be what it had before. */
+
+static void
+trove_flush_forget(trove_flush_t *f)
+{
+    uint32_t  i;
+
+    for (i = 0; i < trove_ledger_boards(f->ledger); i++) {
+        f->periods[i] = TROVE_FLUSH_NEVER;
+    }
 }
 
 
@@ -95,19 +141,35 @@ trove_flush_close(trove_flush_t *f)
 
     trove_free(f->numbers);
     trove_free(f->claims);
+    trove_free(f->from);
+    trove_free(f->periods);
+    trove_free(f->text);
     f->numbers = NULL;
     f->claims = NULL;
+    f->from = NULL;
+    f->periods = NULL;
+    f->text = NULL;
 
     if (f->elected) {
 
         if (f->unsure) {
-            trove_dirty_give_back(f->ledger, TROVE_DIRTY_REWARDS);
-            trove_dirty_give_back(f->ledger, TROVE_DIRTY_PLAYERS);
+            trove_flush_give_back(f->ledger);
         }
 
         self = trove_process_self();
         (void) trove_cas(&f->ledger->store_writer, &self, 0);
         f->elected = 0;
+    }
+}
+
+
+static void
+trove_flush_give_back(trove_ledger_t *l)
+{
+    trove_dirty_t  of;
+
+    for (of = 0; of < trove_dirty_kinds(l); of++) {
+        trove_dirty_give_back(l, of);
     }
 }
 
@@ -163,7 +225,7 @@ trove_flush_needed(trove_flush_t *f)
     l = f->ledger;
     now = trove_clock_ns();
 
-    if (!f->unsure && f->rc == TROVE_STORE_DONE) {
+    if (!f->unsure && f->rc == TROVE_STORE_DONE && !f->dropping) {
         begun = atomic_fetch_add(&l->flush_begun, 1) + 1;
 
         if (!trove_dirty_any(l)) {
@@ -306,8 +368,7 @@ trove_flush_run(trove_flush_t *f)
     }
 
     if (f->unsure) {
-        trove_dirty_give_back(l, TROVE_DIRTY_REWARDS);
-        trove_dirty_give_back(l, TROVE_DIRTY_PLAYERS);
+        trove_flush_give_back(l);
         f->unsure = 0;
     }
 
@@ -349,6 +410,8 @@ trove_flush_failed(trove_flush_t *f, trove_store_rc_t rc)
     if (f->store != NULL) {
         trove_store_rollback(f->store);
     }
+
+    trove_flush_forget(f);
 
     if (rc != TROVE_STORE_BUSY) {
         trove_store_close(f->store);
@@ -494,6 +557,30 @@ trove_flush_all(trove_ledger_t *l)
             trove_dirty_set(l, TROVE_DIRTY_PLAYERS, n);
         }
     }
+
+    trove_flush_all_boards(l);
+}
+
+
+static void
+trove_flush_all_boards(trove_ledger_t *l)
+{
+    uint32_t  board, n, table, used;
+
+    for (board = 0; board < trove_ledger_boards(l); board++) {
+
+        if (trove_board_conf(l, board)->claims) {
+            continue;
+        }
+
+        for (table = 0; table < trove_board_tables(l, board); table++) {
+            used = trove_get(&trove_board_of(l, board)->table[table].used);
+
+            for (n = 0; n < used; n++) {
+                trove_dirty_set(l, trove_dirty_board(board, table), n);
+            }
+        }
+    }
 }
 
 
@@ -507,6 +594,8 @@ trove_flush_dirty(trove_flush_t *f, int *whole)
 
     memset(&w, 0, sizeof(w));
     w.f = f;
+
+    memset(f->from, 0, trove_dirty_kinds(f->ledger) * sizeof(uint32_t));
 
     do {
         rc = trove_flush_some(&w);
@@ -543,11 +632,19 @@ trove_flush_some(trove_flushing_t *w)
         rc = trove_flush_players(w);
     }
 
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_flush_boards(w);
+    }
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_flush_drop(w);
+    }
+
     if (rc != TROVE_STORE_DONE) {
         return rc;
     }
 
-    if (w->room == TROVE_FLUSH_ROWS) {
+    if (w->room == TROVE_FLUSH_ROWS && w->dropped == 0) {
         trove_store_rollback(f->store);
         return TROVE_STORE_DONE;
     }
@@ -570,7 +667,7 @@ trove_flush_rewards(trove_flushing_t *w)
 
     while (w->room >= TROVE_FLUSH_BATCH) {
         n = trove_dirty_take(w->f->ledger, TROVE_DIRTY_REWARDS,
-                             &w->from[TROVE_DIRTY_REWARDS], slots,
+                             &w->f->from[TROVE_DIRTY_REWARDS], slots,
                              TROVE_FLUSH_BATCH);
 
         if (n == 0) {
@@ -631,7 +728,7 @@ trove_flush_players(trove_flushing_t *w)
 
     while (w->room >= TROVE_FLUSH_BATCH) {
         n = trove_dirty_take(f->ledger, TROVE_DIRTY_PLAYERS,
-                             &w->from[TROVE_DIRTY_PLAYERS],
+                             &f->from[TROVE_DIRTY_PLAYERS],
                              f->numbers + w->nplayers, TROVE_FLUSH_BATCH);
 
         if (n == 0) {
@@ -729,12 +826,204 @@ trove_flush_claims(trove_flush_t *f, uint32_t claim, uint32_t stored)
 }
 
 
+static trove_store_rc_t
+trove_flush_boards(trove_flushing_t *w)
+{
+    uint32_t           board, table;
+    trove_ledger_t    *l;
+    trove_store_rc_t   rc;
+
+    l = w->f->ledger;
+
+    for (board = 0; board < trove_ledger_boards(l); board++) {
+
+        for (table = 0; table < trove_board_tables(l, board); table++) {
+            rc = trove_flush_table(w, board, table);
+
+            if (rc != TROVE_STORE_DONE) {
+                return rc;
+            }
+        }
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+static trove_store_rc_t
+trove_flush_table(trove_flushing_t *w, uint32_t board, uint32_t table)
+{
+    uint32_t           i, n, rows[TROVE_FLUSH_BATCH];
+    trove_dirty_t      of;
+    trove_store_rc_t   rc;
+
+    of = trove_dirty_board(board, table);
+
+    while (w->room >= TROVE_FLUSH_BATCH) {
+        n = trove_dirty_take(w->f->ledger, of, &w->f->from[of], rows,
+                             TROVE_FLUSH_BATCH);
+
+        if (n == 0) {
+            break;
+        }
+
+        w->room -= n;
+
+        for (i = 0; i < n; i++) {
+            rc = trove_flush_row(w, board, table, rows[i]);
+
+            if (rc != TROVE_STORE_DONE) {
+                return rc;
+            }
+        }
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+static trove_store_rc_t
+trove_flush_row(trove_flushing_t *w, uint32_t board, uint32_t table,
+    uint32_t number)
+{
+    trove_rc_t                  rc;
+    trove_flush_t              *f;
+    trove_board_row_t           row;
+    trove_store_score_t         r;
+    const trove_board_conf_t   *conf;
+
+    f = w->f;
+    conf = trove_board_conf(f->ledger, board);
+    rc = trove_board_row(f->ledger, board, table, number, f->text, &row);
+
+    if (rc == TROVE_BUSY && trove_flush_freed(f->ledger, board)) {
+        rc = trove_board_row(f->ledger, board, table, number, f->text, &row);
+    }
+
+    if (rc == TROVE_BUSY) {
+        trove_dirty_set(f->ledger, trove_dirty_board(board, table), number);
+        w->skipped = 1;
+
+        return TROVE_STORE_DONE;
+    }
+
+    if (trove_flush_passed(f->ledger, board, row.period)) {
+        return TROVE_STORE_DONE;
+    }
+
+    if (rc != TROVE_OK) {
+        return trove_store_remove_score(f->store, conf, row.period, number);
+    }
+
+    r.board = conf;
+    r.period = row.period;
+    r.row = number;
+    r.player = row.player;
+    r.data = row.data;
+    r.score = row.score;
+    r.reached = row.reached;
+    r.seq = row.seq;
+
+    return trove_store_put_score(f->store, &r);
+}
+
+
+/* What a dead writer has left is carried to its end with the lock. */
+
+static int
+trove_flush_freed(trove_ledger_t *l, uint32_t board)
+{
+    if (trove_board_lock(l, board) != TROVE_OK) {
+        return 0;
+    }
+
+    trove_board_unlock(l, board);
+
+    return 1;
+}
+
+
+/* Whether nobody can see the period any more. */
+
+static int
+trove_flush_passed(const trove_ledger_t *l, uint32_t board, uint64_t period)
+{
+    return trove_acquire(&trove_board_of(l, board)->period) > period + 1;
+}
+
+
+/* In the flush's last transaction, for which the others make way. */
+
+static trove_store_rc_t
+trove_flush_drop(trove_flushing_t *w)
+{
+    uint32_t           board;
+    trove_store_rc_t   rc;
+
+    w->dropped = 0;
+
+    if (w->room < TROVE_FLUSH_BATCH) {
+        return TROVE_STORE_DONE;
+    }
+
+    w->f->dropping = 0;
+
+    for (board = 0; board < trove_ledger_boards(w->f->ledger); board++) {
+        rc = trove_flush_drop_of(w, board);
+
+        if (rc != TROVE_STORE_DONE) {
+            return rc;
+        }
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+static trove_store_rc_t
+trove_flush_drop_of(trove_flushing_t *w, uint32_t board)
+{
+    uint32_t                    n;
+    uint64_t                    period;
+    trove_flush_t              *f;
+    trove_store_rc_t            rc;
+    const trove_board_conf_t   *conf;
+
+    f = w->f;
+    conf = trove_board_conf(f->ledger, board);
+    period = trove_acquire(&trove_board_of(f->ledger, board)->period);
+
+    if (conf->reset == TROVE_BOARD_NEVER || period == 0
+        || f->periods[board] == period)
+    {
+        return TROVE_STORE_DONE;
+    }
+
+    rc = trove_store_drop_scores(f->store, conf, period - 1, TROVE_FLUSH_DROP,
+                                 &n);
+
+    if (rc == TROVE_STORE_DONE) {
+        w->dropped += n;
+
+        if (n < TROVE_FLUSH_DROP) {
+            f->periods[board] = period;
+
+        } else {
+            f->dropping = 1;
+        }
+    }
+
+    return rc;
+}
+
+
 /* Who dies here has stored what the next one stores again. */
 
 static void
 trove_flush_landed(trove_flushing_t *w)
 {
     uint32_t         i;
+    trove_dirty_t    of;
     trove_flush_t   *f;
     trove_ledger_t  *l;
 
@@ -751,8 +1040,10 @@ trove_flush_landed(trove_flushing_t *w)
     trove_release(&l->store_flush, f->store->info.flush);
     TROVE_FAULT("flush: noted");
 
-    trove_dirty_landed(l, TROVE_DIRTY_REWARDS);
-    trove_dirty_landed(l, TROVE_DIRTY_PLAYERS);
+    for (of = 0; of < trove_dirty_kinds(l); of++) {
+        trove_dirty_landed(l, of);
+    }
+
     TROVE_FAULT("flush: landed");
 }
 
@@ -796,6 +1087,8 @@ trove_flush_load(trove_flush_t *f)
     to.reward = trove_flush_load_reward;
     to.player = trove_flush_load_player;
     to.claim = trove_flush_load_claim;
+    to.period = trove_flush_load_period;
+    to.score = trove_flush_load_score;
 
     rc = trove_store_open(f->kind, &f->conf, &f->store);
 
@@ -856,6 +1149,58 @@ trove_flush_load_claim(void *data, const trove_store_claim_t *c)
     trove_flush_loading_t  *loading = data;
 
     return trove_restore_claim(loading->ledger, c);
+}
+
+
+/*
+ * What no board of this name and kind is there for stays in the store, and
+ * what is over that long that nobody can see it.
+ */
+
+static trove_rc_t
+trove_flush_load_period(void *data, const trove_store_period_t *p)
+{
+    trove_flush_loading_t  *loading = data;
+
+    trove_ledger_t            *l;
+    const trove_board_conf_t  *conf;
+
+    l = loading->ledger;
+    loading->board = trove_board_find(l, &p->board);
+
+    if (loading->board == TROVE_BOARD_NONE) {
+        return TROVE_NOTFOUND;
+    }
+
+    conf = trove_board_conf(l, loading->board);
+
+    if (conf->reset != p->reset || conf->claims != p->claims
+        || trove_flush_passed(l, loading->board, p->period))
+    {
+        return TROVE_NOTFOUND;
+    }
+
+    return (p->rows > conf->rows && !conf->claims) ? TROVE_FULL : TROVE_OK;
+}
+
+
+static trove_rc_t
+trove_flush_load_score(void *data, const trove_store_score_t *r)
+{
+    trove_flush_loading_t  *loading = data;
+
+    trove_board_row_t  row;
+
+    memset(&row, 0, sizeof(row));
+
+    row.player = r->player;
+    row.data = r->data;
+    row.score = r->score;
+    row.seq = r->seq;
+    row.reached = r->reached;
+    row.period = r->period;
+
+    return trove_restore_score(loading->ledger, loading->board, r->row, &row);
 }
 
 

@@ -4,7 +4,7 @@
  * One process at a time is the store's writer; another one takes over when it
  * dies.  A flush brings to the store all that was dirty when it began, in
  * transactions of bounded size, each of which stores a player together with
- * all of his claims.
+ * all of his claims, and what they have added to his rows of boards.
  *
  *   event loop                          thread
  *
@@ -29,6 +29,9 @@
 
 /* Rows of one transaction, the claims of its players not counted. */
 #define TROVE_FLUSH_ROWS      16384
+
+/* Rows of earlier periods that a flush removes, at most, of each board. */
+#define TROVE_FLUSH_DROP      4096
 
 /* How long a store that failed is left alone, nanoseconds. */
 #define TROVE_FLUSH_AGAIN     16000000
@@ -64,6 +67,16 @@ typedef struct {
 
     uint32_t                  *numbers;
     uint32_t                  *claims;
+
+    /* of what is dirty, by kind: up to where it was looked at */
+
+    uint32_t                  *from;
+
+    /* by board: the store has nothing that is older than the one before this */
+
+    uint64_t                  *periods;
+    int                        dropping;    /* there is more to be removed   */
+    char                      *text;        /* of a row                      */
 } trove_flush_t;
 
 

@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "trove_redo.h"
+#include "trove_board_data.h"
 #include "trove_start.h"
 
 
@@ -27,6 +27,7 @@ typedef struct {
 static trove_rc_t trove_start_hold(trove_starting_t *s, int how);
 static trove_rc_t trove_start_by_state(trove_starting_t *s);
 static trove_rc_t trove_start_ready(trove_starting_t *s);
+static void trove_start_recover(trove_ledger_t *l);
 static trove_rc_t trove_start_flushed(trove_starting_t *s);
 static trove_rc_t trove_start_loaded(trove_starting_t *s);
 static trove_rc_t trove_start_flush(trove_starting_t *s, trove_flush_t *f);
@@ -166,15 +167,31 @@ trove_start_ready(trove_starting_t *s)
         return rc;
     }
 
-    /* what the dead have left would else wait for who needs it */
-
-    (void) trove_ledger_recover(f.ledger);
-    (void) trove_redo_recover(f.ledger);
+    trove_start_recover(f.ledger);
 
     met = trove_flush_meet(&f);
     rc = trove_start_failed(s, &f);
 
     return (met == TROVE_STORE_FOREIGN) ? rc : TROVE_OK;
+}
+
+
+/* What the dead have left would else wait for who needs it. */
+
+static void
+trove_start_recover(trove_ledger_t *l)
+{
+    uint32_t  board;
+
+    (void) trove_ledger_recover(l);
+    (void) trove_redo_recover(l);
+
+    for (board = 0; board < trove_ledger_boards(l); board++) {
+
+        if (trove_board_lock(l, board) == TROVE_OK) {
+            trove_board_unlock(l, board);
+        }
+    }
 }
 
 
@@ -193,8 +210,7 @@ trove_start_flushed(trove_starting_t *s)
         return rc;
     }
 
-    (void) trove_ledger_recover(f.ledger);
-    (void) trove_redo_recover(f.ledger);
+    trove_start_recover(f.ledger);
 
     flushed = trove_flush_elect(&f) ? trove_flush_run(&f) : TROVE_STORE_BUSY;
 

@@ -97,7 +97,7 @@ static trove_store_rc_t trove_sqlite_offer(trove_sqlite_loading_t *w,
 static trove_store_rc_t trove_sqlite_renumber(trove_sqlite_loading_t *w,
     int64_t first, int64_t last);
 static trove_store_rc_t trove_sqlite_load_scores(trove_sqlite_loading_t *w,
-    int64_t first, int64_t last);
+    const trove_store_period_t *p, int64_t first, int64_t last);
 static int trove_sqlite_reset_of(sqlite3_stmt *st, int column,
     uint32_t *reset);
 static trove_rc_t trove_sqlite_load_score(sqlite3_stmt *st,
@@ -390,7 +390,7 @@ trove_sqlite_load_period(trove_sqlite_loading_t *w, int64_t number,
 
     w->period = p->period;
 
-    return trove_sqlite_load_scores(w, first, last);
+    return trove_sqlite_load_scores(w, p, first, last);
 }
 
 
@@ -432,15 +432,17 @@ trove_sqlite_renumber(trove_sqlite_loading_t *w, int64_t first, int64_t last)
 
 
 static trove_store_rc_t
-trove_sqlite_load_scores(trove_sqlite_loading_t *w, int64_t first,
-    int64_t last)
+trove_sqlite_load_scores(trove_sqlite_loading_t *w,
+    const trove_store_period_t *p, int64_t first, int64_t last)
 {
-    char  sql[256];
+    char  sql[256], what[128];
 
     (void) snprintf(sql, sizeof(sql), TROVE_SQLITE_SCORES, (long long) first,
                     (long long) last);
+    (void) snprintf(what, sizeof(what), "row of board \"%.*s\"",
+                    (int) p->board.len, p->board.data);
 
-    return trove_sqlite_rows(w, sql, "score", trove_sqlite_load_score);
+    return trove_sqlite_rows(w, sql, what, trove_sqlite_load_score);
 }
 
 

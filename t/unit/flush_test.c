@@ -6,6 +6,7 @@
 
 #include "players.h"
 #include "disk.h"
+#include "trove_board_data.h"
 #include "trove_clock.h"
 #include "trove_dirty.h"
 #include "trove_flush.h"
@@ -15,6 +16,9 @@
 #define PLAYERS  30
 #define CLAIMS   600
 #define STEPS    4
+#define BOARDS   3
+#define ROWS     20
+#define DAY      86400000ULL            /* milliseconds                      */
 
 /* Operations of a disk, or points of a flush: more than there are. */
 #define TIMES    5000
@@ -23,6 +27,40 @@
 static char  dir[64];
 static char  path[80];
 static char  copy[80];
+
+/* The boards that a ledger gets, and their time. */
+
+static trove_board_conf_t  boards[BOARDS];
+static uint32_t            nboards;
+static uint64_t            now;
+
+
+static void
+boards_new(void)
+{
+    memset(boards, 0, sizeof(boards));
+
+    (void) strcpy(boards[0].name, "ever");
+    boards[0].rows = ROWS;
+    boards[0].row = 128;
+
+    (void) strcpy(boards[1].name, "week");
+    boards[1].rows = ROWS;
+    boards[1].row = TROVE_BOARD_ROW_MIN + 8;
+    boards[1].keep = TROVE_BOARD_LAST;
+    boards[1].ties = TROVE_BOARD_SHARED;
+    boards[1].reset = TROVE_BOARD_WEEKLY;
+
+    (void) strcpy(boards[2].name, "day");
+    boards[2].rows = ROWS / 2;
+    boards[2].row = 256;
+    boards[2].keep = TROVE_BOARD_SUM;
+    boards[2].order = TROVE_BOARD_ASC;
+    boards[2].reset = TROVE_BOARD_DAILY;
+
+    nboards = BOARDS;
+    now = NOW;
+}
 
 
 static void
@@ -84,9 +122,27 @@ assert_flushed(trove_flush_t *f, int line)
 
 
 static trove_ledger_t *
+ledger_of(uint32_t rewards, uint32_t players, uint32_t claims)
+{
+    trove_ledger_conf_t  conf;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.rewards = rewards;
+    conf.players = players;
+    conf.claims = claims;
+    conf.boards = boards;
+    conf.nboards = nboards;
+
+    return trove_ledger_init(shared_new(trove_ledger_size(&conf)), &conf);
+}
+
+
+static trove_ledger_t *
 ledger_small(void)
 {
-    return ledger_new(REWARDS, PLAYERS, CLAIMS);
+    boards_new();
+
+    return ledger_of(REWARDS, PLAYERS, CLAIMS);
 }
 
 
@@ -98,7 +154,7 @@ loaded_at(const char *at, uint32_t rewards, uint32_t players, uint32_t claims)
     trove_flush_t    f;
     trove_ledger_t  *l;
 
-    l = ledger_new(rewards, players, claims);
+    l = ledger_of(rewards, players, claims);
     flush_at(&f, l, at);
 
     if (trove_flush_load(&f) != TROVE_STORE_DONE) {
@@ -273,6 +329,89 @@ same_player(trove_ledger_t *a, trove_ledger_t *b, uint32_t number)
 }
 
 
+/* All rows of a period, in the order of the players' names. */
+
+typedef struct {
+    trove_board_row_t  row;
+    char               text[256];
+} board_row_t;
+
+
+static int
+row_order(const void *one, const void *two)
+{
+    int                 rc;
+    const board_row_t  *a = one;
+    const board_row_t  *b = two;
+
+    rc = memcmp(a->text, b->text, (a->row.player.len < b->row.player.len)
+                                  ? a->row.player.len : b->row.player.len);
+
+    return rc ? rc : (int) a->row.player.len - (int) b->row.player.len;
+}
+
+
+static uint32_t
+rows_of(trove_ledger_t *l, uint32_t board, int period, board_row_t *rows)
+{
+    uint32_t              i, n, table;
+    uint64_t              wanted;
+    trove_board_t        *b;
+    trove_board_table_t  *t;
+
+    b = trove_board_of(l, board);
+    t = trove_board_table(b, trove_board_conf(l, board)->reset, period, now,
+                          &wanted);
+
+    if (t == NULL) {
+        return 0;
+    }
+
+    table = (uint32_t) (t - b->table);
+    n = 0;
+
+    for (i = 0; i < trove_board_conf(l, board)->rows; i++) {
+        n += trove_board_row(l, board, table, i, rows[n].text, &rows[n].row)
+             == TROVE_OK;
+    }
+
+    qsort(rows, n, sizeof(rows[0]), row_order);
+
+    return n;
+}
+
+
+static int
+same_rows(trove_ledger_t *a, trove_ledger_t *b, uint32_t board, int period)
+{
+    uint32_t      i, n;
+    board_row_t   ours[2 * ROWS + 1], theirs[2 * ROWS + 1];
+
+    n = rows_of(a, board, period, ours);
+
+    if (rows_of(b, board, period, theirs) != n) {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (ours[i].row.player.len != theirs[i].row.player.len
+            || ours[i].row.data.len != theirs[i].row.data.len
+            || memcmp(ours[i].text, theirs[i].text,
+                      ours[i].row.player.len + ours[i].row.data.len)
+               != 0
+            || ours[i].row.score != theirs[i].row.score
+            || ours[i].row.seq != theirs[i].row.seq
+            || ours[i].row.reached != theirs[i].row.reached)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /* Whether nobody could tell the two apart. */
 
 static int
@@ -303,7 +442,56 @@ same(trove_ledger_t *a, trove_ledger_t *b)
         }
     }
 
+    for (n = 0; n < trove_ledger_boards(a); n++) {
+
+        if (!same_rows(a, b, n, 0) || !same_rows(a, b, n, -1)) {
+            return 0;
+        }
+    }
+
     return 1;
+}
+
+
+/* A score, or a removal, or some time that passes. */
+
+static void
+change_board(trove_ledger_t *l, const char *player)
+{
+    char                   data[32];
+    uint32_t               board;
+    trove_slice_t          id;
+    trove_board_write_t    q;
+    trove_board_written_t  written;
+
+    if (trove_ledger_boards(l) == 0) {
+        return;
+    }
+
+    board = random_below(BOARDS);
+    id = slice(player);
+
+    if (random_below(10) == 0) {
+        now += (random_below(4) == 0) ? random_below(20) * DAY : DAY / 10;
+    }
+
+    if (random_below(5) == 0) {
+        (void) trove_board_remove(l, board, &id, now);
+        return;
+    }
+
+    memset(data, 'd', sizeof(data));
+    memset(&q, 0, sizeof(q));
+
+    q.player = id;
+    q.data.data = (const unsigned char *) data;
+    q.data.len = random_below(sizeof(data));
+    q.has_data = (int) random_below(2);
+    q.score = (int64_t) random_below(1000) - 300;
+    q.seq = random_below(2) ? random_below(100) : 0;
+    q.now = now;
+
+    (void) trove_board_write(l, board, &q, &written);
 }
 
 
@@ -325,7 +513,12 @@ change(trove_ledger_t *l, trove_redo_t *redo, uint32_t times)
         id = random_below(2 * REWARDS) + 1;
         (void) player_id(player, random_below(2 * PLAYERS));
 
-        switch (random_below(6)) {
+        switch (random_below(8)) {
+
+        case 7:
+        case 6:
+            change_board(l, player);
+            break;
 
         case 0:
             (void) trove_ledger_remove(l, id, &version);
@@ -452,8 +645,9 @@ a_flush_may_take_many_transactions(void **state)
 
     n = 2 * TROVE_FLUSH_ROWS + 1000;
     store_none();
+    nboards = 0;
 
-    l = ledger_new(n, n, n);
+    l = ledger_of(n, n, n);
     redo = redo_new(l);
     flush_new(&f, l);
 
@@ -885,7 +1079,8 @@ acknowledged_claims_are_in_the_store(void **state)
     trove_ledger_t  *l, *next;
 
     store_none();
-    l = ledger_new(60, 10, 1000);
+    nboards = 0;
+    l = ledger_of(60, 10, 1000);
     flush_new(&f, l);
 
     for (id = 1; id <= 60; id++) {
@@ -1161,7 +1356,7 @@ a_ledger_that_is_too_small_is_not_filled(void **state)
     ledger_free(l);
 
     for (i = 0; i < 3; i++) {
-        l = ledger_new(small[i][0], small[i][1], small[i][2]);
+        l = ledger_of(small[i][0], small[i][1], small[i][2]);
         flush_new(&f, l);
         assert_int_equal(trove_flush_load(&f), TROVE_STORE_FOREIGN);
         assert_true(strstr(f.error, "no room") != NULL);
@@ -1171,6 +1366,397 @@ a_ledger_that_is_too_small_is_not_filled(void **state)
 
     l = loaded_of(REWARDS * 2, PLAYERS * 2, CLAIMS * 2);
     ledger_free(l);
+}
+
+
+static void
+board_put(trove_ledger_t *l, uint32_t board, const char *player,
+    int64_t score)
+{
+    trove_board_write_t    q;
+    trove_board_written_t  written;
+
+    memset(&q, 0, sizeof(q));
+    q.player = slice(player);
+    q.score = score;
+    q.now = now;
+
+    assert_int_equal(trove_board_write(l, board, &q, &written), TROVE_OK);
+}
+
+
+static void
+board_remove(trove_ledger_t *l, uint32_t board, const char *player)
+{
+    trove_slice_t  id;
+
+    id = slice(player);
+    assert_int_equal(trove_board_remove(l, board, &id, now), TROVE_OK);
+}
+
+
+static int64_t
+stored(const char *sql)
+{
+    int64_t   n;
+    sqlite3  *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    n = asked(db, sql);
+    (void) sqlite3_close(db);
+
+    return n;
+}
+
+
+static void
+told_store(const char *sql)
+{
+    sqlite3  *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    (void) sqlite3_close(db);
+}
+
+
+/* "n" rows in the present period of a board that has just this many. */
+
+static trove_ledger_t *
+ledger_of_rows(uint32_t n)
+{
+    char             player[16];
+    uint32_t         i;
+    trove_ledger_t  *l;
+
+    boards_new();
+    boards[1].rows = n;
+    l = ledger_of(1, 1, 1);
+
+    for (i = 0; i < n; i++) {
+        (void) player_id(player, i);
+        board_put(l, 1, player, i);
+    }
+
+    return l;
+}
+
+
+/* In pieces, for which no other reason to flush is needed. */
+
+static void
+earlier_periods_are_dropped(void **state)
+{
+    int              pieces;
+    uint32_t         n;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    n = 2 * TROVE_FLUSH_DROP + 10;
+    store_none();
+    l = ledger_of_rows(n);
+
+    flush_new(&f, l);
+    flushed(&f);
+    assert_int_equal(trove_stat_get(&f.stats.scores), n);
+
+    now += 7 * DAY;
+    board_put(l, 1, "p1", 7);
+    flushed(&f);
+    assert_false(trove_flush_needed(&f));
+    assert_int_equal(stored("SELECT count(*) FROM scores"), n + 1);
+
+    now += 7 * DAY;
+    board_put(l, 1, "p2", 7);
+
+    for (pieces = 0; trove_flush_needed(&f); pieces++) {
+        flushed(&f);
+    }
+
+    assert_int_equal(pieces, 3);
+    assert_int_equal(stored("SELECT count(*) FROM scores"), 2);
+    assert_int_equal(stored("SELECT count(*) FROM periods"), 2);
+    trove_flush_close(&f);
+
+    /* what passed while nobody looked is dropped by the next who looks */
+
+    ledger_free(l);
+    l = loaded_of(1, 1, 1);
+    now += 21 * DAY;
+    board_put(l, 1, "p3", 7);
+    flush_new(&f, l);
+    flushed(&f);
+    trove_flush_close(&f);
+    assert_int_equal(stored("SELECT count(*) FROM boards WHERE player = 'p3'"),
+                     1);
+    assert_int_equal(stored("SELECT count(*) FROM scores"), 1);
+
+    next = loaded_of(1, 1, 1);
+    assert_true(same(l, next));
+    ledger_free(next);
+    ledger_free(l);
+}
+
+
+static void
+a_period_that_has_ended_is_the_one_before(void **state)
+{
+    trove_flush_t         f;
+    trove_ledger_t       *l;
+    trove_board_state_t   current, before;
+
+    store_none();
+    l = ledger_of_rows(5);
+    flush_new(&f, l);
+    flushed(&f);
+    trove_flush_close(&f);
+    ledger_free(l);
+
+    l = loaded_of(1, 1, 1);
+    trove_board_state(l, 1, 0, now, &current);
+    assert_int_equal(current.rows, 5);
+
+    trove_board_state(l, 1, 0, now + 7 * DAY, &current);
+    trove_board_state(l, 1, -1, now + 7 * DAY, &before);
+    assert_int_equal(current.rows, 0);
+    assert_int_equal(before.rows, 5);
+
+    trove_board_state(l, 1, -1, now + 14 * DAY, &before);
+    assert_int_equal(before.rows, 0);
+
+    ledger_free(l);
+}
+
+
+/* A removal that was not stored when the player came back in another row. */
+
+static void
+two_rows_of_a_player_are_one(void **state)
+{
+    uint32_t         i;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    static const char *const  doubles[] = {
+        "INSERT INTO scores SELECT id + 7, player, 99, reached + 1, seq, data"
+        " FROM scores WHERE player = 'p2'",
+        "INSERT INTO scores SELECT id + 7, player, 99, reached - 10, seq, data"
+        " FROM scores WHERE player = 'p2'"
+    };
+
+    for (i = 0; i < 2; i++) {
+        store_none();
+        l = ledger_of_rows(5);
+        boards[1].rows = 10;
+
+        flush_new(&f, l);
+        flushed(&f);
+        trove_flush_close(&f);
+        told_store(doubles[i]);
+
+        next = loaded_of(1, 1, 1);
+        assert_true(trove_dirty_any(next));
+        assert_int_equal(trove_board_of(next, 1)->table[0].live
+                         + trove_board_of(next, 1)->table[1].live, 5);
+        assert_int_equal(trove_board_rebuilds(next, 1), 0);
+
+        flush_new(&f, next);
+        flushed(&f);
+        trove_flush_close(&f);
+
+        assert_int_equal(stored("SELECT count(*) FROM scores"), 5);
+        assert_int_equal(stored("SELECT score FROM scores"
+                                " WHERE player = 'p2'"), i ? 2 : 99);
+
+        ledger_free(next);
+        ledger_free(l);
+    }
+}
+
+
+static void
+refused_load(const char *why)
+{
+    trove_flush_t    f;
+    trove_ledger_t  *l;
+
+    l = ledger_of(1, 1, 1);
+    flush_new(&f, l);
+    assert_int_equal(trove_flush_load(&f), TROVE_STORE_FOREIGN);
+
+    if (strstr(f.error, why) == NULL) {
+        fail_msg("expected \"%s\" in: %s", why, f.error);
+    }
+
+    trove_flush_close(&f);
+    ledger_free(l);
+}
+
+
+static void
+a_board_that_is_too_small_is_not_filled(void **state)
+{
+    trove_flush_t         f;
+    trove_ledger_t       *l, *next;
+    trove_board_write_t   q;
+
+    store_none();
+    l = ledger_of_rows(8);
+    board_remove(l, 1, "p2");
+    board_remove(l, 1, "p5");
+
+    memset(&q, 0, sizeof(q));
+    q.player = slice("p1");
+    q.data = slice("0123456789abcdefghijklmnopqrstuvwxyz0123");
+    q.has_data = 1;
+    q.score = 1;
+    q.now = now;
+    assert_int_equal(trove_board_write(l, 1, &q, &(trove_board_written_t) {0}),
+                     TROVE_OK);
+
+    flush_new(&f, l);
+    flushed(&f);
+    trove_flush_close(&f);
+
+    boards[1].rows = 5;
+    refused_load("6 rows of board \"week\", which has no room");
+
+    /* data need room as well */
+
+    boards[1].rows = 8;
+    boards[1].row = TROVE_BOARD_ROW_MIN;
+    refused_load("row of board \"week\", the 2th, that the ledger has no "
+                 "room for");
+
+    /* as many as there are will do, whatever their numbers were */
+
+    boards[1].rows = 6;
+    boards[1].row = 256;
+    next = loaded_of(1, 1, 1);
+    assert_true(same(l, next));
+    flush_new(&f, next);
+    board_put(next, 1, "p7", 1000);
+    flushed(&f);
+    trove_flush_close(&f);
+    ledger_free(next);
+
+    boards[1].rows = 100;
+    next = loaded_of(1, 1, 1);
+    board_put(l, 1, "p7", 1000);
+    assert_int_equal(stored("SELECT score FROM scores WHERE player = 'p7'"),
+                     1000);
+    assert_int_equal(stored("SELECT count(*) FROM scores"), 6);
+
+    ledger_free(next);
+    ledger_free(l);
+}
+
+
+/* Boards come and go; what one of them was is nobody else's. */
+
+static void
+a_board_that_is_gone_comes_back(void **state)
+{
+    int                  i;
+    trove_flush_t        f;
+    trove_ledger_t      *l, *next;
+    trove_board_conf_t   week;
+
+    store_none();
+    l = ledger_of_rows(5);
+    board_put(l, 0, "p1", 5);
+    flush_new(&f, l);
+    flushed(&f);
+    trove_flush_close(&f);
+    week = boards[1];
+
+    for (i = 0; i < 3; i++) {
+
+        switch (i) {
+
+        case 0:
+            (void) strcpy(boards[1].name, "other");
+            break;
+
+        case 1:
+            boards[1].reset = TROVE_BOARD_DAILY;
+            break;
+
+        default:
+            boards[1] = boards[2];
+            nboards = 1;
+        }
+
+        next = loaded_of(1, 1, 1);
+
+        if (nboards > 1) {
+            assert_int_equal(trove_board_of(next, 1)->table[0].live
+                             + trove_board_of(next, 1)->table[1].live, 0);
+            now += 1000 * DAY;
+            board_put(next, 1, "p9", 9);
+        }
+
+        board_put(next, 0, "p1", 6 + i);
+        flush_new(&f, next);
+        flushed(&f);
+        trove_flush_close(&f);
+        ledger_free(next);
+
+        boards[1] = week;
+        nboards = BOARDS;
+        now = NOW;
+
+        next = loaded_of(1, 1, 1);
+        board_put(l, 0, "p1", 6 + i);
+        assert_int_equal(trove_board_of(next, 1)->table[0].live
+                         + trove_board_of(next, 1)->table[1].live, 5);
+        assert_true(same_rows(l, next, 1, 0));
+        ledger_free(next);
+    }
+
+    ledger_free(l);
+}
+
+
+/* What a dead writer left in a board's row is found by who stores it. */
+
+static void
+a_write_that_was_killed_does_not_hold_up_the_store(void **state)
+{
+    int              n;
+    pid_t            pid;
+    uint64_t         ticket;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    for (n = 1; n < TIMES; n++) {
+        store_none();
+        l = ledger_of_rows(5);
+        boards[1].rows = 10;
+
+        now += (n % 2) ? 0 : 7 * DAY;
+        pid = child_new();
+
+        if (pid == 0) {
+            trove_fault_arm(NULL, (uint64_t) n);
+            board_put(l, 1, "p1", 1000);
+            _exit(0);
+        }
+
+        n = (child_end(pid) == -1) ? n : TIMES;
+
+        flush_new(&f, l);
+        ticket = trove_flush_ticket(l);
+        flushed(&f);
+        assert_true(trove_flush_durable(l, ticket));
+        trove_flush_close(&f);
+
+        next = loaded_of(1, 1, 1);
+        assert_true(same(next, l));
+
+        ledger_free(next);
+        ledger_free(l);
+    }
 }
 
 
@@ -1218,6 +1804,12 @@ main(void)
         cmocka_unit_test(a_store_that_was_lost_is_made_anew),
         cmocka_unit_test(what_does_not_belong_together_is_refused),
         cmocka_unit_test(a_ledger_that_is_too_small_is_not_filled),
+        cmocka_unit_test(earlier_periods_are_dropped),
+        cmocka_unit_test(a_period_that_has_ended_is_the_one_before),
+        cmocka_unit_test(two_rows_of_a_player_are_one),
+        cmocka_unit_test(a_board_that_is_too_small_is_not_filled),
+        cmocka_unit_test(a_board_that_is_gone_comes_back),
+        cmocka_unit_test(a_write_that_was_killed_does_not_hold_up_the_store),
     };
 
     return cmocka_run_group_tests_name("flush", tests, setup, teardown);

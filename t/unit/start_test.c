@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 
 #include "players.h"
+#include "store_v1.h"
 #include <sqlite3.h>
 
+#include "trove_board.h"
 #include "trove_space.h"
 #include "trove_start.h"
 
@@ -25,6 +27,7 @@ static char                 store[80];
 static char                 error[TROVE_STORE_ERROR];
 static trove_ledger_conf_t  conf;
 static trove_store_conf_t   store_conf;
+static trove_board_conf_t   boards[2];
 
 
 static void
@@ -520,6 +523,195 @@ a_store_that_is_not_to_be_had_is_a_warning(void **state)
 }
 
 
+static void
+score(trove_ledger_t *l, const char *board, const char *player, int64_t value)
+{
+    trove_slice_t          name;
+    trove_board_write_t    q;
+    trove_board_written_t  written;
+
+    name = slice(board);
+    memset(&q, 0, sizeof(q));
+    q.player = slice(player);
+    q.score = value;
+    q.now = NOW;
+
+    assert_int_equal(trove_board_write(l, trove_board_find(l, &name), &q,
+                                       &written), TROVE_OK);
+}
+
+
+/* Of a player who has a row; INT64_MIN: has none. */
+
+static int64_t
+score_of(trove_ledger_t *l, const char *board, const char *player)
+{
+    char                 text[TROVE_BOARD_ROW_MAX];
+    uint32_t             n;
+    trove_slice_t        name;
+    trove_board_entry_t  entry;
+    trove_board_state_t  s;
+
+    name = slice(board);
+    n = trove_board_find(l, &name);
+    assert_int_not_equal(n, TROVE_BOARD_NONE);
+    name = slice(player);
+
+    return (trove_board_around(l, n, 0, NOW, &name, 0, text, &entry, &n, &s)
+            == TROVE_OK) ? entry.score : INT64_MIN;
+}
+
+
+/* Two boards with rows, one of them not yet in the store. */
+
+static void
+begin_boards(trove_ledger_file_t *f)
+{
+    char      player[16];
+    uint32_t  i;
+
+    start_anew();
+
+    memset(boards, 0, sizeof(boards));
+    (void) strcpy(boards[0].name, "ever");
+    boards[0].rows = 10;
+    boards[0].row = 128;
+    (void) strcpy(boards[1].name, "day");
+    boards[1].rows = 10;
+    boards[1].row = 128;
+    boards[1].reset = TROVE_BOARD_DAILY;
+
+    conf.boards = boards;
+    conf.nboards = 2;
+
+    (void) started(f);
+
+    for (i = 0; i < 8; i++) {
+        (void) player_id(player, i);
+        score(f->ledger, "ever", player, i);
+        score(f->ledger, "day", player, 100 + i);
+    }
+
+    flush(f->ledger);
+    score(f->ledger, "ever", "p1", 50);
+}
+
+
+static void
+boards_are_kept(void **state)
+{
+    trove_ledger_t       *l;
+    trove_ledger_file_t   f;
+
+    begin_boards(&f);
+    trove_ledger_file_close(&f);
+
+    l = started(&f);
+    assert_int_equal(score_of(l, "ever", "p1"), 50);
+    assert_int_equal(score_of(l, "day", "p1"), 101);
+    trove_ledger_file_close(&f);
+
+    /* from the file alone */
+
+    remove_store();
+    l = started(&f);
+    assert_int_equal(score_of(l, "ever", "p1"), 50);
+    flush(l);
+    trove_ledger_file_close(&f);
+
+    /* and from the store alone */
+
+    (void) unlink(path);
+    l = started(&f);
+    assert_int_equal(score_of(l, "ever", "p1"), 50);
+    assert_int_equal(score_of(l, "ever", "p7"), 7);
+    assert_int_equal(score_of(l, "day", "p7"), 107);
+    assert_int_equal(score_of(l, "day", "p8"), INT64_MIN);
+    trove_ledger_file_close(&f);
+}
+
+
+static void
+boards_are_changed_by_a_restart(void **state)
+{
+    trove_ledger_t       *l;
+    trove_ledger_file_t   f;
+
+    begin_boards(&f);
+    trove_ledger_file_close(&f);
+
+    boards[0].rows = 20;
+    boards[0].order = TROVE_BOARD_ASC;
+    l = started(&f);
+    assert_int_equal(score_of(l, "ever", "p1"), 50);
+    score(l, "ever", "p9", 9);
+    trove_ledger_file_close(&f);
+
+    boards[0].rows = 7;
+    refused(TROVE_MISMATCH, "rows of board \"ever\", which has no room");
+    boards[0].rows = 9;
+    l = started(&f);
+    assert_int_equal(score_of(l, "ever", "p9"), 9);
+    trove_ledger_file_close(&f);
+
+    /* one goes, and is the same when it comes back */
+
+    conf.boards = &boards[1];
+    conf.nboards = 1;
+    l = started(&f);
+    score(l, "day", "p2", 200);
+    trove_ledger_file_close(&f);
+
+    conf.nboards = 0;
+    (void) started(&f);
+    trove_ledger_file_close(&f);
+
+    conf.boards = boards;
+    conf.nboards = 2;
+    l = started(&f);
+    assert_int_equal(score_of(l, "ever", "p1"), 50);
+    assert_int_equal(score_of(l, "ever", "p9"), 9);
+    assert_int_equal(score_of(l, "day", "p2"), 200);
+    assert_int_equal(score_of(l, "day", "p3"), 103);
+    trove_ledger_file_close(&f);
+
+    conf.boards = NULL;
+    conf.nboards = 0;
+}
+
+
+static void
+a_store_of_an_earlier_version_is_taken_over(void **state)
+{
+    sqlite3              *db;
+    trove_ledger_t       *l;
+    trove_reward_t        r;
+    trove_ledger_file_t   f;
+
+    start_anew();
+    assert_int_equal(sqlite3_open(store, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, store_v1, NULL, NULL, NULL), SQLITE_OK);
+    (void) sqlite3_close(db);
+
+    l = started(&f);
+    assert_int_equal(balance_of(l, "ann"), 57);
+    assert_int_equal(trove_ledger_rewards(l), 2);
+    assert_int_equal(trove_ledger_claims(l), 2);
+    assert_int_equal(trove_ledger_get(l, 1, &r), TROVE_OK);
+    assert_int_equal(r.taken, 1);
+    assert_int_equal(r.stock, 2);
+
+    claim_and_die(l, "bob", 1);
+    flush(l);
+    trove_ledger_file_close(&f);
+    (void) unlink(path);
+
+    l = started(&f);
+    assert_int_equal(balance_of(l, "bob"), 50);
+    trove_ledger_file_close(&f);
+}
+
+
 static int
 setup(void **state)
 {
@@ -555,6 +747,9 @@ main(void)
         cmocka_unit_test(a_file_of_an_earlier_boot_is_not_relied_on),
         cmocka_unit_test(a_file_that_was_never_ready_is_none),
         cmocka_unit_test(a_capacity_is_changed_by_a_restart),
+        cmocka_unit_test(boards_are_kept),
+        cmocka_unit_test(boards_are_changed_by_a_restart),
+        cmocka_unit_test(a_store_of_an_earlier_version_is_taken_over),
         cmocka_unit_test(what_belongs_to_another_is_refused),
         cmocka_unit_test(what_is_no_ledger_is_left_alone),
         cmocka_unit_test(a_disk_that_is_full_is_found_out_at_the_start),
