@@ -98,8 +98,8 @@ undef @gone;
 ok(wait_until { counters($t)->{waiting} == 0 }, 'they are gone');
 let_store_go($holder);
 
-ok(wait_until { (row($db, 'balance', "FROM players WHERE player='g'"))[0]
-                // 0 == 20 }, 'what they did is stored');
+ok(wait_until { ((row($db, 'balance', "FROM players WHERE player='g'"))[0]
+                 // 0) == 20 }, 'what they did is stored');
 ok(wait_until { $c->request(tap_of('g'))->{status} == 200 }, 'it goes on');
 
 
