@@ -37,6 +37,9 @@ refused('two', troves('a { store off; store off;'),
 refused('one of another', troves('a { store sqlite:a.db;',
                                  'b { store sqlite:%%DIR%%/a.db;'),
         qr{store "sqlite:\S+/a\.db" is that of trove "a" already});
+refused('one of another, by another name',
+        troves('a { store sqlite:a.db;', 'b { store sqlite:./logs/../a.db;'),
+        qr{store "sqlite:\./logs/\.\./a\.db" is that of trove "a" already});
 refused('no such folder', troves('a { store sqlite:/nonexistent/a.db;'),
         qr{"/nonexistent/a\.db" cannot be made: No such file});
 refused('commit without a store', troves('a { ack commit;'),

@@ -19,6 +19,7 @@ struct ngx_http_trove_file_s {
 
 static ngx_int_t ngx_http_trove_store_taken(ngx_conf_t *cf,
     ngx_http_trove_t *trove);
+static ngx_uint_t ngx_http_trove_store_same(const char *one, const char *two);
 static ngx_int_t ngx_http_trove_store_start(ngx_http_trove_t *trove,
     ngx_log_t *log);
 static void ngx_http_trove_store_told(ngx_http_trove_t *trove,
@@ -89,13 +90,10 @@ ngx_http_trove_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Two names may be one file's. */
-
 static ngx_int_t
 ngx_http_trove_store_taken(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
-    ngx_uint_t                    i, same;
-    ngx_file_info_t               fi, other;
+    ngx_uint_t                    i;
     ngx_http_trove_t            **troves;
     ngx_http_conf_ctx_t          *ctx;
     ngx_http_trove_main_conf_t   *tmcf;
@@ -112,18 +110,9 @@ ngx_http_trove_store_taken(ngx_conf_t *cf, ngx_http_trove_t *trove)
             continue;
         }
 
-        same = ngx_strcmp(troves[i]->store_path.data, trove->store_path.data)
-               == 0;
-
-        if (!same
-            && ngx_file_info(trove->store_path.data, &fi) != NGX_FILE_ERROR
-            && ngx_file_info(troves[i]->store_path.data, &other)
-               != NGX_FILE_ERROR)
+        if (ngx_http_trove_store_same((char *) troves[i]->store_path.data,
+                                      (char *) trove->store_path.data))
         {
-            same = fi.st_dev == other.st_dev && fi.st_ino == other.st_ino;
-        }
-
-        if (same) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "store \"%V\" is that of "
                                "trove \"%V\" already",
                                &trove->store_value, &troves[i]->name);
@@ -132,6 +121,45 @@ ngx_http_trove_store_taken(ngx_conf_t *cf, ngx_http_trove_t *trove)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Two names may be one file's; of one that is not there yet, if it will be in
+ * the same folder.
+ */
+
+static ngx_uint_t
+ngx_http_trove_store_same(const char *one, const char *two)
+{
+    char         folder[2][NGX_MAX_PATH], *name[2];
+    ngx_uint_t   i;
+    struct stat  st[2];
+
+    if (stat(one, &st[0]) == 0 && stat(two, &st[1]) == 0) {
+        return st[0].st_dev == st[1].st_dev && st[0].st_ino == st[1].st_ino;
+    }
+
+    ngx_cpystrn((u_char *) folder[0], (u_char *) one, NGX_MAX_PATH);
+    ngx_cpystrn((u_char *) folder[1], (u_char *) two, NGX_MAX_PATH);
+
+    for (i = 0; i < 2; i++) {
+        name[i] = strrchr(folder[i], '/');
+
+        if (name[i] == NULL) {
+            return 0;
+        }
+
+        *name[i]++ = '\0';
+
+        if (stat(folder[i][0] ? folder[i] : "/", &st[i]) != 0) {
+            return ngx_strcmp(one, two) == 0;
+        }
+    }
+
+    return st[0].st_dev == st[1].st_dev
+           && st[0].st_ino == st[1].st_ino
+           && ngx_strcmp(name[0], name[1]) == 0;
 }
 
 
