@@ -120,15 +120,15 @@ END
 }
 
 
-# build_module NAME CC: a dynamic module for Debian's nginx,
-# $BUILD/NAME/ngx_http_trove_module.so.  With TROVE_ALLOCATOR of another one
-# than mimalloc, see config.
+# build_module NAME CC [FLAGS]: a dynamic module for Debian's nginx,
+# $BUILD/NAME/ngx_http_trove_module.so, with more flags for our sources.  With
+# TROVE_ALLOCATOR of another one than mimalloc, see config.
 
 build_module() {
     local dir=$BUILD/$1 cc=$2
 
-    if ! configured "$dir" "$cc"; then
-        logged "$1.configure" configure_module "$dir" "$cc" || return 1
+    if ! configured "$dir" "${@:2}"; then
+        logged "$1.configure" configure_module "$dir" "${@:2}" || return 1
         mv "$dir/.stamp.new" "$dir/.stamp"
     fi
 
@@ -145,7 +145,7 @@ configure_module() (
         --with-cc-opt="-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2" \
         --with-ld-opt="-Wl,-z,relro -Wl,-z,now" \
         --builddir="$1" --add-dynamic-module="$ROOT" \
-        && strict "$1/Makefile"
+        && strict "$1/Makefile" "${3:-}"
 )
 
 

@@ -8,17 +8,25 @@
 
 #ifdef TROVE_FAULT_POINTS
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+
+static void trove_fault_count(const char *const *point);
 
 
 static int       trove_fault_known;
 static char      trove_fault_name[64];
 static uint64_t  trove_fault_left;
 static uint64_t  trove_fault_memory_left;
+
+static trove_fault_shared_t  *trove_fault_shared;
 
 static const char  *trove_fault_meet_name;
 static uint64_t     trove_fault_meet_left;
@@ -43,12 +51,71 @@ trove_fault_points(size_t *n)
 }
 
 
-void
-trove_fault(const char *name)
+/*
+ * When the program or the module is loaded, before there are other processes
+ * and threads: all that are forked from here on share it.
+ */
+
+__attribute__((constructor)) static void
+trove_fault_share(void)
 {
+    int                    fd;
+    size_t                 i, n;
+    const char            *path;
+    trove_fault_shared_t  *shared;
+
+    path = getenv("TROVE_FAULT_FILE");
+
+    if (path == NULL) {
+        return;
+    }
+
+    fd = open(path, O_RDWR|O_CREAT|O_CLOEXEC, 0666);
+
+    if (fd == -1) {
+        return;
+    }
+
+    (void) trove_fault_points(&n);
+
+    if (ftruncate(fd, sizeof(trove_fault_shared_t)
+                      + n * sizeof(trove_fault_point_t)) == 0)
+    {
+        shared = mmap(NULL, sizeof(trove_fault_shared_t)
+                            + n * sizeof(trove_fault_point_t),
+                      PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (shared != MAP_FAILED) {
+
+            for (i = 0; i < n; i++) {
+                (void) snprintf(shared->points[i].name,
+                                sizeof(shared->points[i].name), "%s",
+                                __start_trove_faults[i]);
+            }
+
+            atomic_store(&shared->n, n);
+            trove_fault_shared = shared;
+        }
+    }
+
+    (void) close(fd);
+}
+
+
+void
+trove_fault(const char *const *point)
+{
+    const char  *name;
+
+    if (trove_fault_shared != NULL) {
+        trove_fault_count(point);
+    }
+
     if (!trove_fault_known) {
         trove_fault_environment();
     }
+
+    name = *point;
 
     if (trove_fault_left == 0) {
         return;
@@ -62,6 +129,39 @@ trove_fault(const char *name)
 
     if (trove_fault_left == 0) {
         (void) kill(getpid(), SIGKILL);
+    }
+}
+
+
+/* The one who comes at the right time, of whatever process. */
+
+static void
+trove_fault_count(const char *const *point)
+{
+    uint64_t              left;
+    trove_fault_point_t  *p;
+
+    p = &trove_fault_shared->points[point - __start_trove_faults];
+
+    (void) atomic_fetch_add(&p->met, 1);
+
+    left = atomic_load(&p->left);
+
+    do {
+        if (left == 0
+            || atomic_load(&trove_fault_shared->spared) == (uint64_t) getpid())
+        {
+            return;
+        }
+
+    } while (!atomic_compare_exchange_weak(&p->left, &left, left - 1));
+
+    if (left == 1) {
+        atomic_store(&p->pid, (uint64_t) getpid());
+
+        /* of a stop, this thread does not get further than here */
+
+        (void) raise((int) atomic_load(&p->signal));
     }
 }
 

@@ -19,7 +19,7 @@
         static const char *const  trove_fault_point                           \
             __attribute__((section("trove_faults"), used)) = name;            \
                                                                               \
-        trove_fault(trove_fault_point);                                       \
+        trove_fault(&trove_fault_point);                                      \
     } while (0)
 
 #define TROVE_FAULT_MEET(name)  trove_fault_meet(name)
@@ -27,10 +27,29 @@
 #define TROVE_FAULT_HELD(name)  trove_fault_held(name)
 
 /*
- * Kills this process (SIGKILL) if it was armed for this point; armed by the
- * environment if it was not by a call.
+ * What TROVE_FAULT_FILE in the environment names, and all processes map: the
+ * list of all points, in the order of the section.  A test writes into it.
  */
-void trove_fault(const char *name);
+
+typedef struct {
+    char              name[64];
+    _Atomic uint64_t  met;          /* how often, by anybody                 */
+    _Atomic uint64_t  left;         /* who makes it 0 acts; 0: not armed     */
+    _Atomic uint64_t  signal;       /* that he sends to himself              */
+    _Atomic uint64_t  pid;          /* who did                               */
+} trove_fault_point_t;
+
+typedef struct {
+    _Atomic uint64_t     n;         /* points, 0: not ready                  */
+    _Atomic uint64_t     spared;    /* a process that nothing happens to     */
+    trove_fault_point_t  points[];
+} trove_fault_shared_t;
+
+/*
+ * Kills this process (SIGKILL) if it was armed for this point; armed by the
+ * environment if it was not by a call, or by a file that processes share.
+ */
+void trove_fault(const char *const *point);
 
 /* The names of all points that there are, some of them several times. */
 const char *const *trove_fault_points(size_t *n);

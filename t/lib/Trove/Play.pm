@@ -68,12 +68,12 @@ sub batch_of {
 
 # Sends a request on new connections until it is answered, and not with "come
 # back later": workers may end or be killed meanwhile.  $$c is the connection to
-# begin with, and to go on with.  Returns the answer, how many were lost, and
-# how long the slowest took that was not.
+# begin with, and to go on with.  Returns the answer, how many were lost, how
+# long the slowest took that was not, and how many said to come back.
 
 sub persist {
     my ($t, $c, @request) = @_;
-    my ($lost, $slowest) = (0, 0);
+    my ($lost, $slowest, $later) = (0, 0, 0);
 
     for (1 .. 200) {
         my $start = time;
@@ -93,7 +93,11 @@ sub persist {
         $slowest = time - $start if time - $start > $slowest;
         $$c = undef if ($res->{headers}{connection} || '') eq 'close';
 
-        return ($res, $lost, $slowest) if $res->{status} != 503;
+        return ($res, $lost, $slowest, $later) if $res->{status} != 503;
+
+        die "503 without Retry-After\n"
+            if ($res->{headers}{'retry-after'} // '') !~ /^\d+$/;
+        $later++;
     }
 
     die "nobody answers\n";

@@ -1,0 +1,145 @@
+package Trove::Fault;
+
+# The points in a build with TROVE_FAULT_POINTS at which a process sends itself
+# a signal: whoever of nginx's processes comes there at the right time, and
+# only he.  The list of them is the program's own (see src/core/trove_fault.h),
+# thus none can be forgotten.
+#
+#   my $fault = Trove::Fault->new;
+#   my $t = Trove::Nginx->start(env => $fault->env, ...);
+#
+#   $fault->spare($t->master);
+#   $fault->arm($_, 3, 'KILL') for $fault->points;
+#   $fault->victim(7);              # who came to point 7 as the third
+#
+# Points are numbers.  Several may have one name, each is one of its own.
+
+use strict;
+use warnings;
+
+use Config;
+use File::Temp;
+
+use Trove::Nginx;
+
+
+use constant {
+    HEAD => 16, SPARED => 8,
+    POINT => 96, NAME => 64, MET => 64, LEFT => 72, SIGNAL => 80, VICTIM => 88
+};
+
+my %NUMBER;
+
+@NUMBER{ split ' ', $Config{sig_name} } = split ' ', $Config{sig_num};
+
+
+sub new {
+    my $class = shift;
+    my $dir = File::Temp->newdir('trove-fault-XXXXXX', TMPDIR => 1);
+
+    open my $f, '+>', "$dir/points" or die "points: $!\n";
+    binmode $f;
+
+    return bless { dir => $dir, file => $f }, $class;
+}
+
+
+sub env { return { TROVE_FAULT_FILE => "$_[0]{dir}/points" } }
+
+
+sub word {
+    my ($self, $at, $value) = @_;
+
+    sysseek $self->{file}, $at, 0 or die "seek: $!\n";
+
+    if (defined $value) {
+        syswrite($self->{file}, pack 'Q<', $value) == 8 or die "write: $!\n";
+        return;
+    }
+
+    sysread($self->{file}, my $bytes, 8) == 8 or return 0;
+
+    return unpack 'Q<', $bytes;
+}
+
+
+sub of { return $_[0]->word(HEAD + $_[1] * POINT + $_[2], $_[3]) }
+
+
+sub points {
+    my $self = shift;
+
+    $self->{n} ||= $self->word(0)
+        or die "nginx was not built with TROVE_FAULT_POINTS\n";
+
+    return 0 .. $self->{n} - 1;
+}
+
+
+sub name {
+    my ($self, $point) = @_;
+
+    sysseek $self->{file}, HEAD + $point * POINT, 0 or die "seek: $!\n";
+    sysread $self->{file}, my $name, NAME;
+
+    return unpack 'Z*', $name;
+}
+
+
+# A process that nothing happens to
+
+sub spare { $_[0]->word(SPARED, $_[1]) }
+
+
+# How often it was come to, by anybody
+
+sub met { return $_[0]->of($_[1], MET) }
+
+
+# What happens to the nth to come from now on
+
+sub arm {
+    my ($self, $point, $nth, $signal) = @_;
+
+    $self->of($point, LEFT, 0);
+    $self->of($point, VICTIM, 0);
+    $self->of($point, SIGNAL, $NUMBER{$signal});
+    $self->of($point, LEFT, $nth);
+}
+
+
+sub disarm {
+    my ($self, @points) = @_;
+
+    $self->of($_, LEFT, 0) for @points ? @points : $self->points;
+}
+
+
+# The process that it has happened to, 0: not yet
+
+sub victim { return $_[0]->of($_[1], VICTIM) }
+
+
+# What a program says of the ledger in a file that no nginx has: "sane, ..."
+
+sub ledger {
+    my ($self, $file) = @_;
+    my $program = "$self->{dir}/ledger_sane";
+    my $src = "$Trove::Nginx::ROOT/src";
+
+    if (!-e $program) {
+        system('cc', '-std=gnu11', '-D_GNU_SOURCE', "-I$src/core", '-o',
+               $program, "$Trove::Nginx::ROOT/t/lib/ledger_sane.c",
+               glob("$Trove::Nginx::BUILD/fault/addon/{core,store}/*.o"),
+               qw(-lyajl -lmimalloc -lsqlite3 -lm -lpthread)) == 0
+            or die "cc failed\n";
+    }
+
+    open my $f, '-|', $program, $file or die "$program: $!\n";
+    local $/;
+
+    return <$f> // '';
+}
+
+
+1;
