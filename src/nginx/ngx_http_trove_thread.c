@@ -137,7 +137,7 @@ ngx_http_trove_job_wait(ngx_http_trove_job_t *job, ngx_msec_t ms)
 
     ngx_queue_remove(&job->queue);
 
-    (void) clock_gettime(CLOCK_REALTIME, &until);
+    (void) clock_gettime(CLOCK_MONOTONIC, &until);
 
     until.tv_sec += ms / 1000;
     until.tv_nsec += (ms % 1000) * 1000000;
@@ -147,7 +147,8 @@ ngx_http_trove_job_wait(ngx_http_trove_job_t *job, ngx_msec_t ms)
         until.tv_sec++;
     }
 
-    if (pthread_timedjoin_np(job->thread, NULL, &until) == 0) {
+    if (pthread_clockjoin_np(job->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+    {
         return NGX_OK;
     }
 
