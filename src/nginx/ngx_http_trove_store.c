@@ -24,6 +24,7 @@ static ngx_int_t ngx_http_trove_store_start(ngx_http_trove_t *trove,
     ngx_log_t *log);
 static void ngx_http_trove_store_told(ngx_http_trove_t *trove,
     trove_ledger_file_t *file, ngx_msec_t ms, ngx_log_t *log);
+static uint64_t ngx_http_trove_store_rows(const trove_ledger_t *ledger);
 static ngx_int_t ngx_http_trove_store_failed(ngx_http_trove_t *trove,
     ngx_log_t *log, const char *error);
 static ngx_int_t ngx_http_trove_store_own(ngx_http_trove_t *trove,
@@ -322,15 +323,45 @@ static void
 ngx_http_trove_store_told(ngx_http_trove_t *trove, trove_ledger_file_t *file,
     ngx_msec_t ms, ngx_log_t *log)
 {
+    u_char  boards[64];
+
+    boards[0] = '\0';
+
+    if (trove_ledger_boards(file->ledger) != 0) {
+        (void) ngx_sprintf(boards, " and %uL rows of boards%Z",
+                           ngx_http_trove_store_rows(file->ledger));
+    }
+
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                  "trove \"%V\" has %uD rewards, %uD players and %uD claims, "
+                  "trove \"%V\" has %uD rewards, %uD players and %uD claims%s, "
                   "%s \"%V\" in %M ms",
                   &trove->name, trove_ledger_rewards(file->ledger),
                   trove_ledger_players(file->ledger),
-                  trove_ledger_claims(file->ledger),
+                  trove_ledger_claims(file->ledger), boards,
                   file->renewed ? "loaded from" : "kept in",
                   file->renewed ? &trove->store_path : &trove->ledger_path,
                   ms);
+}
+
+
+/* Of the periods that are under way. */
+
+static uint64_t
+ngx_http_trove_store_rows(const trove_ledger_t *ledger)
+{
+    uint32_t             board;
+    uint64_t             now, rows;
+    trove_board_state_t  state;
+
+    now = ngx_http_trove_board_now();
+    rows = 0;
+
+    for (board = 0; board < trove_ledger_boards(ledger); board++) {
+        trove_board_state(ledger, board, 0, now, &state);
+        rows += state.rows;
+    }
+
+    return rows;
 }
 
 
