@@ -320,6 +320,7 @@ ngx_http_trove_board_parse(ngx_http_request_t *r, trove_json_t *json,
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
     ngx_memzero(&score, sizeof(ngx_http_trove_score_t));
+    score.data.data = (u_char *) "";
 
     rc = TROVE_NOMEM;
 
