@@ -4,6 +4,7 @@ package Trove::Held;
 # of a row: made so from outside, in the memory that nginx's processes share.
 #
 #   my $held = Trove::Held->new($nginx, 0);  # of its only trove, that row
+#   my $held = Trove::Held->board($nginx, 0);  # before any row of that board
 #   $held->release;                          # the writer has gone on
 
 use strict;
@@ -22,13 +23,16 @@ sub layout {
     my $program = "/tmp/trove-layout-$$";
     my $code = <<'END';
 #include <stdio.h>
-#include "trove_ledger_data.h"
+#include "trove_board_data.h"
 
 int main(void)
 {
-    printf("%zu %zu %zu %zu\n", offsetof(struct trove_ledger_s, at.rows_at),
+    printf("%zu %zu %zu %zu %zu %zu %zu\n",
+           offsetof(struct trove_ledger_s, at.rows_at),
            offsetof(struct trove_ledger_s, lock),
-           offsetof(trove_ledger_row_t, state), sizeof(trove_ledger_row_t));
+           offsetof(trove_ledger_row_t, state), sizeof(trove_ledger_row_t),
+           offsetof(struct trove_ledger_s, at.boards_at),
+           offsetof(trove_board_t, lock), sizeof(trove_board_t));
     return 0;
 }
 END
@@ -70,10 +74,27 @@ sub new {
 }
 
 
+sub board {
+    my ($class, $t, $board) = @_;
+    my $self = bless { lock => 0 }, $class;
+    my ($boards, $lock, $size) = (layout())[4 .. 6];
+    my $pid = $t->master;
+
+    open $self->{mem}, '+<:raw', "/proc/$pid/mem" or die "mem: $!";
+
+    my $at = $self->find($pid);
+
+    $self->{lock} = $at + $self->word($at + $boards) + $board * $size + $lock;
+    $self->word($self->{lock}, $pid << 32);
+
+    return $self;
+}
+
+
 sub release {
     my ($self) = @_;
 
-    $self->word($self->{row}, $self->{state});
+    $self->word($self->{row}, $self->{state}) if $self->{row};
     $self->word($self->{lock}, 0);
 }
 
