@@ -95,6 +95,9 @@ for my $case ([ 'nginx.conf', conf => whole() ],
            'a limit_except lets who may read');
         is($t->post('/public/rewards', '{"id":10,"x":1,"y":2}')->{status},
            200, 'and who may write');
+        is($t->post('/board/best', '{"player":"p","score":7}')->{json}{rank},
+           1, 'scores are taken');
+        is($t->get_json('/board/best')->{list}[0]{score}, 7, 'and shown');
     }
 
     $res = $t->post('/rewards', "\n" x (1 << 20) . ndjson({ id => 7, x => 0,
