@@ -93,8 +93,9 @@ configured() {
     mkdir -p "$dir"
 
     {
-        printf '%s\n' "$@" "${TROVE_ALLOCATOR:-}"
-        cat "$ROOT/config" "$ROOT/conf/build.sh"
+        printf '%s\n' "$@" "${TROVE_ALLOCATOR:-}" "${TROVE_CHARTS:-}"
+        cat "$ROOT/config" "$ROOT/conf/build.sh" "$ROOT"/src/page/*
+        command -v npm || true
         ls "$ROOT"/src/*/*.[ch]
         dpkg-query -W nginx nginx-dev gcc clang 2>/dev/null || true
     } >"$dir/.stamp.new"

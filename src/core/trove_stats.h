@@ -461,7 +461,8 @@ typedef struct {
 typedef enum {
     TROVE_STATS_JSON,
     TROVE_STATS_PROMETHEUS,   /* text format 0.0.4                           */
-    TROVE_STATS_OPENMETRICS   /* that of OpenMetrics 1.0.0                   */
+    TROVE_STATS_OPENMETRICS,  /* that of OpenMetrics 1.0.0                   */
+    TROVE_STATS_HTML          /* the live page, which reads the JSON         */
 } trove_stats_format_t;
 
 

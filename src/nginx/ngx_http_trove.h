@@ -358,6 +358,10 @@ ngx_int_t ngx_http_trove_problem(ngx_http_request_t *r, ngx_uint_t status,
 /* The arena has refused a request or a line: counts it, returns what to say. */
 const char *ngx_http_trove_exhausted(ngx_http_trove_ctx_t *ctx);
 
+/* Both live as long as the request. */
+ngx_int_t ngx_http_trove_add_header(ngx_http_request_t *r, const char *name,
+    const char *value);
+
 /* Sends the header of an answer of unknown length. */
 ngx_int_t ngx_http_trove_header(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, off_t length);
@@ -618,6 +622,12 @@ ngx_int_t ngx_http_trove_board_init(ngx_conf_t *cf, ngx_http_trove_t *trove);
 #define NGX_HTTP_TROVE_REWARD_TEXT   256   /* longest reward as JSON */
 
 void ngx_http_trove_reward_write(trove_writer_t *w, const trove_reward_t *r);
+
+
+/* ngx_http_trove_page.c */
+
+/* Answers with the live page. */
+ngx_int_t ngx_http_trove_page(ngx_http_request_t *r);
 
 
 /* ngx_http_trove_variables.c */

@@ -9,8 +9,6 @@ static void ngx_http_trove_exemplar(ngx_http_request_t *r,
     trove_exemplar_t *e, uint64_t now, uint64_t ns);
 static void ngx_http_trove_cleanup(void *data);
 static ngx_int_t ngx_http_trove_retry_after(ngx_http_request_t *r);
-static ngx_int_t ngx_http_trove_add_header(ngx_http_request_t *r,
-    const char *name, const char *value);
 static const char *ngx_http_trove_title(ngx_uint_t status);
 static const char *ngx_http_trove_methods(ngx_uint_t methods);
 
@@ -423,7 +421,7 @@ ngx_http_trove_retry_after(ngx_http_request_t *r)
 
 /* Both texts stay as long as the request. */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_trove_add_header(ngx_http_request_t *r, const char *name,
     const char *value)
 {

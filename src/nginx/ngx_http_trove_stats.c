@@ -25,7 +25,8 @@ static void ngx_http_trove_stats_ledger(ngx_http_trove_t *trove,
 static const trove_accept_t  ngx_http_trove_stats_types[] = {
     [TROVE_STATS_JSON] = { "application/json", NULL, 0 },
     [TROVE_STATS_PROMETHEUS] = { "text/plain", "0.0.4", 1 },
-    [TROVE_STATS_OPENMETRICS] = { "application/openmetrics-text", "1.0.0", 0 }
+    [TROVE_STATS_OPENMETRICS] = { "application/openmetrics-text", "1.0.0", 0 },
+    [TROVE_STATS_HTML] = { "text/html", NULL, 0 }
 };
 
 #define NGX_HTTP_TROVE_STATS_TYPES                                            \
@@ -119,7 +120,12 @@ ngx_http_trove_stats_get(ngx_http_request_t *r,
 
     if (ngx_http_trove_stats_format(r, &format) != NGX_OK) {
         return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST,
-                                      "format: must be json or prometheus");
+                                      "format: must be html, json or "
+                                      "prometheus");
+    }
+
+    if (format == TROVE_STATS_HTML) {
+        return ngx_http_trove_page(r);
     }
 
     n = tmcf->troves.nelts;
@@ -184,6 +190,11 @@ ngx_http_trove_stats_format(ngx_http_request_t *r, trove_stats_format_t *format)
         if (value.len == 10 && ngx_strncmp(value.data, "prometheus", 10) == 0)
         {
             *format = TROVE_STATS_PROMETHEUS;
+            return NGX_OK;
+        }
+
+        if (value.len == 4 && ngx_strncmp(value.data, "html", 4) == 0) {
+            *format = TROVE_STATS_HTML;
             return NGX_OK;
         }
 

@@ -1,0 +1,319 @@
+/*
+ * Looks at the statistics once a second, and shows them.
+ */
+
+'use strict';
+
+const EVERY = 1000;           /* ms between two looks */
+const PATIENCE = 5000;        /* ms until a look is given up */
+const SLOWEST = 16000;        /* ms between looks at a server that is away */
+
+const LEVELS = { '2': [ 'bad', 'Broken' ], '1': [ 'warn', 'Look at' ],
+                 '0': [ 'note', 'Note' ], '-1': [ 'good', 'Good' ] };
+
+const $ = (id) => document.getElementById(id);
+
+const histories = new Map();  /* of troves, by name */
+
+const charts = {
+    requests: new Chart($('requests'), inNumber),
+    latency: new Chart($('latency'), inSeconds, 1e-6),
+    loop: new Chart($('loop'), inSeconds, 1e-6),
+    arena: new Chart($('arena'), inBytes),
+    resident: new Chart($('resident'), inBytes),
+};
+
+const histogram = new Histogram($('histogram'));
+
+let doc = null;               /* the latest answer */
+let answered = 0;             /* when, ms */
+let failure = '';
+let failures = 0;
+let paused = false;
+let timer = 0;
+
+
+async function look() {
+    clearTimeout(timer);
+
+    if (paused || document.hidden) {
+        return;
+    }
+
+    const began = performance.now();
+    const abort = new AbortController();
+    const patience = setTimeout(() => abort.abort(), PATIENCE);
+
+    try {
+        const answer = await fetch('?format=json', {
+            signal: abort.signal, cache: 'no-store',
+            credentials: 'same-origin' });
+
+        if (!answer.ok) {
+            throw new Error('it answers ' + answer.status);
+        }
+
+        take(await answer.json());
+        failure = '';
+        failures = 0;
+
+    } catch (e) {
+        failures++;
+        failure = abort.signal.aborted
+                  ? 'it does not answer within ' + PATIENCE / 1000 + ' s'
+                  : e instanceof TypeError ? 'there is no connection'
+                  : e.message;
+    }
+
+    clearTimeout(patience);
+
+    if (histories.size > 0) {
+        show();
+    } else {
+        tell([ statement(BAD, 'No statistics', failure) ]);
+    }
+
+    const wait = Math.min(SLOWEST, EVERY * 2 ** Math.min(failures, 5));
+
+    clearTimeout(timer);
+    timer = setTimeout(look, Math.max(0, wait - (performance.now() - began)));
+}
+
+
+function take(answer) {
+    const at = Date.now() / 1000;
+
+    if (typeof answer.troves !== 'object') {
+        throw new Error('these are no statistics of trove');
+    }
+
+    doc = answer;
+    answered = Date.now();
+
+    for (const [ name, trove ] of Object.entries(doc.troves)) {
+        let h = histories.get(name);
+
+        if (!h) {
+            h = new History();
+            histories.set(name, h);
+        }
+
+        h.add(at, trove);
+
+        if (h.looks.length > 1) {
+            h.point(at, point(h));
+        }
+    }
+
+    for (const name of histories.keys()) {
+        if (!doc.troves[name]) {
+            histories.delete(name);
+        }
+    }
+}
+
+
+/* What is drawn, of this second. */
+
+function point(h) {
+    const t = h.last.trove;
+    const values = {};
+
+    for (const name of Object.keys(t.endpoints)) {
+        values['rate ' + name] = h.rate((x) => sumOf(x.endpoints[name]
+                                                       .requests), 1);
+        for (const q of [ 0.5, 0.99, 0.999 ]) {
+            values[q + ' ' + name] = h.quantile((x) => x.latency[name], q, 10);
+        }
+    }
+
+    values.lag = h.quantile((x) => x.epoch_lag, 0.99, 10);
+    values.turn = h.quantile((x) => x.epoch_turn, 0.99, 10);
+    values.used = t.arena_used;
+    values.peak = t.arena_peak;
+
+    for (const w of t.workers) {
+        values['worker ' + w.pid] = w.resident;
+    }
+
+    for (const [ name, used ] of capacities(t)) {
+        values['used ' + name] = used;
+    }
+
+    return values;
+}
+
+
+function show() {
+    const name = choose($('trove'), [ ...histories.keys() ]);
+    const h = histories.get(name);
+    const t = h.last.trove;
+    const endpoints = Object.keys(t.endpoints);
+    const endpoint = choose($('endpoint'), endpoints);
+
+    $('trove-choice').hidden = histories.size < 2;
+    document.title = (failure ? '⚠ ' : '') + name + ' – trove';
+
+    for (const e of document.querySelectorAll('.endpoint')) {
+        e.textContent = endpoint;
+    }
+
+    $('about').textContent = 'trove ' + doc.version + ' in nginx ' + doc.nginx
+        + ', ' + t.simd + ', counting for '
+        + inTime(Math.max(0, answered / 1000 - t.started));
+
+    tell([ ...(failure ? [ statement(BAD, 'No answer for '
+                               + inTime((Date.now() - answered) / 1000)
+                               + ': ' + failure, 'What is below is what was '
+                               + 'known last.') ] : []),
+           ...health(h) ]);
+
+    charts.requests.draw(h, endpoints.map((e) => [ 'rate ' + e, e ]));
+    charts.latency.draw(h, [ [ '0.5 ' + endpoint, 'p50' ],
+                             [ '0.99 ' + endpoint, 'p99' ],
+                             [ '0.999 ' + endpoint, 'p99.9' ] ]);
+    charts.loop.draw(h, [ [ 'lag', 'epoch lag' ], [ 'turn', 'epoch turn' ] ]);
+    charts.arena.draw(h, [ [ 'used', 'used in the last epoch' ],
+                           [ 'peak', 'most in an epoch' ] ]);
+    charts.resident.draw(h, t.workers.map((w) => [ 'worker ' + w.pid,
+                                                   'worker ' + w.pid ]));
+    histogram.draw(h.buckets((x) => x.latency[endpoint], 60));
+
+    showCodes(h);
+    showCapacity(t);
+    showStore(h);
+    showMemory(t);
+}
+
+
+/* The chosen one of the options, which are kept if they are the same. */
+
+function choose(select, names) {
+    const chosen = names.includes(select.value) ? select.value : names[0];
+
+    if (names.join('\n') !== [ ...select.options ].map((o) => o.value)
+                                                  .join('\n'))
+    {
+        select.replaceChildren(...names.map((name) =>
+            element('option', { value: name }, name)));
+    }
+
+    select.value = chosen;
+
+    return chosen;
+}
+
+
+function tell(statements) {
+    const items = statements.map(({ level, what, where }) => {
+        const [ tone, word ] = LEVELS[level];
+
+        return element('li', { className: tone }, element('b', {}, word),
+                       element('span', {}, what + '. ' + (where || '')));
+    });
+
+    /* who listens is told of what is new only */
+
+    const now = items.map((item) => item.textContent).join('\n');
+
+    if (now !== tell.said) {
+        tell.said = now;
+        $('statements').replaceChildren(...items);
+    }
+}
+
+
+function showCodes(h) {
+    const rows = [];
+
+    for (const [ name, endpoint ] of Object.entries(h.last.trove.endpoints)) {
+        for (const [ code, n ] of Object.entries(endpoint.requests)) {
+            const rate = h.rate((t) => t.endpoints[name].requests[code] || 0,
+                                10);
+
+            rows.push(row(name + ' ' + code, inNumber(rate), inNumber(n)));
+        }
+    }
+
+    table($('codes'), '', [ '', 'a second', 'in all' ], rows);
+}
+
+
+function showCapacity(t) {
+    const rows = capacities(t).filter(([ , , room ]) => room > 0)
+                              .map(([ name, used, room ]) => {
+        const meter = element('meter', { min: 0, max: room, high: 0.9 * room,
+                                         value: used });
+
+        meter.setAttribute('aria-label', name);
+
+        return row(name, meter, inNumber(used), inNumber(room),
+                   short(100 * used / room) + ' %');
+    });
+
+    table($('capacity'), '', [ '', '', 'used', 'of', '' ], rows);
+}
+
+
+function showStore(h) {
+    const t = h.last.trove;
+
+    if (t.store_opens === 0 && t.store_failing === 0) {
+        table($('store'), 'None, or nothing was written to it yet', [], []);
+        return;
+    }
+
+    table($('store'), t.store_failing ? 'It takes no writes' : '',
+          [ '', 'now', 'a second', 'in all' ], [
+        row('behind', inSeconds(t.store_lag), '', ''),
+        row('log', inBytes(t.store_log), '', ''),
+        row('requests waiting', inNumber(t.store_waiting), '', ''),
+        ...[ 'commits', 'rewards', 'players', 'claims', 'scores' ]
+            .filter((name) => 'store_' + name in t)
+            .map((name) => row(name, '',
+                               inNumber(h.rate((x) => x['store_' + name], 10)),
+                               inNumber(t['store_' + name]))),
+        row('flush p99', inSeconds(h.quantile((x) => x.store_flush, 0.99,
+                                              60)), '', ''),
+    ]);
+}
+
+
+function showMemory(t) {
+    table($('memory'), doc.allocator.name + ' ' + doc.allocator.version,
+          [ '', 'resident', 'committed', 'reserved' ], [
+        ...t.workers.map((w) => row('worker ' + w.pid, inBytes(w.resident),
+                                    inBytes(w.allocator_committed),
+                                    inBytes(w.allocator_reserved))),
+        row('ledger, shared', inBytes(t.ledger_bytes), '', ''),
+        row('views', inBytes(t.view_bytes), '', ''),
+        row('arenas', inBytes(t.arena_size), '', ''),
+        row('of it in large pages', inBytes(t.large_pages), '', ''),
+    ]);
+}
+
+
+function redraw() {
+    for (const chart of [ ...Object.values(charts), histogram ]) {
+        chart.clear();
+    }
+
+    if (histories.size > 0) {
+        show();
+    }
+}
+
+
+$('pause').addEventListener('click', () => {
+    paused = !paused;
+    $('pause').textContent = paused ? 'Go on' : 'Pause';
+    $('pause').setAttribute('aria-pressed', String(paused));
+    look();
+});
+
+$('trove').addEventListener('change', redraw);
+$('endpoint').addEventListener('change', redraw);
+document.addEventListener('visibilitychange', look);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+
+look();
