@@ -191,7 +191,8 @@ configure_nginx() (
 
 
 # nginx_source: Debian's nginx, patched, in $BUILD/source/nginx-*/; of the
-# version that is installed if the archive still has it
+# version that is installed if the archive still has it, else of the newest
+# that it has: for a while it may name one whose files are not there yet
 
 nginx_source() {
     if ! ls -d "$BUILD"/source/nginx-*/ >/dev/null 2>&1; then
@@ -203,11 +204,11 @@ nginx_source() {
 
 fetch_source() (
     dir=$BUILD/source
-    version=$(dpkg-query -W -f '${source:Version}' nginx)
-    apt="apt-get -o Dir::Etc::SourceList=$dir/sources.list"
-    apt="$apt -o Dir::Etc::SourceParts=/dev/null"
-    apt="$apt -o Dir::State::Lists=$dir/lists -o Dir::Cache=$dir/cache"
-    apt="$apt -o APT::Sandbox::User=$(id -un)"
+    installed=$(dpkg-query -W -f '${source:Version}' nginx)
+    options="-o Dir::Etc::SourceList=$dir/sources.list
+        -o Dir::Etc::SourceParts=/dev/null
+        -o Dir::State::Lists=$dir/lists -o Dir::Cache=$dir/cache
+        -o APT::Sandbox::User=$(id -un)"
 
     rm -rf "$dir"
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
@@ -220,10 +221,14 @@ fetch_source() (
         source_list >sources.list
     fi
 
-    $apt update || exit
+    apt-get $options update || exit
 
-    $apt source --download-only "nginx=$version" \
-        || $apt source --download-only nginx || exit
+    for version in "$installed" $(apt-cache $options showsrc nginx \
+        | sed -n 's/^Version: //p')
+    do
+        rm -f nginx_*
+        apt-get $options source --download-only "nginx=$version" && break
+    done
 
     # the folder gets its name when it is whole
 
