@@ -22,6 +22,7 @@ use Time::HiRes qw(sleep time);
 use Trove::Load;
 use Trove::Nginx;
 use Trove::Play;
+use Trove::Store;
 
 
 our %WORK = (
@@ -153,6 +154,43 @@ sub leftovers {
     }
 
     return @wrong;
+}
+
+
+# The tests of all this when the crowd has finished: of its answers, of what
+# nginx has, of an SQLite store, of the ledger beside it, and of what is made
+# from the store alone.  nginx is stopped then.
+
+sub adds_up {
+    my ($self, $fault, $file) = @_;
+    my $t = $self->{t};
+
+    for (@{ $self->{clients} }) {
+        note sprintf '%s did %d, %d were lost, %d put off, the slowest took '
+                     . '%.3f s', @$_{qw(name did lost later slowest)};
+        cmp_ok($_->{did}, '>', 100, "$_->{name}: clients went on");
+    }
+
+    is_deeply($self->{wrong}, [], 'no answer is wrong or contradicts another');
+    is_deeply([ $self->lies ], [], 'each balance is what was granted');
+
+    ok(wait_until { counters($t)->{lag} == 0 }, 'all is stored');
+    ok(wait_until {
+           !sql($file, 'SELECT id FROM rewards WHERE taken <>
+                        (SELECT count(*) FROM grants WHERE reward = id
+                         AND grants.born = rewards.born)')
+       }, 'there, too, as many are taken of each as have one');
+
+    $t->quit;
+    like($fault->ledger("$file-ledger"), qr/^sane/, 'the ledger is sane');
+
+    unlink "$file-ledger";
+    $t->again;
+    is_deeply([ $self->lies ], [], 'from the store alone all is there');
+    is_deeply([ $self->leftovers(7) ], [], 'and what is left of each stock');
+
+    $t->quit;
+    like($fault->ledger("$file-ledger"), qr/^sane/, 'and it is sane');
 }
 
 

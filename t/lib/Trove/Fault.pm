@@ -19,6 +19,7 @@ use warnings;
 
 use Config;
 use File::Temp;
+use Time::HiRes qw(sleep);
 
 use Trove::Nginx;
 
@@ -27,6 +28,24 @@ use constant {
     HEAD => 16, SPARED => 8,
     POINT => 96, NAME => 64, MET => 64, LEFT => 72, SIGNAL => 80, VICTIM => 88
 };
+
+# What has workers come to a point that requests alone seldom lead to
+
+our %LEADS = (
+    'stats claim'     => \&another_worker,
+    'stats release'   => sub { $_[1]->hup },
+    'snapshot'        => \&many_changes,
+    'redo: forgotten' => \&lost_race,
+    'recover: idle'   => sub { $_[0]->death_at('own: owned') },
+    'recover: freed'  => sub { $_[0]->death_at('own: owned') },
+    'recover: claim'  => sub { $_[0]->death_at('claim: decided') },
+    'recover: spare'  => sub { $_[0]->death_at('player: indexed') },
+    'given back'      => sub { $_[0]->death_at('flush: committed') },
+);
+
+# Of what Trove::Crowd has none: boards
+
+our $ELSEWHERE = qr/^(?:board|tree): /;
 
 my %NUMBER;
 
@@ -118,6 +137,73 @@ sub disarm {
 # The process that it has happened to, 0: not yet
 
 sub victim { return $_[0]->of($_[1], VICTIM) }
+
+
+sub elsewhere { return $_[0]->name($_[1]) =~ $ELSEWHERE }
+
+
+# Has workers come to a point that is armed, beside what clients do
+
+sub lead {
+    my ($self, $t, $point) = @_;
+    my $lead = $LEADS{ $self->name($point) } or return;
+
+    $self->of($point, LEFT, 1) if !$self->victim($point);
+    $lead->($self, $t);
+}
+
+
+sub named {
+    my ($self, $name) = @_;
+
+    return grep { $self->name($_) eq $name } $self->points;
+}
+
+
+sub another_worker {
+    my ($self, $t) = @_;
+    my @workers = $t->workers;
+
+    kill 'KILL', $workers[rand @workers];
+}
+
+
+sub death_at {
+    my ($self, $name) = @_;
+    my ($at) = $self->named($name);
+
+    $self->arm($at, 1, 'KILL');
+    wait_until { $self->victim($at) } 2;
+}
+
+
+# So many that only new views catch up.  Who is asked may be the victim.
+
+sub many_changes {
+    my ($self, $t) = @_;
+    my $c = $self->{client} = $t->client;
+
+    $c->send_request('POST', '/rewards',
+                     { 'Content-Type' => 'application/x-ndjson' },
+                     ndjson(map { { id => 40_000 + $_, x => 9000, y => 9000 } }
+                            1 .. 9000));
+}
+
+
+# A claim that takes so long that others of the same reward come before it
+
+sub lost_race {
+    my $self = shift;
+    my ($filled) = $self->named('claim: filled');
+
+    $self->arm($filled, 1, 'STOP');
+
+    my $pid = wait_until { $self->victim($filled) } 2;
+
+    $self->disarm($filled);
+    sleep 0.1;
+    kill 'CONT', $pid if $pid;
+}
 
 
 # What a program says of the ledger in a file that no nginx has: "sane, ..."
