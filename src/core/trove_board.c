@@ -326,6 +326,54 @@ trove_board_row(trove_ledger_t *l, uint32_t board, uint32_t table,
 }
 
 
+trove_rc_t
+trove_board_row_of(trove_ledger_t *l, uint32_t board, uint32_t table,
+    const trove_slice_t *player, char *text, trove_board_row_t *row)
+{
+    int                   n;
+    uint32_t              cell, number, tag;
+    uint64_t              seq;
+    trove_rc_t            rc;
+    trove_board_t        *b;
+    trove_board_table_t  *t;
+
+    b = trove_board_of(l, board);
+    t = &b->table[table];
+    tag = (uint32_t) (trove_player_hash(l, player) >> 32);
+
+    for (n = 0; n < TROVE_LEDGER_TRIES; n++) {
+        seq = trove_acquire(&b->seq);
+        row->period = trove_acquire(&t->period);
+        number = trove_board_probe(l, board, table, player, tag, &cell);
+
+        TROVE_FAULT_MEET("board: probed");
+        atomic_thread_fence(memory_order_acquire);
+
+        if ((seq & 1) != 0 || trove_get(&b->seq) != seq) {
+            trove_pause();
+            continue;
+        }
+
+        if (number == TROVE_LEDGER_NONE) {
+            return TROVE_NOTFOUND;
+        }
+
+        /* the number may be another player's by now */
+
+        rc = trove_board_row(l, board, table, number, text, row);
+
+        if (rc == TROVE_BUSY
+            || (rc == TROVE_OK && row->player.len == player->len
+                && memcmp(row->player.data, player->data, player->len) == 0))
+        {
+            return rc;
+        }
+    }
+
+    return TROVE_BUSY;
+}
+
+
 /* One attempt to copy a row: whether it was whole. */
 
 static int

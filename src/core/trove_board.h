@@ -201,5 +201,10 @@ uint32_t trove_board_tables(const trove_ledger_t *l, uint32_t board);
 trove_rc_t trove_board_row(trove_ledger_t *l, uint32_t board, uint32_t table,
     uint32_t number, char *text, trove_board_row_t *row);
 
+/* The same of a player. */
+trove_rc_t trove_board_row_of(trove_ledger_t *l, uint32_t board,
+    uint32_t table, const trove_slice_t *player, char *text,
+    trove_board_row_t *row);
+
 
 #endif /* TROVE_BOARD_H_INCLUDED */

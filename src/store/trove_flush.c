@@ -18,6 +18,9 @@
 
 #define TROVE_FLUSH_BATCH  1024
 
+/* Looks at a player's rows before he is left for the next flush. */
+#define TROVE_FLUSH_TRIES  64
+
 /* Of no board: nothing of its periods is known. */
 #define TROVE_FLUSH_NEVER  UINT64_MAX
 
@@ -40,6 +43,7 @@ typedef struct {
 } trove_flush_loading_t;
 
 
+static trove_rc_t trove_flush_init_credits(trove_flush_t *f);
 static void trove_flush_forget(trove_flush_t *f);
 static trove_store_rc_t trove_flush_open(trove_flush_t *f);
 static trove_store_rc_t trove_flush_match(trove_flush_t *f);
@@ -55,8 +59,16 @@ static trove_store_rc_t trove_flush_reward(trove_flushing_t *w,
     uint32_t slot);
 static trove_store_rc_t trove_flush_players(trove_flushing_t *w);
 static trove_store_rc_t trove_flush_player(trove_flushing_t *w, uint32_t i);
+static int trove_flush_read_player(trove_flush_t *f, uint32_t number,
+    const trove_slice_t *id, trove_player_t *p);
+static int trove_flush_read_credits(trove_flush_t *f,
+    const trove_slice_t *id);
 static trove_store_rc_t trove_flush_claims(trove_flush_t *f, uint32_t claim,
     uint32_t stored);
+static trove_store_rc_t trove_flush_credits(trove_flush_t *f, uint32_t number,
+    int fresh);
+static void trove_flush_score(const trove_flush_t *f, uint32_t board,
+    uint32_t number, const trove_board_row_t *row, trove_store_score_t *r);
 static trove_store_rc_t trove_flush_boards(trove_flushing_t *w);
 static trove_store_rc_t trove_flush_table(trove_flushing_t *w, uint32_t board,
     uint32_t table);
@@ -106,13 +118,72 @@ trove_flush_init(trove_flush_t *f, trove_ledger_t *l,
     f->text = trove_alloc(TROVE_BOARD_ROW_MAX);
 
     if (f->numbers == NULL || f->claims == NULL || f->from == NULL
-        || f->periods == NULL || f->text == NULL)
+        || f->periods == NULL || f->text == NULL
+        || trove_flush_init_credits(f) != TROVE_OK)
     {
         trove_flush_close(f);
         return TROVE_NOMEM;
     }
 
     trove_flush_forget(f);
+
+    return TROVE_OK;
+}
+
+
+/* Room for all rows that a player may have got by a claim, and their texts. */
+
+static trove_rc_t
+trove_flush_init_credits(trove_flush_t *f)
+{
+    char                       *text;
+    size_t                      size;
+    uint32_t                    board, n, table;
+    trove_flush_credit_t       *c;
+    const trove_board_conf_t   *conf;
+
+    n = 0;
+    size = 0;
+
+    for (board = 0; board < trove_ledger_boards(f->ledger); board++) {
+
+        conf = trove_board_conf(f->ledger, board);
+
+        if (conf->claims) {
+            n += trove_board_tables(f->ledger, board);
+            size += trove_board_tables(f->ledger, board) * conf->row;
+        }
+    }
+
+    if (n == 0) {
+        return TROVE_OK;
+    }
+
+    f->credits = trove_alloc(n * sizeof(trove_flush_credit_t) + size);
+
+    if (f->credits == NULL) {
+        return TROVE_NOMEM;
+    }
+
+    c = f->credits;
+    text = (char *) (c + n);
+    f->ncredits = n;
+
+    for (board = 0; board < trove_ledger_boards(f->ledger); board++) {
+        conf = trove_board_conf(f->ledger, board);
+        table = conf->claims ? 0 : trove_board_tables(f->ledger, board);
+
+        for ( /* void */ ; table < trove_board_tables(f->ledger, board);
+             table++)
+        {
+            c->board = board;
+            c->table = table;
+            c->text = text;
+
+            text += conf->row;
+            c++;
+        }
+    }
 
     return TROVE_OK;
 }
@@ -144,11 +215,13 @@ trove_flush_close(trove_flush_t *f)
     trove_free(f->from);
     trove_free(f->periods);
     trove_free(f->text);
+    trove_free(f->credits);
     f->numbers = NULL;
     f->claims = NULL;
     f->from = NULL;
     f->periods = NULL;
     f->text = NULL;
+    f->credits = NULL;
 
     if (f->elected) {
 
@@ -762,25 +835,132 @@ trove_flush_player(trove_flushing_t *w, uint32_t i)
     name = trove_ledger_name(f->ledger, f->numbers[i]);
     f->claims[i] = trove_get(&name->stored);
 
-    if (trove_player_read(f->ledger, f->numbers[i], &p.data) != TROVE_OK) {
-        trove_dirty_set(f->ledger, TROVE_DIRTY_PLAYERS, f->numbers[i]);
+    p.id.data = name->id;
+    p.id.len = name->len;
+    p.number = f->numbers[i];
+
+    if (!trove_flush_read_player(f, p.number, &p.id, &p.data)) {
+        trove_dirty_set(f->ledger, TROVE_DIRTY_PLAYERS, p.number);
         w->skipped = 1;
 
         return TROVE_STORE_DONE;
     }
 
-    p.id.data = name->id;
-    p.id.len = name->len;
-    p.number = f->numbers[i];
-
     rc = trove_store_put_player(f->store, &p);
 
     if (rc == TROVE_STORE_DONE) {
         rc = trove_flush_claims(f, p.data.claim, f->claims[i]);
-        f->claims[i] = p.data.claim;
     }
 
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_flush_credits(f, p.number, p.data.claim != f->claims[i]);
+    }
+
+    f->claims[i] = p.data.claim;
+
     return rc;
+}
+
+
+/*
+ * With his rows as they were when this was his latest claim: he cannot be read
+ * while one is under way that has been added to some of them only.
+ */
+
+static int
+trove_flush_read_player(trove_flush_t *f, uint32_t number,
+    const trove_slice_t *id, trove_player_t *p)
+{
+    int       n;
+    uint32_t  claim;
+
+    if (trove_player_read(f->ledger, number, p) != TROVE_OK) {
+        return 0;
+    }
+
+    if (f->ncredits == 0) {
+        return 1;
+    }
+
+    for (n = 0; n < TROVE_FLUSH_TRIES; n++) {
+        claim = p->claim;
+
+        if (!trove_flush_read_credits(f, id)
+            || trove_player_read(f->ledger, number, p) != TROVE_OK)
+        {
+            return 0;
+        }
+
+        if (p->claim == claim) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+trove_flush_read_credits(trove_flush_t *f, const trove_slice_t *id)
+{
+    uint32_t               i;
+    trove_flush_credit_t  *c;
+
+    for (i = 0; i < f->ncredits; i++) {
+        c = &f->credits[i];
+
+        c->rc = trove_board_row_of(f->ledger, c->board, c->table, id, c->text,
+                                   &c->row);
+
+        if (c->rc == TROVE_BUSY && trove_flush_freed(f->ledger, c->board)) {
+            c->rc = trove_board_row_of(f->ledger, c->board, c->table, id,
+                                       c->text, &c->row);
+        }
+
+        if (c->rc == TROVE_BUSY) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* His rows change with his claims only, or are removed. */
+
+static trove_store_rc_t
+trove_flush_credits(trove_flush_t *f, uint32_t number, int fresh)
+{
+    uint32_t                     i;
+    trove_store_rc_t             rc;
+    trove_store_score_t          r;
+    const trove_board_conf_t    *conf;
+    const trove_flush_credit_t  *c;
+
+    for (i = 0; i < f->ncredits; i++) {
+        c = &f->credits[i];
+        conf = trove_board_conf(f->ledger, c->board);
+        rc = TROVE_STORE_DONE;
+
+        if (trove_flush_passed(f->ledger, c->board, c->row.period)) {
+            continue;
+        }
+
+        if (c->rc != TROVE_OK) {
+            rc = trove_store_remove_score(f->store, conf, c->row.period,
+                                          number);
+
+        } else if (fresh) {
+            trove_flush_score(f, c->board, number, &c->row, &r);
+            rc = trove_store_put_score(f->store, &r);
+        }
+
+        if (rc != TROVE_STORE_DONE) {
+            return rc;
+        }
+    }
+
+    return TROVE_STORE_DONE;
 }
 
 
@@ -915,16 +1095,24 @@ trove_flush_row(trove_flushing_t *w, uint32_t board, uint32_t table,
         return trove_store_remove_score(f->store, conf, row.period, number);
     }
 
-    r.board = conf;
-    r.period = row.period;
-    r.row = number;
-    r.player = row.player;
-    r.data = row.data;
-    r.score = row.score;
-    r.reached = row.reached;
-    r.seq = row.seq;
+    trove_flush_score(f, board, number, &row, &r);
 
     return trove_store_put_score(f->store, &r);
+}
+
+
+static void
+trove_flush_score(const trove_flush_t *f, uint32_t board, uint32_t number,
+    const trove_board_row_t *row, trove_store_score_t *r)
+{
+    r->board = trove_board_conf(f->ledger, board);
+    r->period = row->period;
+    r->row = number;
+    r->player = row->player;
+    r->data = row->data;
+    r->score = row->score;
+    r->reached = row->reached;
+    r->seq = row->seq;
 }
 
 

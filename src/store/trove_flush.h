@@ -38,6 +38,17 @@
 #define TROVE_FLUSH_AGAIN_MAX 1000000000
 
 
+/* A player's row of a board whose scores come from claims, as it was read. */
+
+typedef struct {
+    uint32_t                   board;
+    uint32_t                   table;
+    trove_rc_t                 rc;          /* of the read: TROVE_NOTFOUND   */
+    trove_board_row_t          row;
+    char                      *text;
+} trove_flush_credit_t;
+
+
 /* Nobody else's memory: one of a process, for one ledger. */
 
 typedef struct {
@@ -77,6 +88,9 @@ typedef struct {
     uint64_t                  *periods;
     int                        dropping;    /* there is more to be removed   */
     char                      *text;        /* of a row                      */
+
+    trove_flush_credit_t      *credits;     /* of one player                 */
+    uint32_t                   ncredits;
 } trove_flush_t;
 
 

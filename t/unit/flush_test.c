@@ -1580,7 +1580,7 @@ refused_load(const char *why)
     trove_flush_t    f;
     trove_ledger_t  *l;
 
-    l = ledger_of(1, 1, 1);
+    l = ledger_of(10, 100, 100);
     flush_new(&f, l);
     assert_int_equal(trove_flush_load(&f), TROVE_STORE_FOREIGN);
 
@@ -1718,6 +1718,122 @@ a_board_that_is_gone_comes_back(void **state)
 }
 
 
+/* A row as a claim of the player's would have made it. */
+
+static void
+credited(trove_ledger_t *l, uint32_t board, const char *player, int64_t score)
+{
+    uint32_t            number;
+    trove_slice_t       id;
+    trove_board_row_t   row;
+
+    id = slice(player);
+    number = trove_player_find(l, &id, trove_player_hash(l, &id));
+
+    memset(&row, 0, sizeof(row));
+    row.player = id;
+    row.score = score;
+    row.reached = (now << 20) + number;
+    row.period = trove_board_period(trove_board_conf(l, board)->reset, now);
+
+    assert_int_equal(trove_restore_score(l, board, number, &row), TROVE_OK);
+}
+
+
+static void
+rows_from_claims_are_stored_with_their_players(void **state)
+{
+    char             player[16];
+    uint32_t         i;
+    trove_tap_t      t;
+    trove_redo_t    *redo;
+    trove_claim_t    c;
+    trove_flush_t    f;
+    trove_ledger_t  *l, *next;
+
+    store_none();
+    boards_new();
+    boards[1].claims = 1;
+    boards[2].claims = 1;
+    boards[2].rows = 2;
+    l = ledger_of(10, 100, 100);
+    redo = redo_new(l);
+    reward_put(l, 1, 50, 10);
+
+    for (i = 0; i < 50; i++) {
+        (void) player_id(player, i);
+        assert_int_equal(tap(redo, player, 0, 5, &t), TROVE_OK);
+    }
+
+    credited(l, 1, "p40", 50);
+    credited(l, 1, "p30", 50);
+    credited(l, 2, "p30", 50);
+    trove_restore_end(l);
+
+    flush_new(&f, l);
+    flushed(&f);
+    assert_int_equal(trove_stat_get(&f.stats.scores), 0);
+
+    /* not before their claims, and then once */
+
+    assert_int_equal(claim(redo, "p30", 1, &c), TROVE_OK);
+    flushed(&f);
+    assert_int_equal(trove_stat_get(&f.stats.scores), 2);
+    assert_int_equal(stored("SELECT count(*) FROM boards"
+                            " WHERE player = 'p30' AND score = 50"), 2);
+    assert_int_equal(stored("SELECT count(*) FROM scores"), 2);
+
+    assert_int_equal(tap(redo, "p30", 0, 5, &t), TROVE_OK);
+    flushed(&f);
+    assert_int_equal(trove_stat_get(&f.stats.scores), 2);
+
+    assert_int_equal(claim(redo, "p40", 1, &c), TROVE_OK);
+    flushed(&f);
+    next = loaded_of(10, 100, 100);
+    assert_true(same_rows(l, next, 1, 0));
+    assert_true(same_rows(l, next, 2, 0));
+    ledger_free(next);
+
+    /* a removal is stored, and the row is somebody else's */
+
+    board_remove(l, 1, "p30");
+    flushed(&f);
+    assert_int_equal(stored("SELECT count(*) FROM boards"
+                            " WHERE player = 'p30'"), 1);
+    next = loaded_of(10, 100, 100);
+    assert_true(same_rows(l, next, 1, 0));
+    ledger_free(next);
+    trove_flush_close(&f);
+
+    /* a store that was lost is given them, too */
+
+    store_none();
+    flush_new(&f, l);
+    flushed(&f);
+    trove_flush_close(&f);
+    next = loaded_of(10, 100, 100);
+    assert_true(same_rows(l, next, 1, 0));
+    assert_true(same_rows(l, next, 2, 0));
+    ledger_free(next);
+
+    /* their numbers need no room, they do */
+
+    boards[1].rows = 1;
+    next = loaded_of(10, 100, 100);
+    assert_true(same_rows(l, next, 1, 0));
+    ledger_free(next);
+
+    told_store("INSERT INTO scores SELECT id - id % 2147483648 + 49, 'p49', 1,"
+               " reached, 0, NULL FROM scores WHERE player = 'p40'");
+    refused_load("row of board \"week\", the 2th, that the ledger has no room");
+    told_store("UPDATE scores SET player = 'p48' WHERE player = 'p49'");
+    boards[1].rows = 2;
+    refused_load("row of board \"week\", the 2th, that does not fit");
+
+    ledger_free(l);
+}
+
+
 /* What a dead writer left in a board's row is found by who stores it. */
 
 static void
@@ -1809,6 +1925,7 @@ main(void)
         cmocka_unit_test(two_rows_of_a_player_are_one),
         cmocka_unit_test(a_board_that_is_too_small_is_not_filled),
         cmocka_unit_test(a_board_that_is_gone_comes_back),
+        cmocka_unit_test(rows_from_claims_are_stored_with_their_players),
         cmocka_unit_test(a_write_that_was_killed_does_not_hold_up_the_store),
     };
 
