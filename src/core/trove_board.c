@@ -88,9 +88,10 @@ trove_board_conf_same(const trove_board_conf_t *a,
 
 
 /*
- * Of two neighbours under one node there are more than TROVE_BOARD_MERGE
- * entries; what is spare is for those that are not under one.  Rows that come
- * from claims are stored with their players, and never dirty by themselves.
+ * Of two neighbours under one node there are more than TROVE_BOARD_MERGE, or
+ * TROVE_BOARD_JOIN, entries; what is spare is for those that are not under
+ * one.  Rows that come from claims are stored with their players, and never
+ * dirty by themselves.
  */
 
 void
@@ -110,7 +111,7 @@ trove_board_layout(const trove_board_conf_t *conf, uint64_t begins,
     at->cells = trove_index_cells(rows);
     at->leaves = (uint32_t) (rows * 2 / TROVE_BOARD_MERGE);
     at->leaves += at->leaves / 16 + TROVE_BOARD_LEVELS;
-    at->inners = at->leaves * 2 / TROVE_BOARD_MERGE;
+    at->inners = at->leaves * 2 / TROVE_BOARD_JOIN;
     at->inners += at->inners / 8 + TROVE_BOARD_LEVELS;
     at->intent_at = trove_board_section(at, conf->row);
 
@@ -118,7 +119,8 @@ trove_board_layout(const trove_board_conf_t *conf, uint64_t begins,
         t = &at->table[i];
 
         t->rows_at = trove_board_section(at, rows * conf->row);
-        t->cells_at = trove_board_section(at, (uint64_t) at->cells * 8);
+        t->cells_at = trove_board_section(at, (uint64_t) at->cells
+                                              * sizeof(trove_board_cell_t));
         t->dirty_at = trove_board_section(at, trove_dirty_size(conf->claims
                                                                ? 0 : rows));
         t->leaves_at = trove_board_section(at, (uint64_t) at->leaves

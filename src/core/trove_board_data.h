@@ -9,7 +9,7 @@
  *                      +------+-------+-------+--------+-------------+
  *
  *   rows     conf->row bytes each, see trove_board_line_t: the authority
- *   cells    a player's hash -> row { tag, row + 1 }, open addressing
+ *   cells    a player's hash -> row, see trove_board_cell_t
  *   leaves   of the tree, see trove_board_leaf_t; inner nodes in a pool of
  *            their own; both are found by number
  *
@@ -26,11 +26,13 @@
 #include "trove_ledger_data.h"
 
 
-#define TROVE_BOARD_LEAF    64
+/* Entries of a node, multiples of four. */
+#define TROVE_BOARD_LEAF    32
 #define TROVE_BOARD_INNER   64
 
 /* Two neighbours become one node if both have as many entries or fewer. */
-#define TROVE_BOARD_MERGE   48
+#define TROVE_BOARD_MERGE   24
+#define TROVE_BOARD_JOIN    48
 
 /* Of inner nodes: there are never so many that are not full on average. */
 #define TROVE_BOARD_LEVELS  10
@@ -68,6 +70,17 @@ typedef struct {
 } trove_board_line_t;
 
 
+/*
+ * Of the index, which is open addressing: { tag, row + 1 }, 0 if it is empty,
+ * and the key of the row, so that its leaf can be fetched together with it.
+ */
+
+typedef struct {
+    _Atomic uint64_t   link;
+    _Atomic int64_t    key;
+} trove_board_cell_t;
+
+
 /* By these a table is ordered; no two rows of it have the same "reached". */
 
 typedef struct {
@@ -87,8 +100,9 @@ typedef struct {
     _Atomic uint64_t   seq;             /* odd while it or its rows change   */
     uint32_t           n;
     uint32_t           next;            /* plus one; of a free one as well   */
+    int64_t            key[TROVE_BOARD_LEAF];
+    uint64_t           reached[TROVE_BOARD_LEAF];
     uint32_t           row[TROVE_BOARD_LEAF];
-    trove_board_key_t  key[TROVE_BOARD_LEAF];
 } trove_board_leaf_t;
 
 
@@ -102,9 +116,10 @@ typedef struct {
     uint32_t           n;
     uint32_t           next;            /* of a free one, plus one           */
     uint32_t           spare[2];
+    int64_t            key[TROVE_BOARD_INNER];
+    uint64_t           reached[TROVE_BOARD_INNER];
     uint32_t           count[TROVE_BOARD_INNER];
     uint32_t           child[TROVE_BOARD_INNER];
-    trove_board_key_t  key[TROVE_BOARD_INNER];
 } trove_board_inner_t;
 
 
@@ -112,6 +127,7 @@ typedef struct {
     trove_aligned(TROVE_CACHE_LINE)
     _Atomic uint64_t   period;
     _Atomic uint64_t   built;           /* odd while built anew, or emptied  */
+    _Atomic uint32_t   shape;           /* odd while nodes come and go       */
     _Atomic uint32_t   used;            /* rows that ever were               */
     _Atomic uint32_t   live;
     uint32_t           free;            /* first free row plus one, or zero  */
@@ -218,10 +234,10 @@ trove_board_line(const trove_ledger_t *l, uint32_t board, uint32_t table,
 }
 
 
-static inline _Atomic uint64_t *
+static inline trove_board_cell_t *
 trove_board_cells(const trove_ledger_t *l, uint32_t board, uint32_t table)
 {
-    return (_Atomic uint64_t *)
+    return (trove_board_cell_t *)
            ((char *) l + trove_board_of(l, board)->at.table[table].cells_at);
 }
 
@@ -292,6 +308,10 @@ trove_board_next(const trove_board_t *b, uint32_t cell)
  */
 uint32_t trove_board_probe(const trove_ledger_t *l, uint32_t board,
     uint32_t table, const trove_slice_t *id, uint32_t tag, uint32_t *cell);
+
+/* The first cell of the tag, or NULL: a guess, to be fetched. */
+const trove_board_cell_t *trove_board_likely(const trove_ledger_t *l,
+    uint32_t board, uint32_t table, uint32_t tag);
 
 /* TROVE_OK or TROVE_BUSY; with the lock comes a board without half a write. */
 trove_rc_t trove_board_lock(trove_ledger_t *l, uint32_t board);

@@ -22,6 +22,11 @@
 #define TROVE_BOARD_AHEAD   4
 
 
+/* Of a row's text, in front of its data. */
+#define TROVE_BOARD_TEXT                                                      \
+    (sizeof(trove_board_words_t) - offsetof(trove_board_words_t, id))
+
+
 typedef struct {
     uint32_t                   leaf;
     uint32_t                   at;
@@ -66,6 +71,7 @@ typedef struct {
 static trove_rc_t trove_board_read(trove_board_read_t *r);
 static trove_rc_t trove_board_try(trove_board_read_t *r);
 static trove_rc_t trove_board_start(trove_board_read_t *r);
+static void trove_board_fetch_player(trove_board_read_t *r);
 static trove_rc_t trove_board_start_player(trove_board_read_t *r);
 static int trove_board_start_rank(trove_board_read_t *r);
 static trove_rc_t trove_board_walk(trove_board_read_t *r);
@@ -300,12 +306,37 @@ trove_board_start(trove_board_read_t *r)
 }
 
 
+/* The row and the leaf that most likely are the player's, at once. */
+
+static void
+trove_board_fetch_player(trove_board_read_t *r)
+{
+    trove_board_key_t          key;
+    const trove_board_cell_t  *cell;
+
+    cell = trove_board_likely(r->l, r->board, r->table, r->tag);
+
+    if (cell != NULL) {
+        trove_board_fetch(r, (uint32_t) trove_get(&cell->link) - 1);
+
+        key.key = trove_get(&cell->key);
+        key.reached = 0;
+
+        if (trove_board_tree_descend(&r->tree, &key, &r->start)) {
+            trove_board_tree_fetch(&r->tree, &r->start);
+        }
+    }
+}
+
+
 static trove_rc_t
 trove_board_start_player(trove_board_read_t *r)
 {
     uint32_t              row, cell, rank;
     trove_board_key_t     key;
     trove_board_words_t   head;
+
+    trove_board_fetch_player(r);
 
     row = trove_board_probe(r->l, r->board, r->table, r->player, r->tag,
                             &cell);
@@ -361,7 +392,7 @@ trove_board_start_rank(trove_board_read_t *r)
         return 0;
     }
 
-    key.key = r->tree.leaf[r->leaf].key[r->at].key;
+    key.key = r->tree.leaf[r->leaf].key[r->at];
     key.reached = 0;
 
     if (!trove_board_tree_find(&r->tree, &key, &r->start)) {
@@ -459,7 +490,7 @@ trove_board_copy_leaf(trove_board_read_t *r, const trove_board_visit_t *v)
         row = trove_board_peek(&leaf->row[i]);
 
         if (row >= r->conf->rows
-            || !trove_board_copy_row(r, row, leaf->key[i].key))
+            || !trove_board_copy_row(r, row, leaf->key[i]))
         {
             return 0;
         }
@@ -468,6 +499,22 @@ trove_board_copy_leaf(trove_board_read_t *r, const trove_board_visit_t *v)
     }
 
     return 1;
+}
+
+
+/*
+ * In pieces of 16 bytes, the last of which may be more than asked for: it is
+ * within the row, and there is room for it in the text.
+ */
+
+static inline void
+trove_board_copy_text(char *to, const char *from, uint32_t n)
+{
+    uint32_t  i;
+
+    for (i = 0; i < n; i += 16) {
+        memcpy(to + i, from + i, 16);
+    }
 }
 
 
@@ -493,14 +540,13 @@ trove_board_copy_row(trove_board_read_t *r, uint32_t row, int64_t key)
         return 0;
     }
 
-    memcpy(text, (const char *) line->words + offsetof(trove_board_words_t, id),
-           sizeof(head.id));
-    memcpy(text + sizeof(head.id), (const char *) line->words + sizeof(head),
-           head.data_len);
+    trove_board_copy_text(text, (const char *) line->words
+                                + offsetof(trove_board_words_t, id),
+                          TROVE_BOARD_TEXT + head.data_len);
 
     e->player.data = (const unsigned char *) text;
     e->player.len = head.len;
-    e->data.data = (const unsigned char *) text + sizeof(head.id);
+    e->data.data = (const unsigned char *) text + TROVE_BOARD_TEXT;
     e->data.len = head.data_len;
     e->score = (r->conf->order == TROVE_BOARD_DESC) ? -key : key;
 

@@ -74,6 +74,7 @@ trove_board_sane_node(trove_board_walk_t *w, uint32_t level, uint32_t node,
     const trove_board_key_t *from, uint32_t count)
 {
     uint32_t                    i, sum;
+    trove_board_key_t           key;
     const trove_board_tree_t   *tree;
     const trove_board_inner_t  *inner;
 
@@ -102,21 +103,23 @@ trove_board_sane_node(trove_board_walk_t *w, uint32_t level, uint32_t node,
     for (i = 0; i < inner->n; i++) {
         sum += inner->count[i];
 
-        if ((i != 0 && trove_board_less(&inner->key[i], from))
-            || !trove_board_sane_node(w, level + 1, inner->child[i],
-                                      (i != 0) ? &inner->key[i] : from,
-                                      inner->count[i]))
-        {
-            return 0;
+        if (i != 0) {
+            key.key = inner->key[i];
+            key.reached = inner->reached[i];
+
+            /* all that was met is before it */
+
+            if (trove_board_less(&key, from)
+                || (w->rows != 0 && !trove_board_less(&w->last, &key)))
+            {
+                return 0;
+            }
+
+            from = &key;
         }
 
-        from = (i != 0) ? &inner->key[i] : from;
-
-        /* the key of the next one is beyond all of this one */
-
-        if (i + 1 < inner->n
-            && w->rows != 0
-            && !trove_board_less(&w->last, &inner->key[i + 1]))
+        if (!trove_board_sane_node(w, level + 1, inner->child[i], from,
+                                   inner->count[i]))
         {
             return 0;
         }
@@ -131,6 +134,7 @@ trove_board_sane_leaf(trove_board_walk_t *w, uint32_t number,
     const trove_board_key_t *from, uint32_t count)
 {
     uint32_t                   i;
+    trove_board_key_t          key;
     const trove_board_leaf_t  *leaf;
 
     if (number >= w->tree->t->leaves || w->leaf != number + 1) {
@@ -149,13 +153,16 @@ trove_board_sane_leaf(trove_board_walk_t *w, uint32_t number,
 
     for (i = 0; i < leaf->n; i++) {
 
-        if (trove_board_less(&leaf->key[i], from)
-            || (w->rows != 0 && !trove_board_less(&w->last, &leaf->key[i])))
+        key.key = leaf->key[i];
+        key.reached = leaf->reached[i];
+
+        if (trove_board_less(&key, from)
+            || (w->rows != 0 && !trove_board_less(&w->last, &key)))
         {
             return 0;
         }
 
-        w->last = leaf->key[i];
+        w->last = key;
         w->rows++;
     }
 
@@ -212,7 +219,8 @@ trove_board_sane_table(trove_ledger_t *l, uint32_t board, uint32_t table)
     live = 0;
 
     if (trove_get(&t->used) > trove_board_conf(l, board)->rows
-        || (trove_get(&t->built) & 1) != 0)
+        || (trove_get(&t->built) & 1) != 0
+        || (trove_get(&t->shape) & 1) != 0)
     {
         return 0;
     }
@@ -275,7 +283,8 @@ trove_board_sane_row(trove_ledger_t *l, uint32_t board, uint32_t table,
     key = trove_board_key(trove_board_conf(l, board), &head);
     trove_board_tree(l, board, table, &tree);
 
-    return trove_board_tree_find(&tree, &key, &path)
+    return trove_get(&trove_board_cells(l, board, table)[cell].key) == key.key
+           && trove_board_tree_find(&tree, &key, &path)
            && path.at < tree.leaf[path.leaf].n
            && tree.leaf[path.leaf].row[path.at] == row;
 }
@@ -293,7 +302,7 @@ trove_board_sane_cells(trove_ledger_t *l, uint32_t board, uint32_t table)
     n = 0;
 
     for (cell = 0; cell < b->at.cells; cell++) {
-        n += trove_get(&trove_board_cells(l, board, table)[cell]) != 0;
+        n += trove_get(&trove_board_cells(l, board, table)[cell].link) != 0;
     }
 
     return n == trove_get(&b->table[table].live);

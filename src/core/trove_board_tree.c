@@ -7,10 +7,26 @@
 #include "trove_board_tree.h"
 
 
+/* Items that are sorted by insertion. */
+#define TROVE_BOARD_RUN         8
+
+/* Entries of a node that is built anew: there is room for some more. */
+#define TROVE_BOARD_FILL        (TROVE_BOARD_LEAF * 3 / 4)
+#define TROVE_BOARD_INNER_FILL  (TROVE_BOARD_INNER * 3 / 4)
+
+
 typedef uint32_t  trove_board_four_t
     __attribute__((vector_size(16), may_alias));
 
 
+static void trove_board_merge(const trove_board_item_t *a, uint32_t na,
+    const trove_board_item_t *b, uint32_t nb, trove_board_item_t *to);
+static void trove_board_insertion(trove_board_item_t *items, uint32_t n);
+static void trove_board_tree_append(trove_board_tree_t *tree,
+    uint32_t level, uint32_t *last, uint32_t child,
+    const trove_board_key_t *key, uint32_t count);
+static void trove_board_tree_reshape(trove_board_tree_t *tree);
+static void trove_board_tree_shaped(trove_board_tree_t *tree);
 static uint32_t trove_board_tree_leaf(trove_board_tree_t *tree);
 static uint32_t trove_board_tree_inner(trove_board_tree_t *tree);
 static void trove_board_tree_free_leaf(trove_board_tree_t *tree,
@@ -42,7 +58,7 @@ static void trove_board_tree_drop(trove_board_tree_t *tree,
 static int trove_board_tree_join_inner(trove_board_tree_t *tree,
     const trove_board_path_t *path, uint32_t level);
 static void trove_board_inner_join(trove_board_inner_t *left,
-    const trove_board_inner_t *right, const trove_board_key_t *key);
+    const trove_board_inner_t *right);
 static void trove_board_tree_shrink(trove_board_tree_t *tree);
 
 
@@ -72,6 +88,7 @@ trove_board_tree_clear(trove_board_tree_t *tree)
 
     t = tree->t;
 
+    trove_board_tree_reshape(tree);
     trove_board_tree_touch(tree, 0);
 
     t->leaves = 1;
@@ -87,14 +104,14 @@ trove_board_tree_clear(trove_board_tree_t *tree)
     tree->leaf[0].next = 0;
 
     trove_board_tree_let_go(tree);
+    trove_board_tree_shaped(tree);
 }
 
 
-/* How many of the keys, which ascend, are less. */
+/* How many of the numbers, which ascend, are less. */
 
 static inline uint32_t
-trove_board_keys_less(const trove_board_key_t *keys, uint32_t n,
-    const trove_board_key_t *key)
+trove_board_keys_less(const int64_t *keys, uint32_t n, int64_t key)
 {
     uint32_t  base, half;
 
@@ -102,35 +119,41 @@ trove_board_keys_less(const trove_board_key_t *keys, uint32_t n,
 
     while (n > 1) {
         half = n / 2;
-        base += half & -(uint32_t) trove_board_less(&keys[base + half - 1],
-                                                    key);
+        base += half & -(uint32_t) (keys[base + half - 1] < key);
         n -= half;
     }
 
-    return (n == 1) ? base + (uint32_t) trove_board_less(&keys[base], key)
-                    : base;
+    return (n == 1) ? base + (uint32_t) (keys[base] < key) : base;
 }
 
 
-/* How many of the keys, which ascend, are not greater. */
+/*
+ * How many come before the key, of those that are the same up to "reached",
+ * from "at" on; if "upto", it counts as well.
+ */
 
-static inline uint32_t
-trove_board_keys_upto(const trove_board_key_t *keys, uint32_t n,
-    const trove_board_key_t *key)
+static uint32_t
+trove_board_ties(const int64_t *keys, const uint64_t *reached, uint32_t n,
+    uint32_t at, const trove_board_key_t *key, uint32_t upto)
 {
-    uint32_t  base, half;
+    uint32_t  end, mid;
 
-    base = 0;
+    end = at + trove_board_keys_less(&keys[at], n - at, key->key + 1);
 
-    while (n > 1) {
-        half = n / 2;
-        base += half & -(uint32_t) !trove_board_less(key,
-                                                     &keys[base + half - 1]);
-        n -= half;
+    while (at < end) {
+        mid = (at + end) / 2;
+
+        if (reached[mid] < key->reached
+            || (upto && reached[mid] == key->reached))
+        {
+            at = mid + 1;
+
+        } else {
+            end = mid;
+        }
     }
 
-    return (n == 1) ? base + (uint32_t) !trove_board_less(key, &keys[base])
-                    : base;
+    return at;
 }
 
 
@@ -157,14 +180,14 @@ trove_board_sum(const uint32_t *counts, uint32_t n)
 
 
 int
-trove_board_tree_find(const trove_board_tree_t *tree,
+trove_board_tree_descend(const trove_board_tree_t *tree,
     const trove_board_key_t *key, trove_board_path_t *path)
 {
-    uint32_t                    i, n, c, node;
-    const trove_board_leaf_t   *leaf;
+    uint32_t                    i, k, n, c, node;
     const trove_board_inner_t  *inner;
 
-    path->before = 0;
+    path->tied = 0;
+    path->shape = trove_acquire(&tree->t->shape);
     path->levels = trove_board_peek(&tree->t->levels);
     node = trove_board_peek(&tree->t->root);
 
@@ -185,30 +208,71 @@ trove_board_tree_find(const trove_board_tree_t *tree,
             return 0;
         }
 
-        c = trove_board_keys_upto(&inner->key[1], n - 1, key);
+        for (k = 0; k < n; k += 8) {
+            __builtin_prefetch(&inner->key[k]);
+        }
+
+        c = 1 + trove_board_keys_less(&inner->key[1], n - 1, key->key);
+
+        if (c < n && trove_board_peek(&inner->key[c]) == key->key) {
+            path->tied = 1;
+            c = trove_board_ties(inner->key, inner->reached, n, c, key, 1);
+        }
+
+        c--;
 
         path->node[i] = node;
         path->child[i] = c;
-        path->before += trove_board_sum(inner->count, c);
 
         node = trove_board_peek(&inner->child[c]);
     }
 
-    if (node >= tree->leaves) {
-        return 0;
+    path->leaf = node;
+
+    atomic_thread_fence(memory_order_acquire);
+
+    return node < tree->leaves;
+}
+
+
+int
+trove_board_tree_place(const trove_board_tree_t *tree,
+    const trove_board_key_t *key, trove_board_path_t *path)
+{
+    uint32_t                   i, n;
+    const trove_board_leaf_t  *leaf;
+
+    path->before = 0;
+
+    for (i = 0; i < path->levels; i++) {
+        path->before += trove_board_sum(tree->inner[path->node[i]].count,
+                                        path->child[i]);
     }
 
-    leaf = &tree->leaf[node];
+    leaf = &tree->leaf[path->leaf];
     n = trove_board_peek(&leaf->n);
 
     if (n > TROVE_BOARD_LEAF) {
         return 0;
     }
 
-    path->leaf = node;
-    path->at = trove_board_keys_less(leaf->key, n, key);
+    path->at = trove_board_keys_less(leaf->key, n, key->key);
+
+    if (path->at < n && trove_board_peek(&leaf->key[path->at]) == key->key) {
+        path->at = trove_board_ties(leaf->key, leaf->reached, n, path->at,
+                                    key, 0);
+    }
 
     return 1;
+}
+
+
+int
+trove_board_tree_find(const trove_board_tree_t *tree,
+    const trove_board_key_t *key, trove_board_path_t *path)
+{
+    return trove_board_tree_descend(tree, key, path)
+           && trove_board_tree_place(tree, key, path);
 }
 
 
@@ -306,6 +370,25 @@ trove_board_tree_let_go(trove_board_tree_t *tree)
     }
 
     tree->ntouched = 0;
+}
+
+
+/* From here on paths lead somewhere else. */
+
+static void
+trove_board_tree_reshape(trove_board_tree_t *tree)
+{
+    trove_set(&tree->t->shape, trove_get(&tree->t->shape) | 1);
+    atomic_thread_fence(memory_order_release);
+    TROVE_FAULT("tree: reshaped");
+}
+
+
+static void
+trove_board_tree_shaped(trove_board_tree_t *tree)
+{
+    trove_release(&tree->t->shape, trove_get(&tree->t->shape) + 1);
+    TROVE_FAULT("tree: shaped");
 }
 
 
@@ -456,9 +539,12 @@ trove_board_leaf_put(trove_board_leaf_t *leaf, uint32_t at,
     n = leaf->n - at;
 
     memmove(&leaf->key[at + 1], &leaf->key[at], n * sizeof(leaf->key[0]));
+    memmove(&leaf->reached[at + 1], &leaf->reached[at],
+            n * sizeof(leaf->reached[0]));
     memmove(&leaf->row[at + 1], &leaf->row[at], n * sizeof(leaf->row[0]));
 
-    leaf->key[at] = *key;
+    leaf->key[at] = key->key;
+    leaf->reached[at] = key->reached;
     leaf->row[at] = row;
     leaf->n++;
 }
@@ -472,7 +558,10 @@ trove_board_tree_split(trove_board_tree_t *tree,
     uint32_t row)
 {
     uint32_t             half, n, number;
+    trove_board_key_t    first;
     trove_board_leaf_t  *left, *right;
+
+    trove_board_tree_reshape(tree);
 
     number = trove_board_tree_leaf(tree);
     TROVE_FAULT("tree: leaf taken");
@@ -483,6 +572,8 @@ trove_board_tree_split(trove_board_tree_t *tree,
     n = TROVE_BOARD_LEAF - half;
 
     memcpy(right->key, &left->key[half], n * sizeof(left->key[0]));
+    memcpy(right->reached, &left->reached[half],
+           n * sizeof(left->reached[0]));
     memcpy(right->row, &left->row[half], n * sizeof(left->row[0]));
 
     right->n = n;
@@ -498,7 +589,11 @@ trove_board_tree_split(trove_board_tree_t *tree,
         trove_board_leaf_put(right, path->at - half, key, row);
     }
 
-    trove_board_tree_insert(tree, path, number, &right->key[0], right->n);
+    first.key = right->key[0];
+    first.reached = right->reached[0];
+
+    trove_board_tree_insert(tree, path, number, &first, right->n);
+    trove_board_tree_shaped(tree);
 }
 
 
@@ -558,12 +653,15 @@ trove_board_inner_put(trove_board_inner_t *inner, uint32_t at, uint32_t child,
     n = inner->n - at;
 
     memmove(&inner->key[at + 1], &inner->key[at], n * sizeof(inner->key[0]));
+    memmove(&inner->reached[at + 1], &inner->reached[at],
+            n * sizeof(inner->reached[0]));
     memmove(&inner->count[at + 1], &inner->count[at],
             n * sizeof(inner->count[0]));
     memmove(&inner->child[at + 1], &inner->child[at],
             n * sizeof(inner->child[0]));
 
-    inner->key[at] = *key;
+    inner->key[at] = key->key;
+    inner->reached[at] = key->reached;
     inner->count[at] = count;
     inner->child[at] = child;
     inner->n++;
@@ -587,12 +685,15 @@ trove_board_inner_split(trove_board_tree_t *tree, trove_board_inner_t *left,
     n = TROVE_BOARD_INNER - half;
 
     memcpy(right->key, &left->key[half], n * sizeof(left->key[0]));
+    memcpy(right->reached, &left->reached[half],
+           n * sizeof(left->reached[0]));
     memcpy(right->count, &left->count[half], n * sizeof(left->count[0]));
     memcpy(right->child, &left->child[half], n * sizeof(left->child[0]));
 
     right->n = n;
     left->n = half;
-    *key = right->key[0];
+    key->key = right->key[0];
+    key->reached = right->reached[0];
 
     return number;
 }
@@ -619,7 +720,8 @@ trove_board_tree_grow(trove_board_tree_t *tree, uint32_t right,
     root->count[0] = (t->levels == 0) ? tree->leaf[t->root].n
                                       : trove_board_sum(old->count, old->n);
     root->count[1] = count;
-    root->key[1] = *key;
+    root->key[1] = key->key;
+    root->reached[1] = key->reached;
     TROVE_FAULT("tree: new root");
 
     t->root = number;
@@ -644,6 +746,8 @@ trove_board_tree_remove(trove_board_tree_t *tree,
 
     memmove(&leaf->key[path->at], &leaf->key[path->at + 1],
             n * sizeof(leaf->key[0]));
+    memmove(&leaf->reached[path->at], &leaf->reached[path->at + 1],
+            n * sizeof(leaf->reached[0]));
     memmove(&leaf->row[path->at], &leaf->row[path->at + 1],
             n * sizeof(leaf->row[0]));
 
@@ -678,12 +782,14 @@ trove_board_tree_merge(trove_board_tree_t *tree,
         return 0;
     }
 
+    trove_board_tree_reshape(tree);
     trove_board_tree_join(tree, inner->child[c - 1], inner->child[c]);
 
     inner->count[c - 1] += inner->count[c];
     TROVE_FAULT("tree: count joined");
 
     trove_board_tree_drop(tree, path, level, c);
+    trove_board_tree_shaped(tree);
 
     return 1;
 }
@@ -703,6 +809,8 @@ trove_board_tree_join(trove_board_tree_t *tree, uint32_t left, uint32_t right)
     from = &tree->leaf[right];
 
     memcpy(&to->key[to->n], from->key, from->n * sizeof(from->key[0]));
+    memcpy(&to->reached[to->n], from->reached,
+           from->n * sizeof(from->reached[0]));
     memcpy(&to->row[to->n], from->row, from->n * sizeof(from->row[0]));
 
     to->n += from->n;
@@ -732,6 +840,8 @@ trove_board_tree_drop(trove_board_tree_t *tree,
 
         memmove(&inner->key[child], &inner->key[child + 1],
                 n * sizeof(inner->key[0]));
+        memmove(&inner->reached[child], &inner->reached[child + 1],
+                n * sizeof(inner->reached[0]));
         memmove(&inner->count[child], &inner->count[child + 1],
                 n * sizeof(inner->count[0]));
         memmove(&inner->child[child], &inner->child[child + 1],
@@ -770,12 +880,12 @@ trove_board_tree_join_inner(trove_board_tree_t *tree,
     n = tree->inner[inner->child[c]].n;
 
     if (c + 1 < inner->n
-        && n + tree->inner[inner->child[c + 1]].n <= TROVE_BOARD_MERGE)
+        && n + tree->inner[inner->child[c + 1]].n <= TROVE_BOARD_JOIN)
     {
         c++;
 
     } else if (c == 0
-               || n + tree->inner[inner->child[c - 1]].n > TROVE_BOARD_MERGE)
+               || n + tree->inner[inner->child[c - 1]].n > TROVE_BOARD_JOIN)
     {
         return 0;
     }
@@ -783,7 +893,10 @@ trove_board_tree_join_inner(trove_board_tree_t *tree,
     left = &tree->inner[inner->child[c - 1]];
     right = &tree->inner[inner->child[c]];
 
-    trove_board_inner_join(left, right, &inner->key[c]);
+    trove_board_inner_join(left, right);
+
+    left->key[left->n - right->n] = inner->key[c];
+    left->reached[left->n - right->n] = inner->reached[c];
     TROVE_FAULT("tree: inner joined");
 
     inner->count[c - 1] += inner->count[c];
@@ -795,21 +908,22 @@ trove_board_tree_join_inner(trove_board_tree_t *tree,
 }
 
 
-/* What the right one's first child had no key for is the right one's own. */
+/* What the right one's first child has no key for is the right one's own. */
 
 static void
 trove_board_inner_join(trove_board_inner_t *left,
-    const trove_board_inner_t *right, const trove_board_key_t *key)
+    const trove_board_inner_t *right)
 {
     uint32_t  n;
 
     n = left->n;
 
     memcpy(&left->key[n], right->key, right->n * sizeof(right->key[0]));
+    memcpy(&left->reached[n], right->reached,
+           right->n * sizeof(right->reached[0]));
     memcpy(&left->count[n], right->count, right->n * sizeof(right->count[0]));
     memcpy(&left->child[n], right->child, right->n * sizeof(right->child[0]));
 
-    left->key[n] = *key;
     left->n += right->n;
 }
 
@@ -831,4 +945,175 @@ trove_board_tree_shrink(trove_board_tree_t *tree)
 
         trove_board_tree_free_inner(tree, root);
     }
+}
+
+
+/* By merging, from runs of TROVE_BOARD_RUN on. */
+
+trove_board_item_t *
+trove_board_sort(trove_board_item_t *items, trove_board_item_t *spare,
+    uint32_t n)
+{
+    uint64_t             i, run, na, nb;
+    trove_board_item_t  *swap;
+
+    for (i = 0; i < n; i += TROVE_BOARD_RUN) {
+        trove_board_insertion(&items[i], (n - i < TROVE_BOARD_RUN)
+                                         ? (uint32_t) (n - i)
+                                         : TROVE_BOARD_RUN);
+    }
+
+    for (run = TROVE_BOARD_RUN; run < n; run *= 2) {
+
+        for (i = 0; i < n; i += 2 * run) {
+            na = (n - i < run) ? n - i : run;
+            nb = (n - i - na < run) ? n - i - na : run;
+
+            trove_board_merge(&items[i], (uint32_t) na, &items[i + na],
+                              (uint32_t) nb, &spare[i]);
+        }
+
+        swap = items;
+        items = spare;
+        spare = swap;
+    }
+
+    return items;
+}
+
+
+static void
+trove_board_insertion(trove_board_item_t *items, uint32_t n)
+{
+    uint32_t            i, k;
+    trove_board_item_t  item;
+
+    for (i = 1; i < n; i++) {
+        item = items[i];
+
+        for (k = i; k != 0 && trove_board_less(&item.key, &items[k - 1].key);
+             k--)
+        {
+            items[k] = items[k - 1];
+        }
+
+        items[k] = item;
+    }
+}
+
+
+static void
+trove_board_merge(const trove_board_item_t *a, uint32_t na,
+    const trove_board_item_t *b, uint32_t nb, trove_board_item_t *to)
+{
+    uint32_t                   second;
+    const trove_board_item_t  *end_a, *end_b;
+
+    end_a = a + na;
+    end_b = b + nb;
+
+    while (a != end_a && b != end_b) {
+        second = (uint32_t) trove_board_less(&b->key, &a->key);
+
+        *to++ = second ? *b : *a;
+        a += !second;
+        b += second;
+    }
+
+    while (a != end_a) {
+        *to++ = *a++;
+    }
+
+    while (b != end_b) {
+        *to++ = *b++;
+    }
+}
+
+
+/*
+ * Leaves are filled in the order of the list, and each as it is full is put at
+ * the end of the node above, which if that is full gets a successor likewise.
+ */
+
+void
+trove_board_tree_build(trove_board_tree_t *tree,
+    const trove_board_item_t *items, uint32_t n)
+{
+    uint32_t             i, k, some, number, last[TROVE_BOARD_LEVELS];
+    trove_board_leaf_t  *leaf;
+
+    trove_board_tree_reshape(tree);
+
+    for (i = 0; i < n; i += some) {
+        some = (n - i < TROVE_BOARD_FILL) ? n - i : TROVE_BOARD_FILL;
+        number = (i == 0) ? 0 : tree->t->leaves++;
+        leaf = &tree->leaf[number];
+
+        trove_board_tree_touch(tree, number);
+
+        for (k = 0; k < some; k++) {
+            leaf->key[k] = items[i + k].key.key;
+            leaf->reached[k] = items[i + k].key.reached;
+            leaf->row[k] = items[i + k].row;
+        }
+
+        leaf->n = some;
+        leaf->next = (i + some < n) ? tree->t->leaves + 1 : 0;
+        TROVE_FAULT("tree: leaf built");
+
+        if (i != 0) {
+            trove_board_tree_append(tree, 0, last, number, &items[i].key,
+                                    some);
+        }
+
+        trove_board_tree_let_go(tree);
+    }
+
+    trove_board_tree_shaped(tree);
+}
+
+
+/*
+ * A child for the last node "level" levels above the leaves; if there is no
+ * such level, a root is put over all there is.
+ */
+
+static void
+trove_board_tree_append(trove_board_tree_t *tree, uint32_t level,
+    uint32_t *last, uint32_t child, const trove_board_key_t *key,
+    uint32_t count)
+{
+    uint32_t              i;
+    trove_board_inner_t  *inner;
+
+    if (level == tree->t->levels) {
+        trove_board_tree_grow(tree, child, key, count);
+        last[level] = tree->t->root;
+        return;
+    }
+
+    /* what comes below it is counted above it */
+
+    inner = &tree->inner[last[level]];
+
+    if (inner->n < TROVE_BOARD_INNER_FILL) {
+        trove_board_inner_put(inner, inner->n, child, key, count);
+        TROVE_FAULT("tree: child built");
+
+        for (i = level + 1; i < tree->t->levels; i++) {
+            inner = &tree->inner[last[i]];
+            inner->count[inner->n - 1] += count;
+        }
+
+        return;
+    }
+
+    last[level] = trove_board_tree_inner(tree);
+    inner = &tree->inner[last[level]];
+
+    inner->n = 0;
+    trove_board_inner_put(inner, 0, child, key, count);
+    TROVE_FAULT("tree: inner built");
+
+    trove_board_tree_append(tree, level + 1, last, last[level], key, count);
 }

@@ -9,7 +9,9 @@
  * Keys ascend in rank order; a row's position is the number of those before
  * it: of the counts left of the path to it, and within its leaf.  Two
  * neighbours below one node have more than TROVE_BOARD_MERGE entries, so that
- * the pools suffice; should they not, the tree is built anew.
+ * the pools suffice; should they not, the tree is built anew.  Nodes come and
+ * go seldom: as long as the table's "shape" is the same, a path leads where it
+ * did, only the counts are others.
  *
  * Who changes it holds the board's lock.  Descents may be made by anybody: in
  * a tree that somebody changes they lead nowhere, or to what has to be looked
@@ -44,10 +46,18 @@ typedef struct {
     uint32_t  leaf;
     uint32_t  at;
     uint32_t  before;                   /* entries of the leaves before      */
+    uint32_t  shape;                    /* that it was found in              */
+    uint32_t  tied;                     /* a node's key was the same         */
     uint32_t  levels;
     uint32_t  node[TROVE_BOARD_LEVELS]; /* from the root                     */
     uint32_t  child[TROVE_BOARD_LEVELS];
 } trove_board_path_t;
+
+
+typedef struct {
+    trove_board_key_t  key;
+    uint32_t           row;
+} trove_board_item_t;
 
 
 void trove_board_tree(const trove_ledger_t *l, uint32_t board, uint32_t table,
@@ -56,7 +66,17 @@ void trove_board_tree(const trove_ledger_t *l, uint32_t board, uint32_t table,
 /* Empties it. */
 void trove_board_tree_clear(trove_board_tree_t *tree);
 
-/* Where the key stands, or would.  Not if it met something impossible. */
+/*
+ * The leaf for a key, which may be fetched then, and the place in it, which is
+ * the key's as long as the path still leads there.  Not if something
+ * impossible was met.
+ */
+int trove_board_tree_descend(const trove_board_tree_t *tree,
+    const trove_board_key_t *key, trove_board_path_t *path);
+int trove_board_tree_place(const trove_board_tree_t *tree,
+    const trove_board_key_t *key, trove_board_path_t *path);
+
+/* Both.  Where the key stands, or would. */
 int trove_board_tree_find(const trove_board_tree_t *tree,
     const trove_board_key_t *key, trove_board_path_t *path);
 
@@ -83,8 +103,49 @@ void trove_board_tree_add(trove_board_tree_t *tree,
 int trove_board_tree_remove(trove_board_tree_t *tree,
     const trove_board_path_t *path);
 
+/*
+ * Sorts n items, with as many to spare; returns the one or the other, in which
+ * they are in order.
+ */
+trove_board_item_t *trove_board_sort(trove_board_item_t *items,
+    trove_board_item_t *spare, uint32_t n);
+
+/* Of an empty tree one with these items, which ascend. */
+void trove_board_tree_build(trove_board_tree_t *tree,
+    const trove_board_item_t *items, uint32_t n);
+
 /* Whether it holds, and counts, each of the table's rows in order. */
 int trove_board_tree_sane(const trove_board_tree_t *tree, uint32_t rows);
+
+
+/* As far as its keys: of the rest one half at most is needed. */
+
+static inline void
+trove_board_tree_fetch(const trove_board_tree_t *tree,
+    const trove_board_path_t *path)
+{
+    size_t       i;
+    const char  *leaf;
+
+    leaf = (const char *) &tree->leaf[path->leaf];
+
+    for (i = 0; i < offsetof(trove_board_leaf_t, reached);
+         i += TROVE_CACHE_LINE)
+    {
+        __builtin_prefetch(leaf + i, 1);
+    }
+}
+
+
+/* Whether it leads to where it led when it was found. */
+
+static inline int
+trove_board_tree_leads(const trove_board_tree_t *tree,
+    const trove_board_path_t *path)
+{
+    return (path->shape & 1) == 0
+           && trove_acquire(&tree->t->shape) == path->shape;
+}
 
 
 static inline int
@@ -107,8 +168,8 @@ trove_board_tree_holds(const trove_board_tree_t *tree,
 
     return path->at < trove_board_peek(&leaf->n)
            && path->at < TROVE_BOARD_LEAF
-           && leaf->key[path->at].key == key->key
-           && leaf->key[path->at].reached == key->reached;
+           && leaf->key[path->at] == key->key
+           && leaf->reached[path->at] == key->reached;
 }
 
 

@@ -16,6 +16,7 @@
  * may leave half done: the intent stands until the end.
  */
 
+#include "trove_alloc.h"
 #include "trove_board_tree.h"
 #include "trove_dirty.h"
 
@@ -46,6 +47,14 @@ typedef struct {
     trove_board_key_t           key;
     trove_board_path_t          from;
     trove_board_path_t          to;
+
+    /* what most likely will be, by which memory is fetched */
+
+    const trove_board_table_t  *fetched;
+    int64_t                     was_guess;
+    int64_t                     key_guess;
+    int                         from_guessed;
+    int                         to_guessed;
 } trove_board_plan_t;
 
 
@@ -56,11 +65,13 @@ static trove_rc_t trove_board_write_some(trove_ledger_t *l, uint32_t board,
     trove_rc_t *rc, uint32_t n);
 static trove_rc_t trove_board_valid(const trove_board_conf_t *conf,
     const trove_board_write_t *q);
-static void trove_board_fetch_cell(const trove_board_plan_t *w);
+static void trove_board_fetch_cell(trove_board_plan_t *w);
 static void trove_board_fetch_row(trove_board_plan_t *w);
-static void trove_board_fetch_leaves(trove_board_plan_t *w);
+static void trove_board_fetch_to(trove_board_plan_t *w, int64_t score);
 static trove_rc_t trove_board_plan_locked(trove_board_plan_t *w);
 static trove_rc_t trove_board_plan(trove_board_plan_t *w);
+static int trove_board_reach(trove_board_plan_t *w,
+    const trove_board_key_t *key, trove_board_path_t *path, int guessed);
 static void trove_board_judge(trove_board_plan_t *w,
     const trove_board_words_t *old);
 static int trove_board_keeps(const trove_board_plan_t *w, int64_t was,
@@ -80,8 +91,12 @@ static void trove_board_turn(trove_ledger_t *l, uint32_t board,
     uint64_t period);
 static void trove_board_empty(trove_ledger_t *l, uint32_t board,
     uint32_t table);
-static void trove_board_rebuild_row(trove_ledger_t *l, uint32_t board,
-    trove_board_tree_t *tree, uint32_t row);
+static int trove_board_untie(trove_ledger_t *l, uint32_t board,
+    uint32_t table, trove_board_item_t *items, uint32_t n);
+static uint32_t trove_board_rebuild_rows(trove_ledger_t *l, uint32_t board,
+    trove_board_tree_t *tree, trove_board_item_t *items);
+static int trove_board_rebuild_row(trove_ledger_t *l, uint32_t board,
+    trove_board_tree_t *tree, uint32_t row, trove_board_item_t *item);
 static void trove_board_apply_removal(trove_board_plan_t *w);
 static int trove_board_credible(const trove_ledger_t *l, uint32_t board);
 static void trove_board_recover(trove_ledger_t *l, uint32_t board,
@@ -185,6 +200,8 @@ trove_board_write(trove_ledger_t *l, uint32_t board,
     }
 
     trove_board_plan_init(&w, l, board, q);
+    trove_board_fetch_cell(&w);
+    trove_board_fetch_row(&w);
 
     w.seq = trove_acquire(&w.b->seq);
     rc = trove_board_plan(&w);
@@ -267,13 +284,6 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
         }
     }
 
-    for (i = 0; i < n; i++) {
-
-        if (rc[i] == TROVE_OK) {
-            trove_board_fetch_leaves(&w[i]);
-        }
-    }
-
     lock = trove_board_lock(l, board);
 
     for (i = 0; i < n; i++) {
@@ -321,85 +331,105 @@ trove_board_plan_init(trove_board_plan_t *w, trove_ledger_t *l,
     w->q = q;
     w->tag = (uint32_t) (trove_player_hash(l, &q->player) >> 32);
     w->table = trove_get(&w->b->period) % w->b->at.tables;
+    w->fetched = NULL;
+    w->from_guessed = 0;
+    w->to_guessed = 0;
 }
 
+
+/* Of what a score is added to, the new one is not known yet. */
 
 static void
-trove_board_fetch_cell(const trove_board_plan_t *w)
+trove_board_fetch_cell(trove_board_plan_t *w)
 {
+    w->fetched = &w->b->table[w->table];
+
     __builtin_prefetch(&trove_board_cells(w->l, w->board, w->table)
                             [trove_board_home(w->b, w->tag)], 1);
-    __asm__ volatile ("");
+
+    trove_board_tree(w->l, w->board, w->table, &w->tree);
+
+    if (w->conf->keep != TROVE_BOARD_SUM) {
+        trove_board_fetch_to(w, w->q->score);
+    }
 }
 
-
-/* The row that most likely is the player's: the first of the tag. */
 
 static void
 trove_board_fetch_row(trove_board_plan_t *w)
 {
-    uint32_t           at, n;
-    uint64_t           cell;
-    const char        *row;
-    _Atomic uint64_t  *cells;
+    size_t                     i;
+    uint32_t                   row;
+    int64_t                    score;
+    const char                *line;
+    trove_board_key_t          key;
+    const trove_board_cell_t  *cell;
 
-    cells = trove_board_cells(w->l, w->board, w->table);
-    at = trove_board_home(w->b, w->tag);
-    cell = 0;
-    w->row = TROVE_LEDGER_NONE;
+    score = w->q->score;
+    cell = trove_board_likely(w->l, w->board, w->table, w->tag);
 
-    for (n = 0; n < w->b->at.cells; n++) {
-        cell = trove_get(&cells[at]);
+    if (cell != NULL) {
+        row = (uint32_t) trove_get(&cell->link) - 1;
+        w->was_guess = trove_get(&cell->key);
 
-        if (cell == 0) {
-            return;
+        if (row < w->conf->rows) {
+            line = (const char *) trove_board_line(w->l, w->board, w->table,
+                                                   row);
+
+            for (i = 0; i < w->conf->row && i < 4 * TROVE_CACHE_LINE;
+                 i += TROVE_CACHE_LINE)
+            {
+                __builtin_prefetch(line + i, 1);
+            }
         }
 
-        if (cell >> 32 == w->tag) {
-            break;
+        key.key = w->was_guess;
+        key.reached = 0;
+        w->from_guessed = trove_board_tree_descend(&w->tree, &key, &w->from);
+
+        if (w->from_guessed) {
+            trove_board_tree_fetch(&w->tree, &w->from);
         }
 
-        at = trove_board_next(w->b, at);
+        score += (w->conf->order == TROVE_BOARD_DESC) ? -w->was_guess
+                                                      : w->was_guess;
     }
 
-    if ((uint32_t) cell - 1 >= w->conf->rows) {
-        return;
+    if (w->conf->keep == TROVE_BOARD_SUM) {
+        trove_board_fetch_to(w, score);
     }
-
-    w->row = (uint32_t) cell - 1;
-    row = (const char *) trove_board_line(w->l, w->board, w->table, w->row);
-
-    for (n = 0; n < w->conf->row && n < 256; n += TROVE_CACHE_LINE) {
-        __builtin_prefetch(row + n, 1);
-    }
-
-    __asm__ volatile ("");
 }
 
 
-/* The leaves are found by what is in the caches already. */
-
 static void
-trove_board_fetch_leaves(trove_board_plan_t *w)
+trove_board_fetch_to(trove_board_plan_t *w, int64_t score)
 {
-    trove_board_words_t  head;
+    trove_board_key_t  key;
 
-    trove_board_tree(w->l, w->board, w->table, &w->tree);
+    key.key = (w->conf->order == TROVE_BOARD_DESC) ? -score : score;
+    key.reached = UINT64_MAX;
+    w->key_guess = key.key;
+    w->to_guessed = trove_board_tree_descend(&w->tree, &key, &w->to);
 
-    memset(&head, 0, sizeof(head));
-    head.score = w->q->score;
-    head.reached = UINT64_MAX;
-    w->key = trove_board_key(w->conf, &head);
-
-    (void) trove_board_tree_find(&w->tree, &w->key, &w->to);
-
-    if (w->row != TROVE_LEDGER_NONE) {
-        trove_board_head(trove_board_line(w->l, w->board, w->table, w->row),
-                         &head);
-        w->was = trove_board_key(w->conf, &head);
-
-        (void) trove_board_tree_find(&w->tree, &w->was, &w->from);
+    if (w->to_guessed) {
+        trove_board_tree_fetch(&w->tree, &w->to);
     }
+}
+
+
+/* Where the key is, by a guess if that is still good. */
+
+static int
+trove_board_reach(trove_board_plan_t *w, const trove_board_key_t *key,
+    trove_board_path_t *path, int guessed)
+{
+    if (guessed && !path->tied && w->fetched == w->t
+        && trove_board_tree_leads(&w->tree, path))
+    {
+        return trove_board_tree_place(&w->tree, key, path);
+    }
+
+    return trove_board_tree_find(&w->tree, key, path);
 }
 
 
@@ -561,14 +591,19 @@ trove_board_plan_row(trove_board_plan_t *w)
     }
 
     if (w->row != TROVE_LEDGER_NONE
-        && (!trove_board_tree_find(&w->tree, &w->was, &w->from)
+        && (!trove_board_reach(w, &w->was, &w->from,
+                               w->from_guessed
+                               && w->was_guess == w->was.key)
             || w->from.at >= TROVE_BOARD_LEAF
             || w->tree.leaf[w->from.leaf].row[w->from.at] != w->row))
     {
         return TROVE_BUSY;
     }
 
-    if (w->moves && !trove_board_tree_find(&w->tree, &w->key, &w->to)) {
+    if (w->moves
+        && !trove_board_reach(w, &w->key, &w->to,
+                              w->to_guessed && w->key_guess == w->key.key))
+    {
         return TROVE_BUSY;
     }
 
@@ -593,7 +628,7 @@ trove_board_rank(const trove_board_plan_t *w)
     if (w->conf->ties == TROVE_BOARD_SHARED
         && rank > 1
         && (p->at == 0
-            || w->tree.leaf[p->leaf].key[p->at - 1].key == best.key))
+            || w->tree.leaf[p->leaf].key[p->at - 1] == best.key))
     {
         best.reached = 0;
 
@@ -717,7 +752,7 @@ trove_board_apply_index(trove_board_plan_t *w)
     trove_set(&t->live, trove_get(&t->live) + 1);
     TROVE_FAULT("board: counted");
 
-    trove_release(&trove_board_cells(w->l, w->board, w->table)[w->cell],
+    trove_release(&trove_board_cells(w->l, w->board, w->table)[w->cell].link,
                   (uint64_t) w->tag << 32 | (w->b->intent.row + 1));
     TROVE_FAULT("board: indexed");
 }
@@ -744,6 +779,10 @@ trove_board_apply_order(trove_board_plan_t *w)
     }
 
     trove_board_tree_add(&w->tree, &w->to, &w->key, w->b->intent.row);
+
+    trove_set(&trove_board_cells(w->l, w->board, w->table)[w->cell].key,
+              w->key.key);
+    TROVE_FAULT("board: key");
 }
 
 
@@ -881,16 +920,18 @@ trove_board_turn(trove_ledger_t *l, uint32_t board, uint64_t period)
 
 
 /*
- * Readers of the first rows do not look at the board's seq, but at this one.
+ * Readers of the first rows do not look at the board's seq, but at "built".
+ * Without memory to sort them in, rows are added one by one: that is slow.
  */
 
 void
 trove_board_rebuild(trove_ledger_t *l, uint32_t board, uint32_t table)
 {
-    uint32_t              row, used;
-    trove_board_t        *b;
-    trove_board_tree_t    tree;
-    trove_board_table_t  *t;
+    uint32_t               n, used;
+    trove_board_t         *b;
+    trove_board_tree_t     tree;
+    trove_board_item_t    *items, *sorted;
+    trove_board_table_t   *t;
 
     b = trove_board_of(l, board);
     t = &b->table[table];
@@ -902,8 +943,20 @@ trove_board_rebuild(trove_ledger_t *l, uint32_t board, uint32_t table)
     trove_board_clear(l, board, table);
     trove_board_tree(l, board, table, &tree);
 
-    for (row = 0; row < used; row++) {
-        trove_board_rebuild_row(l, board, &tree, row);
+    items = trove_alloc((size_t) used * 2 * sizeof(trove_board_item_t));
+
+    n = trove_board_rebuild_rows(l, board, &tree, items);
+
+    if (items != NULL) {
+        sorted = trove_board_sort(items, items + used, n);
+
+        if (trove_board_untie(l, board, table, sorted, n)) {
+            sorted = trove_board_sort(sorted, (sorted == items) ? items + used
+                                                                : items, n);
+        }
+
+        trove_board_tree_build(&tree, sorted, n);
+        trove_free(items);
     }
 
     trove_release(&t->built, trove_get(&t->built) + 1);
@@ -942,7 +995,7 @@ trove_board_clear(trove_ledger_t *l, uint32_t board, uint32_t table)
     TROVE_FAULT("board: clearing");
 
     memset((void *) trove_board_cells(l, board, table), 0,
-           (size_t) b->at.cells * sizeof(uint64_t));
+           (size_t) b->at.cells * sizeof(trove_board_cell_t));
     TROVE_FAULT("board: no cells");
 
     t->free = 0;
@@ -953,18 +1006,94 @@ trove_board_clear(trove_ledger_t *l, uint32_t board, uint32_t table)
 }
 
 
-static void
+/*
+ * Two that were reached at the same moment: no ledger has them, but a store
+ * that was changed by hand may.  Whether there were any.
+ */
+
+static int
+trove_board_untie(trove_ledger_t *l, uint32_t board, uint32_t table,
+    trove_board_item_t *items, uint32_t n)
+{
+    int                   found;
+    uint32_t              i;
+    trove_board_t        *b;
+    trove_board_words_t   head;
+    trove_board_line_t   *line;
+
+    b = trove_board_of(l, board);
+    found = 0;
+
+    for (i = n; i > 1; i--) {
+
+        if (trove_board_less(&items[i - 2].key, &items[i - 1].key)) {
+            continue;
+        }
+
+        found = 1;
+        line = trove_board_line(l, board, table, items[i - 1].row);
+        trove_board_head(line, &head);
+
+        head.reached = trove_get(&b->reached) + 1;
+        items[i - 1].key.reached = head.reached;
+        trove_set(&b->reached, head.reached);
+        memcpy((void *) line->words, &head, sizeof(head));
+    }
+
+    return found;
+}
+
+
+/* Returns how many items there are, if there is memory for them. */
+
+static uint32_t
+trove_board_rebuild_rows(trove_ledger_t *l, uint32_t board,
+    trove_board_tree_t *tree, trove_board_item_t *items)
+{
+    uint32_t              n, row, used, table;
+    trove_board_t        *b;
+    trove_board_cell_t   *cells;
+    trove_board_words_t   head;
+
+    b = trove_board_of(l, board);
+    table = (uint32_t) (tree->t - b->table);
+    cells = trove_board_cells(l, board, table);
+    used = trove_get(&tree->t->used);
+    n = 0;
+
+    for (row = 0; row < used; row++) {
+
+        if (row + TROVE_FETCH < used) {
+            trove_board_head(trove_board_line(l, board, table,
+                                              row + TROVE_FETCH), &head);
+            __builtin_prefetch(&cells[trove_board_home(b, head.tag)], 1);
+        }
+
+        if (trove_board_rebuild_row(l, board, tree, row,
+                                    (items != NULL) ? &items[n] : NULL))
+        {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+/* Whether it is a player's row. */
+
+static int
 trove_board_rebuild_row(trove_ledger_t *l, uint32_t board,
-    trove_board_tree_t *tree, uint32_t row)
+    trove_board_tree_t *tree, uint32_t row, trove_board_item_t *item)
 {
     uint32_t              at, table;
     trove_board_t        *b;
     trove_board_key_t     key;
     trove_board_path_t    path;
-    trove_board_words_t   head;
+    trove_board_cell_t   *cells;
     trove_board_line_t   *line;
+    trove_board_words_t   head;
     trove_board_table_t  *t;
-    _Atomic uint64_t     *cells;
 
     b = trove_board_of(l, board);
     t = tree->t;
@@ -978,42 +1107,65 @@ trove_board_rebuild_row(trove_ledger_t *l, uint32_t board,
         memcpy((void *) line->words, &head, sizeof(head));
         t->free = row + 1;
         TROVE_FAULT("board: row free");
-        return;
+        return 0;
     }
 
+    key = trove_board_key(trove_board_conf(l, board), &head);
     cells = trove_board_cells(l, board, table);
     at = trove_board_home(b, head.tag);
 
-    while (trove_get(&cells[at]) != 0) {
+    while (trove_get(&cells[at].link) != 0) {
         at = trove_board_next(b, at);
     }
 
-    trove_set(&cells[at], (uint64_t) head.tag << 32 | (row + 1));
+    trove_set(&cells[at].link, (uint64_t) head.tag << 32 | (row + 1));
+    trove_set(&cells[at].key, key.key);
     trove_set(&t->live, trove_get(&t->live) + 1);
     TROVE_FAULT("board: row indexed");
 
-    key = trove_board_key(trove_board_conf(l, board), &head);
+    if (item != NULL) {
+        item->key = key;
+        item->row = row;
 
-    if (!trove_board_tree_find(tree, &key, &path)) {
-        return;
-    }
-
-    /* no ledger has two of them, but somebody's store may */
-
-    if (trove_board_tree_holds(tree, &path, &key)) {
-        head.reached = trove_get(&b->reached) + 1;
-        trove_set(&b->reached, head.reached);
-        memcpy((void *) line->words, &head, sizeof(head));
-
-        key = trove_board_key(trove_board_conf(l, board), &head);
-        (void) trove_board_tree_find(tree, &key, &path);
-    }
-
-    if (trove_board_tree_room(tree, &path)) {
+    } else if (trove_board_tree_find(tree, &key, &path)
+               && trove_board_tree_room(tree, &path))
+    {
         trove_board_tree_add(tree, &path, &key, row);
+        trove_board_tree_let_go(tree);
     }
 
-    trove_board_tree_let_go(tree);
+    return 1;
+}
+
+
+const trove_board_cell_t *
+trove_board_likely(const trove_ledger_t *l, uint32_t board, uint32_t table,
+    uint32_t tag)
+{
+    uint32_t                   at, n;
+    uint64_t                   link;
+    const trove_board_t       *b;
+    const trove_board_cell_t  *cells;
+
+    b = trove_board_of(l, board);
+    cells = trove_board_cells(l, board, table);
+    at = trove_board_home(b, tag);
+
+    for (n = 0; n < b->at.cells; n++) {
+        link = trove_get(&cells[at].link);
+
+        if (link == 0) {
+            break;
+        }
+
+        if (link >> 32 == tag) {
+            return &cells[at];
+        }
+
+        at = trove_board_next(b, at);
+    }
+
+    return NULL;
 }
 
 
@@ -1024,15 +1176,15 @@ trove_board_probe(const trove_ledger_t *l, uint32_t board, uint32_t table,
     uint32_t               at, n, row;
     uint64_t               found;
     const trove_board_t   *b;
+    trove_board_cell_t    *cells;
     trove_board_words_t    head;
-    _Atomic uint64_t      *cells;
 
     b = trove_board_of(l, board);
     cells = trove_board_cells(l, board, table);
     at = trove_board_home(b, tag);
 
     for (n = 0; n < b->at.cells; n++) {
-        found = trove_acquire(&cells[at]);
+        found = trove_acquire(&cells[at].link);
 
         if (found == 0) {
             break;
@@ -1148,10 +1300,10 @@ static void
 trove_board_close_hole(trove_ledger_t *l, uint32_t board, uint32_t table,
     uint32_t hole)
 {
-    uint32_t               at, home;
-    uint64_t               cell;
-    const trove_board_t   *b;
-    _Atomic uint64_t      *cells;
+    uint32_t              at, home;
+    uint64_t              link;
+    const trove_board_t  *b;
+    trove_board_cell_t   *cells;
 
     b = trove_board_of(l, board);
     cells = trove_board_cells(l, board, table);
@@ -1159,13 +1311,13 @@ trove_board_close_hole(trove_ledger_t *l, uint32_t board, uint32_t table,
 
     for ( ;; ) {
         at = trove_board_next(b, at);
-        cell = trove_get(&cells[at]);
+        link = trove_get(&cells[at].link);
 
-        if (cell == 0) {
+        if (link == 0) {
             break;
         }
 
-        home = trove_board_home(b, (uint32_t) (cell >> 32));
+        home = trove_board_home(b, (uint32_t) (link >> 32));
 
         if ((hole < at) ? (home > hole && home <= at)
                         : (home > hole || home <= at))
@@ -1173,12 +1325,13 @@ trove_board_close_hole(trove_ledger_t *l, uint32_t board, uint32_t table,
             continue;
         }
 
-        trove_set(&cells[hole], cell);
+        trove_set(&cells[hole].key, trove_get(&cells[at].key));
+        trove_set(&cells[hole].link, link);
         TROVE_FAULT("board: cell moved");
 
         hole = at;
     }
 
-    trove_set(&cells[hole], 0);
+    trove_set(&cells[hole].link, 0);
     TROVE_FAULT("board: hole closed");
 }

@@ -300,7 +300,7 @@ trove_restore_score(trove_ledger_t *l, uint32_t board, uint32_t number,
 
     trove_restore_row(l, board, number, row, player);
 
-    trove_set(&trove_board_cells(l, board, table)[cell],
+    trove_set(&trove_board_cells(l, board, table)[cell].link,
               hash >> 32 << 32 | (number + 1));
 
     return TROVE_OK;
