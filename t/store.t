@@ -131,6 +131,36 @@ like(substr($t->log, $log), qr{loaded from}, 'a ledger of another boot');
 all_there('other boot');
 
 
+# Another version laid it out: what was quit well is in the store, what was
+# killed may not be
+
+sub other_version {
+    open my $f, '+<', "$db-ledger" or die $!;
+    seek $f, 4096 + 8, 0;
+    print $f pack 'L', 9999;
+    close $f;
+}
+
+$t->quit;
+other_version();
+$log = length $t->log;
+$t->again;
+like(substr($t->log, $log), qr{loaded from}, 'a ledger of another version');
+all_there('another version');
+
+$t->kill_all;
+system('cp', "$db-ledger", "$db-before");
+other_version();
+ok(scalar $t->check, 'a test does not look so far');
+$t->expect(qr/\[emerg\].* is of another version/);
+$t->{leaks} = 0;
+eval { $t->again };
+like($t->log, qr{"\Q$db-ledger\E" is of another version of the module},
+     'one that was killed');
+delete $t->{leaks};
+rename "$db-before", "$db-ledger";
+
+
 # Another capacity goes through the store
 
 $t->kill_all;

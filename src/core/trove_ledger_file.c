@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -37,7 +38,15 @@ typedef struct {
     _Atomic uint32_t  ready;
     uint64_t          size;             /* of the file                       */
     char              boot[TROVE_LEDGER_FILE_BOOTLEN + 1];
+    _Atomic uint32_t  whole;            /* in the store, too                 */
 } trove_ledger_header_t;
+
+
+/* Versions of other layouts read these of each other. */
+
+_Static_assert(offsetof(trove_ledger_header_t, boot) == 24
+               && offsetof(trove_ledger_header_t, whole) == 64,
+               "the same in all layouts");
 
 
 static trove_rc_t trove_ledger_file_lock(trove_ledger_file_t *f,
@@ -45,7 +54,9 @@ static trove_rc_t trove_ledger_file_lock(trove_ledger_file_t *f,
 static trove_rc_t trove_ledger_file_look(trove_ledger_file_t *f,
     const char *path, const trove_ledger_conf_t *conf, char *error);
 static trove_rc_t trove_ledger_file_header(int fd, const char *path,
-    trove_ledger_header_t *h, int *empty, char *error);
+    trove_ledger_header_t *h, trove_ledger_file_state_t *state, char *error);
+static trove_rc_t trove_ledger_file_past(const trove_ledger_header_t *h,
+    const char *path, trove_ledger_file_state_t *state, char *error);
 static trove_rc_t trove_ledger_file_attach(trove_ledger_file_t *f,
     const char *path, const trove_ledger_conf_t *conf, char *error);
 static trove_rc_t trove_ledger_file_size(trove_ledger_file_t *f, size_t size,
@@ -128,12 +139,11 @@ static trove_rc_t
 trove_ledger_file_look(trove_ledger_file_t *f, const char *path,
     const trove_ledger_conf_t *conf, char *error)
 {
-    int                    empty;
     char                   boot[TROVE_LEDGER_FILE_BOOTLEN + 1];
     trove_rc_t             rc;
     trove_ledger_header_t  h;
 
-    rc = trove_ledger_file_header(f->fd, path, &h, &empty, error);
+    rc = trove_ledger_file_header(f->fd, path, &h, &f->state, error);
 
     if (rc != TROVE_OK) {
         return rc;
@@ -141,8 +151,8 @@ trove_ledger_file_look(trove_ledger_file_t *f, const char *path,
 
     trove_ledger_file_boot(boot);
 
-    if (empty) {
-        f->state = TROVE_LEDGER_FILE_EMPTY;
+    if (f->state != TROVE_LEDGER_FILE_READY) {
+        /* nothing more is to be known of it */
 
     } else if (boot[0] == '\0' || strcmp(h.boot, boot) != 0) {
         f->state = TROVE_LEDGER_FILE_STALE;
@@ -150,6 +160,10 @@ trove_ledger_file_look(trove_ledger_file_t *f, const char *path,
     } else {
         f->size = h.size;
         rc = trove_ledger_file_attach(f, path, conf, error);
+
+        if (rc == TROVE_MISMATCH) {
+            rc = trove_ledger_file_past(&h, path, &f->state, error);
+        }
     }
 
     if (rc == TROVE_OK
@@ -165,16 +179,16 @@ trove_ledger_file_look(trove_ledger_file_t *f, const char *path,
 }
 
 
-/* *empty: there is nothing in it that ever was a ledger. */
+/* *state is READY as far as this tells; EMPTY: it never was a ledger. */
 
 static trove_rc_t
 trove_ledger_file_header(int fd, const char *path, trove_ledger_header_t *h,
-    int *empty, char *error)
+    trove_ledger_file_state_t *state, char *error)
 {
     ssize_t      n;
     struct stat  st;
 
-    *empty = 0;
+    *state = TROVE_LEDGER_FILE_READY;
 
     if (fstat(fd, &st) != 0
         || (n = pread(fd, h, sizeof(trove_ledger_header_t), 0)) == -1)
@@ -189,7 +203,7 @@ trove_ledger_file_header(int fd, const char *path, trove_ledger_header_t *h,
     }
 
     if (st.st_size == 0) {
-        *empty = 1;
+        *state = TROVE_LEDGER_FILE_EMPTY;
         return TROVE_OK;
     }
 
@@ -201,17 +215,35 @@ trove_ledger_file_header(int fd, const char *path, trove_ledger_header_t *h,
     }
 
     if (h->layout != TROVE_LEDGER_FILE_LAYOUT) {
-        return trove_ledger_file_error(error, TROVE_MISMATCH, path,
-                                       "is a ledger of another version");
+        return trove_ledger_file_past(h, path, state, error);
     }
 
     h->boot[TROVE_LEDGER_FILE_BOOTLEN] = '\0';
 
     if (!h->ready || h->size != (uint64_t) st.st_size) {
-        *empty = 1;
+        *state = TROVE_LEDGER_FILE_EMPTY;
     }
 
     return TROVE_OK;
+}
+
+
+/* It cannot be read: good only if it need not be. */
+
+static trove_rc_t
+trove_ledger_file_past(const trove_ledger_header_t *h, const char *path,
+    trove_ledger_file_state_t *state, char *error)
+{
+    if (h->whole) {
+        *state = TROVE_LEDGER_FILE_PAST;
+        return TROVE_OK;
+    }
+
+    return trove_ledger_file_error(error, TROVE_MISMATCH, path,
+                                   "is of another version of the module, or "
+                                   "damaged, and may hold what its store has "
+                                   "not: quit that version, or if it was "
+                                   "killed, start it once more and quit it");
 }
 
 
@@ -235,9 +267,8 @@ trove_ledger_file_attach(trove_ledger_file_t *f, const char *path,
     }
 
     if (f->ledger == NULL) {
-        return trove_ledger_file_error(error, TROVE_MISMATCH, path,
-                                       "is a ledger of another version, or "
-                                       "damaged");
+        f->ledger = NULL;
+        return TROVE_MISMATCH;
     }
 
     f->state = (rc == TROVE_OK) ? TROVE_LEDGER_FILE_READY
@@ -366,6 +397,7 @@ trove_ledger_file_ready(trove_ledger_file_t *f)
     trove_ledger_header_t  *h;
 
     h = f->base;
+    atomic_store(&h->whole, 0);
     atomic_store(&h->ready, 1);
 
     f->state = TROVE_LEDGER_FILE_READY;
@@ -374,6 +406,16 @@ trove_ledger_file_ready(trove_ledger_file_t *f)
         (void) flock(f->fd, LOCK_SH);
         f->exclusive = 0;
     }
+}
+
+
+void
+trove_ledger_file_whole(trove_ledger_file_t *f)
+{
+    trove_ledger_header_t  *h;
+
+    h = f->base;
+    atomic_store(&h->whole, 1);
 }
 
 
@@ -397,9 +439,10 @@ trove_ledger_file_close(trove_ledger_file_t *f)
 trove_rc_t
 trove_ledger_file_check(const char *path, char *error)
 {
-    int                    fd, empty;
-    trove_rc_t             rc;
-    trove_ledger_header_t  h;
+    int                         fd;
+    trove_rc_t                  rc;
+    trove_ledger_header_t       h;
+    trove_ledger_file_state_t   state;
 
     error[0] = '\0';
     fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK|O_NOFOLLOW);
@@ -409,7 +452,7 @@ trove_ledger_file_check(const char *path, char *error)
                                  : trove_ledger_file_unopened(error, path);
     }
 
-    rc = trove_ledger_file_header(fd, path, &h, &empty, error);
+    rc = trove_ledger_file_header(fd, path, &h, &state, error);
 
     (void) close(fd);
 

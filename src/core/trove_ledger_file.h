@@ -4,7 +4,8 @@
  *
  *   +------------------------------+----------------------------------+
  *   | a page: whose it is, of what | the ledger                       |
- *   | boot, and whether it is ready|                                  |
+ *   | boot, ready or not, and      |                                  |
+ *   | whether its store has it all |                                  |
  *   +------------------------------+----------------------------------+
  *
  * The file is locked (flock) by all who have it, shared, and exclusively by
@@ -27,6 +28,7 @@
 typedef enum {
     TROVE_LEDGER_FILE_EMPTY,  /* to be laid out: new, or it never was ready  */
     TROVE_LEDGER_FILE_STALE,  /* of an earlier boot                          */
+    TROVE_LEDGER_FILE_PAST,   /* of another version; its store has it all    */
     TROVE_LEDGER_FILE_OTHER,  /* good, and of another configuration          */
     TROVE_LEDGER_FILE_READY   /* good                                        */
 } trove_ledger_file_state_t;
@@ -63,6 +65,9 @@ trove_rc_t trove_ledger_file_renew(trove_ledger_file_t *f, const char *path,
 
 /* The ledger is filled, or was; from here on it is shared. */
 void trove_ledger_file_ready(trove_ledger_file_t *f);
+
+/* Nobody else has it, and its store has it all: until it is ready again. */
+void trove_ledger_file_whole(trove_ledger_file_t *f);
 
 /* The mapping and the lock end with the last process that has them. */
 void trove_ledger_file_close(trove_ledger_file_t *f);

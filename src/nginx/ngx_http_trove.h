@@ -296,6 +296,9 @@ ngx_int_t ngx_http_trove_store_check(ngx_http_trove_t *trove, ngx_log_t *log);
 ngx_int_t ngx_http_trove_store_open(ngx_http_trove_t *trove,
     ngx_http_trove_t *old, ngx_log_t *log);
 
+/* All workers have ended. */
+void ngx_http_trove_exit_master(ngx_cycle_t *cycle);
+
 /* The trove needs the ledger no longer, or as long as this process lives. */
 void ngx_http_trove_store_close(ngx_http_trove_t *trove);
 void ngx_http_trove_store_pin(ngx_http_trove_t *trove);

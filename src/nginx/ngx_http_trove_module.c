@@ -224,6 +224,6 @@ ngx_module_t  ngx_http_trove_module = {
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_http_trove_exit_process,           /* exit process */
-    NULL,                                  /* exit master */
+    ngx_http_trove_exit_master,            /* exit master */
     NGX_MODULE_V1_PADDING
 };

@@ -509,6 +509,30 @@ ngx_http_trove_store_writable(const char *dir, ngx_uid_t user)
 }
 
 
+void
+ngx_http_trove_exit_master(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                    i;
+    ngx_http_trove_t            **troves;
+    ngx_http_trove_main_conf_t   *tmcf;
+
+    tmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_trove_module);
+
+    if (tmcf == NULL) {
+        return;
+    }
+
+    troves = tmcf->troves.elts;
+
+    for (i = 0; i < tmcf->troves.nelts; i++) {
+
+        if (troves[i]->shared) {
+            trove_start_end(&troves[i]->shared->file);
+        }
+    }
+}
+
+
 /* Of a configuration that ends, or of a process. */
 
 void

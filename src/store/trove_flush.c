@@ -391,6 +391,17 @@ trove_flush_hangs(trove_flush_t *f, uint64_t ns)
 }
 
 
+int
+trove_flush_whole(trove_ledger_t *l)
+{
+    trove_flush_give_back(l);
+
+    return trove_flush_state(l) == TROVE_STORE_DONE
+           && trove_get(&l->flush_begun) == trove_get(&l->flush_done)
+           && !trove_dirty_any(l);
+}
+
+
 trove_process_t
 trove_flush_writer(const trove_ledger_t *l)
 {

@@ -165,6 +165,12 @@ trove_store_rc_t trove_flush_state(const trove_ledger_t *l);
  */
 int trove_flush_hangs(trove_flush_t *f, uint64_t ns);
 
+/*
+ * At an end, when no other process has the ledger: whether the store has all
+ * of it.
+ */
+int trove_flush_whole(trove_ledger_t *l);
+
 /* Who the writer is; 0: nobody. */
 trove_process_t trove_flush_writer(const trove_ledger_t *l);
 

@@ -112,6 +112,22 @@ trove_start_hold(trove_starting_t *s, int how)
 }
 
 
+void
+trove_start_end(trove_ledger_file_t *file)
+{
+    if (flock(file->fd, LOCK_EX|LOCK_NB) != 0) {
+        return;
+    }
+
+    if (trove_ledger_recover(file->ledger) == TROVE_OK
+        && trove_redo_recover(file->ledger) == TROVE_OK
+        && trove_flush_whole(file->ledger))
+    {
+        trove_ledger_file_whole(file);
+    }
+}
+
+
 static trove_rc_t
 trove_start_by_state(trove_starting_t *s)
 {
@@ -128,13 +144,17 @@ trove_start_by_state(trove_starting_t *s)
         return (rc == TROVE_OK) ? trove_start_loaded(s) : rc;
 
     case TROVE_LEDGER_FILE_STALE:
+    case TROVE_LEDGER_FILE_PAST:
 
         if (stat(s->store->path, &st) != 0 || st.st_size == 0) {
             (void) snprintf(s->error, TROVE_STORE_ERROR,
-                            "\"%s\" is of an earlier boot of the machine, and "
-                            "its store \"%s\" is gone: bring that back, or "
-                            "remove the former to start with nothing",
-                            s->path, s->store->path);
+                            "\"%s\" is of %s, and its store \"%s\" is gone: "
+                            "bring that back, or remove the former to start "
+                            "with nothing", s->path,
+                            (s->file->state == TROVE_LEDGER_FILE_PAST)
+                            ? "another version of the module"
+                            : "an earlier boot of the machine",
+                            s->store->path);
             return TROVE_NOTFOUND;
         }
 

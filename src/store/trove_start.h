@@ -7,7 +7,8 @@
  *   of another          is flushed to the store, laid out anew and filled
  *     configuration       from there: this is how a capacity is changed
  *   of an earlier boot  is laid out anew and filled from the store, which
- *                         must be there
+ *     or version          must be there; of another version only if the store
+ *                         had it all when the last process ended
  *   new, never ready    the same, and the store may be made
  *
  * A ledger and a store that do not belong together are refused.  So is a store
@@ -35,6 +36,13 @@
 trove_rc_t trove_start(trove_ledger_file_t *file, const char *path,
     const trove_ledger_conf_t *conf, const trove_store_kind_t *kind,
     const trove_store_conf_t *store, char *error);
+
+
+/*
+ * The last process but for this one, a master, has ended: notes whether the
+ * store has it all, so that another version may take it from there.
+ */
+void trove_start_end(trove_ledger_file_t *file);
 
 
 #endif /* TROVE_START_H_INCLUDED */

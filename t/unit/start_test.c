@@ -332,6 +332,90 @@ a_file_of_an_earlier_boot_is_not_relied_on(void **state)
 }
 
 
+/* As another version had laid it out: its header, or what follows it. */
+
+static void
+other_version(long at)
+{
+    FILE      *f;
+    uint32_t   layout;
+
+    f = fopen(path, "r+");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, at, SEEK_SET), 0);
+    assert_int_equal(fread(&layout, sizeof(layout), 1, f), 1);
+    layout += 100;
+    assert_int_equal(fseek(f, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(&layout, sizeof(layout), 1, f), 1);
+    assert_int_equal(fclose(f), 0);
+}
+
+
+static void
+a_file_of_another_version_is_made_anew_if_the_store_has_it_all(void **state)
+{
+    int                   i;
+    trove_ledger_file_t   f, g;
+
+    static const long  at[] = { 8, 4096 + 8 };
+
+    for (i = 0; i < 2; i++) {
+
+        /* nobody has said that it is whole */
+
+        begin(&f);
+        trove_ledger_file_close(&f);
+        other_version(at[i]);
+        refused(TROVE_MISMATCH, "quit that version");
+
+        /* it is */
+
+        begin(&f);
+        trove_start_end(&f);
+        trove_ledger_file_close(&f);
+        other_version(at[i]);
+        assert_int_equal(trove_ledger_file_check(path, error), TROVE_OK);
+        assert_int_equal(balance_of(started(&f), "p1"), 50);
+        assert_true(f.renewed);
+
+        /* and no longer: it was said of the time before */
+
+        trove_ledger_file_close(&f);
+        other_version(at[i]);
+        refused(TROVE_MISMATCH, "quit that version");
+
+        /* the store lacks what one has left who was killed */
+
+        begin(&f);
+        claim_and_die(f.ledger, "p2", 1);
+        trove_start_end(&f);
+        trove_ledger_file_close(&f);
+        other_version(at[i]);
+        refused(TROVE_MISMATCH, "quit that version");
+
+        /* another one goes on with it */
+
+        begin(&f);
+        (void) started(&g);
+        trove_start_end(&f);
+        trove_ledger_file_close(&f);
+        claim_and_die(g.ledger, "p2", 1);
+        trove_ledger_file_close(&g);
+        other_version(at[i]);
+        refused(TROVE_MISMATCH, "quit that version");
+
+        /* and there is no store any more */
+
+        begin(&f);
+        trove_start_end(&f);
+        trove_ledger_file_close(&f);
+        other_version(at[i]);
+        remove_store();
+        refused(TROVE_NOTFOUND, "another version of the module, and its store");
+    }
+}
+
+
 static void
 a_file_that_was_never_ready_is_none(void **state)
 {
@@ -745,6 +829,8 @@ main(void)
         cmocka_unit_test(a_store_that_is_lost_gets_all_of_the_file),
         cmocka_unit_test(a_file_that_is_lost_is_made_from_the_store),
         cmocka_unit_test(a_file_of_an_earlier_boot_is_not_relied_on),
+        cmocka_unit_test(
+            a_file_of_another_version_is_made_anew_if_the_store_has_it_all),
         cmocka_unit_test(a_file_that_was_never_ready_is_none),
         cmocka_unit_test(a_capacity_is_changed_by_a_restart),
         cmocka_unit_test(boards_are_kept),
