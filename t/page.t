@@ -8,6 +8,7 @@ use strict;
 use utf8;
 use warnings;
 
+use Encode qw(encode_utf8);
 use FindBin;
 use Test::More;
 
@@ -24,13 +25,14 @@ my $PICTURES = $ENV{TROVE_TEST_PICTURES};     # a folder to keep them in
 
 my $t = Trove::Nginx->start(workers => 2, http => <<'HTTP', server => <<'END');
     trove hunt { capacity rewards=1k players=100 claims=20; arena 1m;
-                 coin one value=1 weight=1; }
+                 coin one value=1 weight=1; board weekly rows=10; }
     trove combat { capacity rewards=10; arena 1m; }
 HTTP
         location = /poll    { trove_poll    hunt; }
         location = /claim   { trove_claim   hunt; }
         location = /tap     { trove_tap     hunt; }
         location = /rewards { trove_rewards hunt; }
+        location /board/    { trove_board   hunt; }
         location = /stats   { trove_stats; }
         location = /combat  { trove_poll    combat; }
 
@@ -146,6 +148,30 @@ my $charts = $b->eval('typeof uPlot !== "undefined"');
 
 is($b->eval('document.querySelectorAll("canvas").length'),
    $charts ? 6 : 0, 'charts are drawn, if there is what draws them');
+
+
+# boards, whose players' names are what they like
+
+my @hostile = ('<img src=x onerror=broken=1>', '"><script>broken=1</script>',
+               '&lt;b&gt;', "\x{202e}drawkcab", '${broken=1}', "p\x{1f984}");
+
+$t->post('/board/weekly', encode_utf8(Trove::Nginx::ndjson({
+    player => $hostile[$_], score => 100 - $_ }))) for 0 .. $#hostile;
+
+$b->until('document.querySelectorAll("#boards tbody tr").length === 5');
+is_deeply($b->eval('[ ...document.querySelectorAll("#boards tbody th") ]'
+                   . '.map((th) => th.textContent)'), [ @hostile[0 .. 4] ],
+          'the top of a board, whatever the names are');
+is($b->eval('document.querySelectorAll("main img, main script").length'), 0,
+   'and they are but text');
+like($b->eval('document.querySelector("#boards caption").textContent'),
+     qr/^weekly, 6 rows$/, 'with its name');
+
+is($t->get('/stats?board=nosuch')->{status}, 404, 'a board that is not');
+is($t->get('/stats?board=weekly&trove=combat')->{status}, 404, 'nor there');
+is_deeply($t->get('/stats?board=weekly&trove=hunt&top=1')->{json}{list},
+          [ { rank => 1, player => $hostile[0], score => 100 } ],
+          'who reads the statistics can ask for it');
 
 
 # looks
@@ -271,7 +297,9 @@ $b->until('document.getElementById("statements").innerText.includes('
           . "'Worker $worker ended')");
 pass('a worker that died is told');
 
-is_deeply([ grep { !m{^\Q$url\E(?:\?format=json)?$} && !/^data:/ }
+my $own = qr/format=json|trove=\w+&board=weekly&top=5/;
+
+is_deeply([ grep { !m{^\Q$url\E(?:\?$own)?$} && !/^data:/ }
             $b->requests ], [], 'it asked for nothing else');
 is_deeply([ $b->console ], [], 'and the console is empty');
 

@@ -584,6 +584,13 @@ uint64_t ngx_http_trove_board_rows(ngx_http_trove_t *trove);
 /* Most bytes of an arena that a list takes. */
 off_t ngx_http_trove_board_arena(ngx_http_trove_t *trove);
 
+/*
+ * The request is of the board of that name.  NGX_OK, or an answer already given
+ * in *rc.
+ */
+ngx_int_t ngx_http_trove_board_choose(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_int_t *rc);
+
 /* The name of the board that the URI is of. */
 void ngx_http_trove_board_named(ngx_http_request_t *r, ngx_str_t *name);
 

@@ -78,20 +78,15 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_board_ops = {
 ngx_int_t
 ngx_http_trove_board_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
-    ngx_str_t                    name;
-    ngx_http_trove_t            *trove;
-    ngx_http_trove_ctx_t        *ctx;
-    ngx_http_trove_loc_conf_t   *tlcf;
-    ngx_http_trove_board_ctx_t  *b;
+    ngx_int_t                   rc;
+    ngx_str_t                   name;
+    ngx_http_trove_ctx_t       *ctx;
+    ngx_http_trove_loc_conf_t  *tlcf;
 
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_trove_module);
-    trove = tlcf->trove;
 
-    ctx = ngx_http_trove_begin(r, trove, TROVE_ENDPOINT_BOARD);
-    b = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_board_ctx_t));
-
-    if (ctx == NULL || b == NULL) {
+    ctx = ngx_http_trove_begin(r, tlcf->trove, TROVE_ENDPOINT_BOARD);
+    if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -103,25 +98,16 @@ ngx_http_trove_board_handler(ngx_http_request_t *r)
 
     ngx_http_trove_board_named(r, &name);
 
-    b->board = ngx_http_trove_board_find(trove, name.data, name.len);
-
-    if (b->board == TROVE_BOARD_NONE) {
-        return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
-                                      trove->boards.nelts
-                                      ? "there is no such board"
-                                      : "the trove has no board");
+    if (ngx_http_trove_board_choose(r, &name, &rc) != NGX_OK) {
+        return rc;
     }
-
-    b->conf = (trove_board_conf_t *) trove->boards.elts + b->board;
-
-    ctx->data = b;
 
     if (ngx_http_trove_identify(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (r->method == NGX_HTTP_POST) {
-        return ngx_http_trove_board_post(r, b);
+        return ngx_http_trove_board_post(r, ctx->data);
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -133,6 +119,41 @@ ngx_http_trove_board_handler(ngx_http_request_t *r)
     return ngx_http_trove_try(r, (r->method == NGX_HTTP_DELETE)
                                  ? ngx_http_trove_board_delete
                                  : ngx_http_trove_board_get);
+}
+
+
+ngx_int_t
+ngx_http_trove_board_choose(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_int_t *rc)
+{
+    ngx_http_trove_t            *trove;
+    ngx_http_trove_ctx_t        *ctx;
+    ngx_http_trove_board_ctx_t  *b;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    trove = ctx->worker->trove;
+
+    b = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_board_ctx_t));
+    if (b == NULL) {
+        *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_DONE;
+    }
+
+    b->board = ngx_http_trove_board_find(trove, name->data, name->len);
+
+    if (b->board == TROVE_BOARD_NONE) {
+        *rc = ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
+                                     trove->boards.nelts
+                                     ? "there is no such board"
+                                     : "the trove has no board");
+        return NGX_DONE;
+    }
+
+    b->conf = (trove_board_conf_t *) trove->boards.elts + b->board;
+
+    ctx->data = b;
+
+    return NGX_OK;
 }
 
 

@@ -3,7 +3,9 @@
 
 
 static ngx_http_trove_t *ngx_http_trove_stats_named(ngx_http_request_t *r,
-    ngx_http_trove_main_conf_t *tmcf);
+    ngx_http_trove_main_conf_t *tmcf, const char *arg);
+static ngx_int_t ngx_http_trove_stats_board(ngx_http_request_t *r,
+    ngx_str_t *name);
 static ngx_int_t ngx_http_trove_stats_get(ngx_http_request_t *r,
     ngx_http_trove_main_conf_t *tmcf);
 static ngx_int_t ngx_http_trove_stats_cycle(ngx_http_request_t *r,
@@ -37,6 +39,7 @@ ngx_int_t
 ngx_http_trove_stats_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
+    ngx_str_t                    board;
     ngx_http_trove_t           **troves, *trove;
     ngx_http_trove_loc_conf_t   *tlcf;
     ngx_http_trove_main_conf_t  *tmcf;
@@ -44,7 +47,8 @@ ngx_http_trove_stats_handler(ngx_http_request_t *r)
     tlcf = ngx_http_get_module_loc_conf(r, ngx_http_trove_module);
     tmcf = ngx_http_get_module_main_conf(r, ngx_http_trove_module);
 
-    trove = ngx_http_trove_stats_named(r, tmcf);
+    trove = ngx_http_trove_stats_named(r, tmcf, (r->method == NGX_HTTP_POST)
+                                                ? "cycle" : "trove");
 
     if (trove == NULL && tmcf->troves.nelts) {
 
@@ -71,22 +75,47 @@ ngx_http_trove_stats_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    return (r->method == NGX_HTTP_POST) ? ngx_http_trove_stats_cycle(r, tmcf)
-                                        : ngx_http_trove_stats_get(r, tmcf);
+    if (r->method == NGX_HTTP_POST) {
+        return ngx_http_trove_stats_cycle(r, tmcf);
+    }
+
+    if (trove && ngx_http_arg(r, (u_char *) "board", 5, &board) == NGX_OK) {
+        return ngx_http_trove_stats_board(r, &board);
+    }
+
+    return ngx_http_trove_stats_get(r, tmcf);
 }
 
 
-/* The trove that "cycle" names, NULL if it names none. */
+/*
+ * A board's list, by the same arguments as at its own location, which the live
+ * page does not know.
+ */
+
+static ngx_int_t
+ngx_http_trove_stats_board(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_int_t  rc;
+
+    if (ngx_http_trove_board_choose(r, name, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_trove_try(r, ngx_http_trove_board_get);
+}
+
+
+/* The trove that the argument names, NULL if it names none. */
 
 static ngx_http_trove_t *
 ngx_http_trove_stats_named(ngx_http_request_t *r,
-    ngx_http_trove_main_conf_t *tmcf)
+    ngx_http_trove_main_conf_t *tmcf, const char *arg)
 {
     ngx_str_t           name;
     ngx_uint_t          i;
     ngx_http_trove_t  **troves;
 
-    if (ngx_http_arg(r, (u_char *) "cycle", 5, &name) != NGX_OK) {
+    if (ngx_http_arg(r, (u_char *) arg, ngx_strlen(arg), &name) != NGX_OK) {
         return NULL;
     }
 
@@ -360,7 +389,7 @@ ngx_http_trove_stats_cycle(ngx_http_request_t *r,
                                       "cycle: is missing");
     }
 
-    trove = ngx_http_trove_stats_named(r, tmcf);
+    trove = ngx_http_trove_stats_named(r, tmcf, "cycle");
 
     if (trove == NULL) {
         return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,

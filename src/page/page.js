@@ -31,6 +31,7 @@ let failure = '';
 let failures = 0;
 let paused = false;
 let timer = 0;
+let tops = '';                /* whose boards are shown */
 
 
 async function look() {
@@ -65,6 +66,10 @@ async function look() {
                   : e.message;
     }
 
+    if (failures === 0) {
+        await lookAtBoards(abort.signal);
+    }
+
     clearTimeout(patience);
 
     if (histories.size > 0) {
@@ -77,6 +82,31 @@ async function look() {
 
     clearTimeout(timer);
     timer = setTimeout(look, Math.max(0, wait - (performance.now() - began)));
+}
+
+
+/* The top of each board of the trove that is shown. */
+
+async function lookAtBoards(signal) {
+    const trove = $('trove').value || [ ...histories.keys() ][0];
+    const boards = Object.keys(histories.get(trove)?.last.trove.boards || {});
+    const lists = [];
+
+    try {
+        for (const board of boards) {
+            const answer = await fetch('?' + new URLSearchParams(
+                { trove, board, top: 5 }), { signal, cache: 'no-store' });
+
+            if (answer.ok) {
+                lists.push(await answer.json());
+            }
+        }
+
+    } catch (e) {
+        return;               /* the next look will tell */
+    }
+
+    showBoards(trove, lists);
 }
 
 
@@ -290,6 +320,30 @@ function showMemory(t) {
         row('arenas', inBytes(t.arena_size), '', ''),
         row('of it in large pages', inBytes(t.large_pages), '', ''),
     ]);
+}
+
+
+function showBoards(trove, lists) {
+    const key = [ trove, ...lists.map((list) => list.board) ].join('\n');
+
+    $('boards').hidden = lists.length === 0;
+
+    if (key !== tops) {
+        tops = key;
+        $('boards').replaceChildren(element('h2', {}, 'Boards'),
+            ...lists.map(() => element('div')));
+    }
+
+    lists.forEach((list, i) => {
+        const ends = list.ends === null ? '' : ', ends '
+                     + new Date(list.ends * 1000).toLocaleString();
+
+        table($('boards').children[i + 1],
+              list.board + ', ' + inNumber(list.rows) + ' rows' + ends,
+              [ 'player', 'rank', 'score' ],
+              list.list.map((e) => row(e.player, String(e.rank),
+                                       String(e.score))));
+    });
 }
 
 
