@@ -5,7 +5,7 @@
 #define NGX_HTTP_TROVE_OUT_SIZE      16384   /* of a buffer of answers       */
 #define NGX_HTTP_TROVE_OUT_MAX       4       /* of them on their way         */
 #define NGX_HTTP_TROVE_TURN_SIZE     131072  /* input taken in one turn      */
-#define NGX_HTTP_TROVE_TURN_NS       2000000 /* spent on lines in one turn   */
+#define NGX_HTTP_TROVE_TURN_NS       200000  /* spent on lines in one turn   */
 #define NGX_HTTP_TROVE_TURN_LINES    8       /* between looks at the clock,  */
 #define NGX_HTTP_TROVE_TURN_SCANNED  65536   /* or rewards scanned           */
 #define NGX_HTTP_TROVE_FILE_SIZE     65536   /* read of a temp file at once  */
