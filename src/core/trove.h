@@ -37,6 +37,14 @@ typedef enum {
 } trove_rc_t;
 
 
+/*
+ * Called every hundred microseconds or so: it may let others have the
+ * processor.  Once it returns non-zero, what it was given to ends soon.  May be
+ * NULL.
+ */
+typedef int                (*trove_cancel_pt)(void);
+
+
 /* Bytes that somebody else owns, not terminated. */
 
 typedef struct {

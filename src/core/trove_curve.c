@@ -26,7 +26,8 @@ trove_curve_axis(trove_axis_t *axis, int64_t *orders, int64_t *spare,
         orders[i] ^= INT64_MIN;
     }
 
-    trove_sort_digits((uint64_t *) orders, (uint64_t *) spare, n, 0, 8);
+    (void) trove_sort_digits((uint64_t *) orders, (uint64_t *) spare, n, 0, 8,
+                             NULL);
 
     for (i = 0; i <= TROVE_CURVE_CUTS; i++) {
         axis->cut[i] = n ? orders[(uint64_t) (n - 1) * i / TROVE_CURVE_CUTS]

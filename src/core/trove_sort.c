@@ -7,29 +7,37 @@
 #include "trove_sort.h"
 
 
-#define TROVE_SORT_INSERT  24    /* entries that are sorted by insertion */
+#define TROVE_SORT_INSERT  24      /* entries that are sorted by insertion   */
+#define TROVE_SORT_STRIDE  16384   /* numbers between looks at "cancel"      */
 
 
-static void trove_sort_pass(const uint64_t *from, uint64_t *to, size_t n,
-    unsigned shift);
+static trove_rc_t trove_sort_pass(const uint64_t *from, uint64_t *to,
+    size_t n, unsigned shift, trove_cancel_pt cancel);
 static void trove_sort_insert(trove_entry_t *e, uint32_t n);
 static void trove_sort_down(trove_entry_t *heap, uint32_t n, uint32_t i,
     trove_entry_t e);
 
 
-void
+trove_rc_t
 trove_sort_digits(uint64_t *a, uint64_t *spare, size_t n, unsigned first,
-    unsigned last)
+    unsigned last, trove_cancel_pt cancel)
 {
     for ( /* void */ ; first < last; first += 2) {
-        trove_sort_pass(a, spare, n, 8 * first);
-        trove_sort_pass(spare, a, n, 8 * first + 8);
+
+        if (trove_sort_pass(a, spare, n, 8 * first, cancel) != TROVE_OK
+            || trove_sort_pass(spare, a, n, 8 * first + 8, cancel) != TROVE_OK)
+        {
+            return TROVE_CANCELED;
+        }
     }
+
+    return TROVE_OK;
 }
 
 
-static void
-trove_sort_pass(const uint64_t *from, uint64_t *to, size_t n, unsigned shift)
+static trove_rc_t
+trove_sort_pass(const uint64_t *from, uint64_t *to, size_t n, unsigned shift,
+    trove_cancel_pt cancel)
 {
     size_t    i, sum, count, place[256];
     unsigned  digit;
@@ -49,8 +57,15 @@ trove_sort_pass(const uint64_t *from, uint64_t *to, size_t n, unsigned shift)
     }
 
     for (i = 0; i < n; i++) {
+
+        if (i % TROVE_SORT_STRIDE == 0 && cancel && cancel()) {
+            return TROVE_CANCELED;
+        }
+
         to[place[(from[i] >> shift) & 0xff]++] = from[i];
     }
+
+    return TROVE_OK;
 }
 
 

@@ -18,10 +18,11 @@ typedef struct {
 
 /*
  * Sorts n numbers by their bytes "first" .. "last" - 1 (0 is the lowest),
- * stable; "last" - "first" is even, and "spare" has room for n more.
+ * stable; "last" - "first" is even, and "spare" has room for n more.  TROVE_OK,
+ * or TROVE_CANCELED, and then no number is where it was.
  */
-void trove_sort_digits(uint64_t *a, uint64_t *spare, size_t n, unsigned first,
-    unsigned last);
+trove_rc_t trove_sort_digits(uint64_t *a, uint64_t *spare, size_t n,
+    unsigned first, unsigned last, trove_cancel_pt cancel);
 
 /* By key, then id; no memory but its own, never worse than n log n. */
 void trove_sort_entries(trove_entry_t *e, uint32_t n);

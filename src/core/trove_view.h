@@ -19,10 +19,6 @@
 
 typedef struct trove_view_s  trove_view_t;
 
-/* Once it returns non-zero, what it was given to ends soon.  May be NULL. */
-typedef int                (*trove_cancel_pt)(void);
-
-
 typedef enum {
     TROVE_CIRCLE,
     TROVE_BOX

@@ -17,7 +17,8 @@
 #include "trove_view_data.h"
 
 
-#define TROVE_BUILD_STRIDE  65536   /* rows between looks at "cancel"        */
+#define TROVE_BUILD_STRIDE  1024    /* rows between looks at "cancel"        */
+#define TROVE_BUILD_LEAVES  8       /* the same of leaves                    */
 #define TROVE_BUILD_AHEAD   24      /* rows that are fetched ahead           */
 #define TROVE_BUILD_TRIES   100     /* ms that a row's writer is waited for  */
 
@@ -40,7 +41,7 @@ static trove_rc_t trove_build_temp(trove_build_t *b);
 static trove_rc_t trove_build_sample(trove_build_t *b);
 static trove_rc_t trove_build_places(trove_build_t *b);
 static trove_rc_t trove_build_rows(trove_build_t *b);
-static void trove_build_levels(trove_build_t *b);
+static trove_rc_t trove_build_levels(trove_build_t *b);
 static void trove_build_leaf(trove_view_t *v, uint32_t number,
     trove_reach_t *all);
 static void trove_build_bounds(trove_bounds_t *b, const trove_reach_t *reach,
@@ -239,9 +240,15 @@ trove_build_rows(trove_build_t *b)
     trove_view_t  *v;
 
     v = b->view;
+
     /* the memory of the rows, five times what is sorted, is still unused */
 
-    trove_sort_digits(b->places, (uint64_t *) v->rows[0].key, b->n, 4, 8);
+    rc = trove_sort_digits(b->places, (uint64_t *) v->rows[0].key, b->n, 4, 8,
+                           b->cancel);
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
 
     for (i = 0; i < trove_view_base(v); i++) {
 
@@ -279,13 +286,11 @@ trove_build_rows(trove_build_t *b)
         }
     }
 
-    trove_build_levels(b);
-
-    return TROVE_OK;
+    return trove_build_levels(b);
 }
 
 
-static void
+static trove_rc_t
 trove_build_levels(trove_build_t *b)
 {
     uint32_t        level, i;
@@ -299,6 +304,11 @@ trove_build_levels(trove_build_t *b)
     reach = (trove_reach_t *) b->sample[0];
 
     for (i = 0; i < v->nodes[0]; i++) {
+
+        if (i % TROVE_BUILD_LEAVES == 0 && trove_canceled(b->cancel)) {
+            return TROVE_CANCELED;
+        }
+
         trove_build_leaf(v, i, &reach[i]);
     }
 
@@ -310,6 +320,8 @@ trove_build_levels(trove_build_t *b)
                                &reach[i]);
         }
     }
+
+    return TROVE_OK;
 }
 
 

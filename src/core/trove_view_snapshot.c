@@ -33,7 +33,7 @@
 
 #define TROVE_SNAPSHOT_MAGIC   0x3130747061736e76ULL     /* "vnsapt01" */
 #define TROVE_SNAPSHOT_PART    ((off_t) 1 << 40)
-#define TROVE_SNAPSHOT_CHUNK   ((size_t) 4 << 20)        /* between cancels */
+#define TROVE_SNAPSHOT_CHUNK   ((size_t) 256 << 10)      /* between cancels */
 
 /* One is new enough while it lacks less than a change in so many rewards. */
 #define TROVE_SNAPSHOT_SHARE   8

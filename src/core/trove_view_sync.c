@@ -14,10 +14,12 @@
 /* To look at so many rows in order takes as long as to apply a change. */
 #define TROVE_FOLLOW_ROWS    16
 
-#define TROVE_FOLLOW_STRIDE  65536    /* rows between looks at "cancel"      */
+#define TROVE_FOLLOW_STRIDE  16384    /* rows between looks at "cancel",     */
+#define TROVE_FOLLOW_APPLY   256      /* and those that were written         */
 #define TROVE_FOLLOW_TRIES   100      /* ms that writers of rows have        */
 
 
+static trove_rc_t trove_view_catch_up(trove_view_t *v, trove_cancel_pt cancel);
 static trove_rc_t trove_view_look(trove_view_t *v, trove_cancel_pt cancel);
 static trove_rc_t trove_view_apply(trove_view_t *v, uint32_t slot);
 static int trove_view_renew(trove_view_t *v, uint32_t number,
@@ -89,7 +91,7 @@ trove_view_follow(trove_view_t *v, trove_cancel_pt cancel)
         if (lacks <= trove_ledger_slots(v->ledger) / TROVE_FOLLOW_ROWS
                      + TROVE_FOLLOW_LEFT)
         {
-            rc = trove_view_sync(v, TROVE_FOLLOW_SYNC);
+            rc = trove_view_catch_up(v, cancel);
         }
 
         if (rc == TROVE_BEHIND) {
@@ -115,14 +117,38 @@ trove_view_follow(trove_view_t *v, trove_cancel_pt cancel)
 }
 
 
+static trove_rc_t
+trove_view_catch_up(trove_view_t *v, trove_cancel_pt cancel)
+{
+    uint32_t    n;
+    trove_rc_t  rc;
+
+    for (n = 0; n < TROVE_FOLLOW_SYNC; n += TROVE_FOLLOW_APPLY) {
+        rc = trove_view_sync(v, TROVE_FOLLOW_APPLY);
+
+        if (rc != TROVE_AGAIN) {
+            return rc;
+        }
+
+        if (trove_canceled(cancel)) {
+            return TROVE_CANCELED;
+        }
+    }
+
+    return TROVE_AGAIN;
+}
+
+
 /* Takes over all rows that were written after the view's version. */
 
 static trove_rc_t
 trove_view_look(trove_view_t *v, trove_cancel_pt cancel)
 {
-    uint32_t    slot, slots;
+    uint32_t    n, slot, slots;
     uint64_t    version;
     trove_rc_t  rc;
+
+    n = 0;
 
     /* in this order: all that this version has is in these slots */
 
@@ -137,6 +163,10 @@ trove_view_look(trove_view_t *v, trove_cancel_pt cancel)
 
         if (!trove_ledger_written(v->ledger, slot, v->version)) {
             continue;
+        }
+
+        if (++n % TROVE_FOLLOW_APPLY == 0 && trove_canceled(cancel)) {
+            return TROVE_CANCELED;
         }
 
         rc = trove_view_apply(v, slot);

@@ -26,7 +26,7 @@ static void ngx_http_trove_tidy(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_gauges(ngx_http_trove_worker_t *w, uint64_t now);
 static void ngx_http_trove_build(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_build_thread(void *data);
-static int ngx_http_trove_ends(void);
+static int ngx_http_trove_pause(void);
 static void ngx_http_trove_build_done(void *data);
 static void ngx_http_trove_swap(ngx_http_trove_worker_t *w);
 static void ngx_http_trove_notify(ngx_http_trove_worker_t *w);
@@ -610,7 +610,7 @@ ngx_http_trove_build_thread(void *data)
 
     if (w->built) {
 
-        if (trove_view_follow(w->built, ngx_http_trove_ends) != TROVE_FULL) {
+        if (trove_view_follow(w->built, ngx_http_trove_pause) != TROVE_FULL) {
             return;
         }
 
@@ -621,7 +621,7 @@ ngx_http_trove_build_thread(void *data)
     start = trove_clock_ns();
 
     w->build_rc = trove_view_build(&w->built, trove->ledger, trove->kernels,
-                                   trove->large_pages, ngx_http_trove_ends);
+                                   trove->large_pages, ngx_http_trove_pause);
 
     w->build_ns = trove_clock_ns() - start;
 
@@ -629,19 +629,25 @@ ngx_http_trove_build_thread(void *data)
         return;
     }
 
-    (void) trove_view_save(w->built, trove->snapshot, ngx_http_trove_ends);
+    (void) trove_view_save(w->built, trove->snapshot, ngx_http_trove_pause);
 
-    (void) trove_view_follow(w->built, ngx_http_trove_ends);
+    (void) trove_view_follow(w->built, ngx_http_trove_pause);
 
     w->built_large = trove_view_large(w->built);
 }
 
 
-/* An exit, which nothing else stands in the way of, waits for the threads. */
+/*
+ * An exit, which nothing else stands in the way of, waits for the threads.
+ * And polls that wait for this processor shall not do so for a whole slice of
+ * its time.
+ */
 
 static int
-ngx_http_trove_ends(void)
+ngx_http_trove_pause(void)
 {
+    (void) sched_yield();
+
     return ngx_terminate || ngx_exiting;
 }
 
