@@ -17,6 +17,16 @@ use Time::Local qw(timegm);
 my ($LIB) = glob '/usr/lib/*/faketime/libfaketime.so.1';
 
 
+# What the library leaves of processes that end without its knowledge; nginx
+# has ended by then if this is used before Trove::Nginx
+
+END {
+    for my $file (glob '/dev/shm/faketime_shm_* /dev/shm/sem.faketime_sem_*') {
+        unlink $file if $file =~ /_(\d+)$/ && !-e "/proc/$1";
+    }
+}
+
+
 sub new {
     my ($class, $time) = @_;
     my $dir = tempdir('trove-clock-XXXXXX', TMPDIR => 1, CLEANUP => 1);
