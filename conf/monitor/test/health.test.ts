@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { health } from '../src/health.js';
+import { rates, type Reading } from '../src/rates.js';
+import type { Trove } from '../src/stats.js';
+import { histogram, NOW, stats, trove } from './fixture.js';
+
+
+function found(of: Partial<Trove>): [string, string][] {
+    const at = (seconds: number, hunt: Trove): Reading =>
+        ({ stats: stats({ hunt }), at: seconds * 1000,
+           date: (NOW + seconds) * 1000 });
+    const after = at(1, trove(of));
+
+    return health(after.stats, rates(at(0, trove()), after))
+           .map(({ level, trove: name, text }) => {
+               assert.equal(name, 'hunt');
+               return [level, text];
+           });
+}
+
+
+test('nothing', () => {
+    assert.deepEqual(found({}), []);
+});
+
+
+const cases: [Partial<Trove>, string, RegExp][] = [
+    [{ store_failing: 1 }, 'bad', /takes no writes/],
+    [{ store_lag: 11.5 }, 'bad', /11.5s behind/],
+    [{ store_log: 3e8 }, 'warn', /log of the store/],
+    [{ arena_exhausted: 12 }, 'bad', /arena is used up, 12 requests/],
+    [{ ledger_busy: 1 }, 'bad', /writes are given up/],
+    [{ worker_deaths: 1 }, 'bad', /a worker has died/],
+    [{ view_build_failures: 1 }, 'bad', /views cannot be built/],
+    [{ endpoints: { tap: { requests: { 200: 1, 503: 4, 507: 1 },
+                           lines_ok: 0, lines_error: 0 } } },
+     'bad', /^tap: 5 answers\/s are errors/],
+    [{ epoch_lag: histogram({ 1000: 1, 50000000: 1 }) }, 'warn',
+     /epochs are 50ms late/],
+    [{ rewards: 9, rewards_capacity: 10 }, 'warn', /rewards take 90 %/],
+    [{ players: 10, players_capacity: 10 }, 'bad', /players take 100 %/],
+    [{ claims: 95, claims_capacity: 100 }, 'warn', /claims take 95 %/],
+    [{ boards: { weekly: { rows: 9, rows_capacity: 9, rebuilds: 0 } } },
+     'bad', /rows of the board weekly take 100 %/],
+    [{ started: NOW }, 'info', /has begun to count/],
+];
+
+for (const [of, level, text] of cases) {
+    test(`${level}: ${text.source}`, () => {
+        const all = found(of);
+
+        assert.equal(all.length, 1);
+        assert.equal(all[0]?.[0], level);
+        assert.match(all[0]?.[1] ?? '', text);
+    });
+}
+
+
+test('the worst comes first', () => {
+    assert.deepEqual(found({ started: NOW, rewards: 9, rewards_capacity: 10,
+                             arena_exhausted: 1 }).map(([level]) => level),
+                     ['bad', 'warn', 'info']);
+});
