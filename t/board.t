@@ -155,6 +155,9 @@ is_deeply(rows_of(board('?player=p3')), [ [2, 'p3', 1234] ],
 is(post('p1', 1)->{json}{rank}, 4, 'and it may come again');
 is_problem($c->request('DELETE', '/board/best'), 400,
            qr/^player: is missing$/, 'nobody');
+is_problem($c->request('DELETE', "/board/best?player=p2&$_"), 400,
+           qr/^player: is all that says what to remove$/, "and $_")
+    for 'period=0', 'top=3', 'around=1';
 is_problem($c->request('DELETE', '/board/best?player='), 400,
            qr/^player: must be/, 'an empty one');
 

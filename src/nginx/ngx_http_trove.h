@@ -598,7 +598,7 @@ void ngx_http_trove_board_named(ngx_http_request_t *r, ngx_str_t *name);
 uint64_t ngx_http_trove_board_now(void);
 uint64_t ngx_http_trove_board_ends(ngx_http_trove_ctx_t *ctx, uint64_t now);
 
-/* The argument "player": NGX_OK, or an answer already given in *rc. */
+/* The only argument, "player": NGX_OK, or an answer already given in *rc. */
 ngx_int_t ngx_http_trove_board_player(ngx_http_request_t *r,
     trove_slice_t *player, ngx_int_t *rc);
 

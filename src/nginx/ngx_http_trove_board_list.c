@@ -134,9 +134,16 @@ ngx_http_trove_board_player(ngx_http_request_t *r, trove_slice_t *player,
 
     ngx_memzero(&list, sizeof(ngx_http_trove_list_t));
 
-    if (ngx_http_trove_args(r, ngx_http_trove_list_fields, 1, &list, &f, rc)
+    if (ngx_http_trove_args(r, ngx_http_trove_list_fields,
+                            NGX_HTTP_TROVE_LIST_FIELDS, &list, &f, rc)
         != NGX_OK)
     {
+        return NGX_DONE;
+    }
+
+    if (f.seen & ~NGX_HTTP_TROVE_LIST_PLAYER) {
+        *rc = ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST,
+                                     "player: is all that says what to remove");
         return NGX_DONE;
     }
 
