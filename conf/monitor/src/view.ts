@@ -255,7 +255,7 @@ function *fill(trove: Trove): Generator<Line> {
 
     for (const [name, { rows, rows_capacity }] of Object.entries(trove.boards))
     {
-        yield *bar(`board ${name}`, rows, rows_capacity, whole);
+        yield *bar('board', rows, rows_capacity, whole, `, ${name}`);
     }
 
     yield *bar('arena', trove.arena_used, trove.arena_size, bytes,
@@ -274,7 +274,7 @@ function *bar(name: string, n: number, of: number,
     const full = Math.round(part * BAR);
 
     yield [
-        { text: `${harmless(name).padEnd(10).slice(0, 10)} ` },
+        { text: name.padEnd(11) },
         { text: '[' + '#'.repeat(full) + '.'.repeat(BAR - full) + ']',
           style: part >= 1 ? 'bad' : part >= 0.9 ? 'warn' : undefined },
         { text: ` ${String(Math.floor(part * 100)).padStart(3)}%  `

@@ -69,7 +69,7 @@ test('80 columns show what there is', () => {
     assert.match(all, /^poll +200 +100 +0 +100 +1.02us/m);
     assert.match(all, /^rewards +\[#{22}\.\.\] +93% +930 of 1,000$/m);
     assert.match(all, /^players +.* 75% +300 of 400$/m);
-    assert.match(all, /^board hunt \[.* 50% +5 of 10$/m);
+    assert.match(all, /^board +\[.* 50% +5 of 10, hunt$/m);
     assert.match(all, /^arena .*1 MB of 16 MB, at most 2 MB$/m);
     assert.match(all, /^store +good, 100 commits\/s/m);
     assert.match(all, /^coins +hunt 100\/s$/m);
