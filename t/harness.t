@@ -158,4 +158,27 @@ ok(wait_until { !-e $pid }, 'and no nginx');
 is($status, 0, 'the next test passes') or diag $said;
 is_kept($said, 0);
 
+# A process lives as long as one of its threads
+
+SKIP: {
+    skip 'needs syscall.ph', 2 if !eval { require 'syscall.ph' };
+
+    pipe my $end, my $held or die "pipe: $!\n";
+
+    my $pid = fork // die "fork: $!\n";
+
+    if ($pid == 0) {
+        close $held;
+        require threads;
+        threads->create(sub { readline $end });
+        syscall(&SYS_exit, 0);
+    }
+
+    ok((wait_until { Trove::Nginx::stat_of($pid)->{state} eq 'Z' }),
+       'the first thread has ended');
+    ok(Trove::Nginx::alive($pid), 'the process has not');
+    close $held;
+    waitpid $pid, 0;
+}
+
 done_testing;

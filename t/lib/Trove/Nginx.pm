@@ -495,23 +495,27 @@ sub ended {
 sub master { return $_[0]{master} }
 
 
-# A process that runs; a zombie does not
+# A process that runs; a zombie does not, but for a thread of its own that the
+# disk keeps: what was open is open as long
 
 sub alive {
     my $pid = shift;
+    my $stat = stat_of($pid);
 
-    return stat_of($pid)->{state} !~ /^[ZX]?$/;
+    return $stat->{state} !~ /^[ZX]?$/ || $stat->{threads} > 1;
 }
 
 
 sub stat_of {
     my $pid = shift;
 
-    open my $f, '<', "/proc/$pid/stat" or return { state => '', ppid => 0 };
-    my $line = <$f> // '';
-    $line =~ /^\d+ \(.*\) (\S) (\d+) / or return { state => '', ppid => 0 };
+    my $none = { state => '', ppid => 0, threads => 0 };
 
-    return { state => $1, ppid => $2 };
+    open my $f, '<', "/proc/$pid/stat" or return $none;
+    my $line = <$f> // '';
+    $line =~ /^\d+ \(.*\) (\S) (\d+) (?:\S+ ){15}(\d+) / or return $none;
+
+    return { state => $1, ppid => $2, threads => $3 };
 }
 
 
