@@ -194,6 +194,8 @@ typedef struct {
     _Atomic uint64_t      period;       /* never goes back                   */
     _Atomic uint64_t      reached;      /* of the latest                     */
     _Atomic uint64_t      rebuilds;
+    _Atomic uint32_t      settled;      /* of the lock's successions, those  */
+                                        /* whose claims are carried out      */
 
     trove_board_table_t   table[2];
 
@@ -316,6 +318,14 @@ const trove_board_cell_t *trove_board_likely(const trove_ledger_t *l,
 /* TROVE_OK or TROVE_BUSY; with the lock comes a board without half a write. */
 trove_rc_t trove_board_lock(trove_ledger_t *l, uint32_t board);
 void trove_board_unlock(trove_ledger_t *l, uint32_t board);
+
+/*
+ * With the lock of a board whose scores come from claims: whether there is
+ * room for the player's row at this time; and adds the claim of this number.
+ */
+int trove_board_room(trove_ledger_t *l, uint32_t board,
+    const trove_slice_t *player, uint64_t now);
+void trove_board_credit(trove_ledger_t *l, uint32_t board, uint32_t claim);
 
 /*
  * Builds all that is derived from the table's rows, with the lock, while an

@@ -274,6 +274,15 @@ trove_board_sane_row(trove_ledger_t *l, uint32_t board, uint32_t table,
     id.data = head.id;
     id.len = head.len;
 
+    if (trove_board_conf(l, board)->claims
+        && (head.player == 0
+            || head.player > trove_get(&l->players)
+            || trove_player_find(l, &id, trove_player_hash(l, &id))
+               != head.player - 1))
+    {
+        return 0;
+    }
+
     if (head.tag != (uint32_t) (trove_player_hash(l, &id) >> 32)
         || trove_board_probe(l, board, table, &id, head.tag, &cell) != row)
     {

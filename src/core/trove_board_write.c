@@ -18,6 +18,7 @@
 
 #include "trove_alloc.h"
 #include "trove_board_tree.h"
+#include "trove_credits.h"
 #include "trove_dirty.h"
 
 
@@ -28,6 +29,8 @@ typedef struct {
     uint32_t                    board;
     const trove_board_write_t  *q;
     uint32_t                    tag;
+    uint32_t                    claim;  /* that is added, plus one           */
+    uint32_t                    player; /* its player's number, plus one     */
 
     /* what will be done, found out when the board's seq was this one */
 
@@ -70,8 +73,11 @@ static void trove_board_fetch_row(trove_board_plan_t *w);
 static void trove_board_fetch_to(trove_board_plan_t *w, int64_t score);
 static trove_rc_t trove_board_plan_locked(trove_board_plan_t *w);
 static trove_rc_t trove_board_plan(trove_board_plan_t *w);
+static trove_rc_t trove_board_plan_table(trove_board_plan_t *w);
 static int trove_board_reach(trove_board_plan_t *w,
     const trove_board_key_t *key, trove_board_path_t *path, int guessed);
+static trove_board_table_t *trove_board_credit_table(trove_board_t *b,
+    uint32_t reset, uint64_t at, uint64_t *period);
 static void trove_board_judge(trove_board_plan_t *w,
     const trove_board_words_t *old);
 static int trove_board_keeps(const trove_board_plan_t *w, int64_t was,
@@ -331,6 +337,8 @@ trove_board_plan_init(trove_board_plan_t *w, trove_ledger_t *l,
     w->q = q;
     w->tag = (uint32_t) (trove_player_hash(l, &q->player) >> 32);
     w->table = trove_get(&w->b->period) % w->b->at.tables;
+    w->claim = 0;
+    w->player = 0;
     w->fetched = NULL;
     w->from_guessed = 0;
     w->to_guessed = 0;
@@ -457,14 +465,18 @@ trove_board_plan_locked(trove_board_plan_t *w)
 static trove_rc_t
 trove_board_plan(trove_board_plan_t *w)
 {
-    uint64_t             period;
-    trove_board_words_t  old;
+    uint64_t  period;
 
     w->t = trove_board_table(w->b, w->conf->reset, 0, w->q->now, &period);
 
-    if (w->t == NULL) {
-        return TROVE_AGAIN;
-    }
+    return (w->t == NULL) ? TROVE_AGAIN : trove_board_plan_table(w);
+}
+
+
+static trove_rc_t
+trove_board_plan_table(trove_board_plan_t *w)
+{
+    trove_board_words_t  old;
 
     w->table = (uint32_t) (w->t - w->b->table);
     trove_board_tree(w->l, w->board, w->table, &w->tree);
@@ -486,6 +498,86 @@ trove_board_plan(trove_board_plan_t *w)
     w->key = trove_board_key(w->conf, &w->head);
 
     return trove_board_plan_row(w);
+}
+
+
+/* As with a claim: its period may have become the one before. */
+
+static trove_board_table_t *
+trove_board_credit_table(trove_board_t *b, uint32_t reset, uint64_t at,
+    uint64_t *period)
+{
+    uint64_t  begun;
+
+    *period = trove_board_period(reset, at);
+    begun = trove_get(&b->period);
+
+    return (*period + 1 >= begun) ? &b->table[*period % b->at.tables] : NULL;
+}
+
+
+int
+trove_board_room(trove_ledger_t *l, uint32_t board,
+    const trove_slice_t *player, uint64_t now)
+{
+    uint32_t                    tag, cell;
+    uint64_t                    period;
+    trove_board_t              *b;
+    trove_board_table_t        *t;
+    const trove_board_conf_t   *conf;
+
+    b = trove_board_of(l, board);
+    conf = trove_board_conf(l, board);
+    t = trove_board_credit_table(b, conf->reset, now, &period);
+
+    if (t == NULL || trove_get(&t->period) != period) {
+        return 1;
+    }
+
+    tag = (uint32_t) (trove_player_hash(l, player) >> 32);
+
+    return t->free != 0
+           || trove_get(&t->used) < conf->rows
+           || trove_board_probe(l, board, (uint32_t) (t - b->table), player,
+                                tag, &cell) != TROVE_LEDGER_NONE;
+}
+
+
+void
+trove_board_credit(trove_ledger_t *l, uint32_t board, uint32_t claim)
+{
+    uint64_t                 period;
+    trove_board_plan_t       w;
+    trove_board_write_t      q;
+    const trove_name_t      *name;
+    trove_claim_row_t       *c;
+    trove_board_written_t    written;
+
+    c = trove_ledger_claim(l, claim);
+    name = trove_ledger_name(l, c->player);
+
+    memset(&q, 0, sizeof(q));
+    q.player.data = name->id;
+    q.player.len = name->len;
+    q.score = c->value;
+    q.now = trove_get(&c->at) >> 1;
+
+    trove_board_plan_init(&w, l, board, &q);
+    w.claim = claim + 1;
+    w.player = c->player + 1;
+    w.t = trove_board_credit_table(w.b, w.conf->reset, q.now, &period);
+
+    if (w.t == NULL) {
+        return;
+    }
+
+    if (trove_get(&w.t->period) != period) {
+        trove_board_turn(l, board, period);
+    }
+
+    if (trove_board_plan_table(&w) == TROVE_OK) {
+        trove_board_apply(&w, &written);
+    }
 }
 
 
@@ -512,7 +604,17 @@ trove_board_judge(trove_board_plan_t *w, const trove_board_words_t *old)
         return;
     }
 
+    if (found && w->claim != 0 && w->claim == old->claim) {
+        w->result = TROVE_BOARD_REPEAT;
+        return;
+    }
+
     w->head.score = q->score;
+
+    if (w->claim != 0) {
+        w->head.claim = w->claim;
+        w->head.player = w->player;
+    }
 
     if (found && !trove_board_keeps(w, old->score, &w->head.score)) {
         w->result = TROVE_BOARD_OVERFLOW;
@@ -524,7 +626,7 @@ trove_board_judge(trove_board_plan_t *w, const trove_board_words_t *old)
 
     w->renews = !found || (q->has_data
                            && (w->moves || w->conf->keep >= TROVE_BOARD_LAST));
-    w->stores = w->moves || w->renews || q->seq != 0;
+    w->stores = w->moves || w->renews || q->seq != 0 || w->claim != 0;
 
     if (q->seq != 0) {
         w->head.seq = q->seq;
@@ -565,13 +667,22 @@ trove_board_keeps(const trove_board_plan_t *w, int64_t was, int64_t *score)
     case TROVE_BOARD_SUM:
         *score += was;
 
-        if (*score > TROVE_BOARD_SCORE_MAX || *score < -TROVE_BOARD_SCORE_MAX)
+        if (*score <= TROVE_BOARD_SCORE_MAX
+            && *score >= -TROVE_BOARD_SCORE_MAX)
         {
-            *score = was;
-            return 0;
+            return 1;
         }
 
-        return 1;
+        /* a claim is granted all the same, as far as there are scores */
+
+        if (w->claim != 0) {
+            *score = (*score > 0) ? TROVE_BOARD_SCORE_MAX
+                                  : -TROVE_BOARD_SCORE_MAX;
+            return 1;
+        }
+
+        *score = was;
+        return 0;
 
     default:
         return 1;
@@ -706,7 +817,7 @@ trove_board_intend(trove_board_plan_t *w)
     in->row = w->row;
     in->used = trove_get(&w->t->used);
     in->reached = w->head.reached;
-    in->player = 0;
+    in->player = w->player;
 
     if (w->row != TROVE_LEDGER_NONE) {
         /* void */
@@ -853,8 +964,10 @@ trove_board_store(trove_ledger_t *l, uint32_t board, uint32_t op)
         trove_release(&t->period, in->period);
         TROVE_FAULT("board: table turned");
 
-        trove_release(&b->period, in->period);
-        TROVE_FAULT("board: turned");
+        if (in->period > trove_get(&b->period)) {
+            trove_release(&b->period, in->period);
+            TROVE_FAULT("board: turned");
+        }
 
         return;
     }
@@ -1230,7 +1343,10 @@ trove_board_remove(trove_ledger_t *l, uint32_t board,
 
     trove_board_plan_init(&w, l, board, &q);
 
-    if (trove_board_lock(l, board) != TROVE_OK) {
+    rc = w.conf->claims ? trove_credits_lock_one(l, board)
+                        : trove_board_lock(l, board);
+
+    if (rc != TROVE_OK) {
         return TROVE_BUSY;
     }
 

@@ -16,6 +16,7 @@
  */
 
 #include "trove_claims.h"
+#include "trove_credits.h"
 #include "trove_ledger_data.h"
 #include "trove_space.h"
 
@@ -50,6 +51,8 @@ static trove_claim_result_t trove_claim_judge(trove_claiming_t *w);
 static int trove_claim_far(const trove_claiming_t *w);
 static int trove_claim_fast(const trove_claiming_t *w);
 static trove_rc_t trove_claim_number(trove_claiming_t *w);
+static trove_rc_t trove_claim_credits(trove_claiming_t *w);
+static trove_rc_t trove_claim_room(trove_claiming_t *w);
 static void trove_claim_fill(trove_claiming_t *w);
 static int trove_claim_decided(trove_claiming_t *w);
 
@@ -207,6 +210,10 @@ trove_claim_newcomer(trove_claiming_t *w, uint64_t hash)
     rc = trove_claim_number(w);
 
     if (rc == TROVE_OK) {
+        rc = trove_claim_room(w);
+    }
+
+    if (rc == TROVE_OK) {
         rc = trove_player_make(w->redo, &w->q->player, hash, &w->player);
     }
 
@@ -251,6 +258,12 @@ trove_claim_owned(trove_claiming_t *w)
             return TROVE_FULL;
         }
 
+        rc = trove_claim_credits(w);
+
+        if (rc != TROVE_OK) {
+            return rc;
+        }
+
         trove_claim_fill(w);
         trove_redo_note(w->redo, TROVE_REDO_CLAIM);
 
@@ -259,9 +272,11 @@ trove_claim_owned(trove_claiming_t *w)
         }
 
         trove_redo_forget(w->redo);
+        trove_credits_unlock(w->l);
     }
 
     trove_redo_finish(w->redo, TROVE_REDO_CLAIM);
+    trove_credits_unlock(w->l);
     w->redo->claim = 0;
 
     w->c->value = w->row.reward.value;
@@ -516,6 +531,44 @@ trove_claim_number(trove_claiming_t *w)
     TROVE_FAULT("claim: noted");
 
     return TROVE_OK;
+}
+
+
+/* With the boards that it will be added to: none of them gets full. */
+
+static trove_rc_t
+trove_claim_credits(trove_claiming_t *w)
+{
+    trove_rc_t  rc;
+
+    if (trove_credits_lock(w->l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    rc = trove_credits_room(w->l, &w->q->player, w->q->now);
+
+    if (rc != TROVE_OK) {
+        trove_credits_unlock(w->l);
+    }
+
+    return rc;
+}
+
+
+/* Whether there is any now, of a player who is none yet. */
+
+static trove_rc_t
+trove_claim_room(trove_claiming_t *w)
+{
+    trove_rc_t  rc;
+
+    rc = trove_claim_credits(w);
+
+    if (rc == TROVE_OK) {
+        trove_credits_unlock(w->l);
+    }
+
+    return rc;
 }
 
 

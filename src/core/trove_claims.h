@@ -54,10 +54,12 @@ typedef struct {
 
 
 /*
- * Claims a reward for a player: stock, claim and balance change together.
+ * Claims a reward for a player: stock, claim, balance, and the boards that
+ * claims are added to (trove_credits.h) change together.
  * TROVE_OK: *c says how it ended; a repeat is one whatever became of the
- * reward.  TROVE_FULL: no room for a new player or a claim; TROVE_INVALID: no
- * player can have this id; TROVE_BUSY.  Changes nothing unless granted.
+ * reward.  TROVE_FULL: no room for a new player, for a claim, or for the player
+ * on a board that claims are added to; TROVE_INVALID: no player can have this
+ * id; TROVE_BUSY.  Changes nothing unless granted.
  */
 trove_rc_t trove_claim(trove_redo_t *redo, const trove_claim_rules_t *rules,
     const trove_claim_request_t *request, trove_claim_t *c);

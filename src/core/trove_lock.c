@@ -103,7 +103,15 @@ trove_lock_succeed(trove_lock_t *l, trove_process_t self)
         return 0;
     }
 
-    return trove_lock_attempt(l, owner, self);
+    if (!trove_lock_attempt(l, owner, self)) {
+        return 0;
+    }
+
+    if (owner != 0) {
+        trove_set(&l->successions, trove_get(&l->successions) + 1);
+    }
+
+    return 1;
 }
 
 

@@ -25,6 +25,7 @@ typedef enum {
 typedef struct {
     _Atomic uint64_t  owner;            /* trove_process_t                   */
     _Atomic uint32_t  wanted;           /* trove_lock_wanted_t               */
+    _Atomic uint32_t  successions;      /* times it was taken from the dead  */
 } trove_lock_t;
 
 

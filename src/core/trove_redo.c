@@ -17,6 +17,7 @@
 #include <sched.h>
 
 #include "trove_clock.h"
+#include "trove_credits.h"
 #include "trove_dirty.h"
 #include "trove_ledger_data.h"
 
@@ -27,8 +28,8 @@
 #define TROVE_REDO_YIELDS   16
 
 
-static void trove_redo_recover_locked(trove_ledger_t *l);
-static void trove_redo_settle(trove_ledger_t *l, trove_redo_t *r);
+static trove_rc_t trove_redo_recover_locked(trove_ledger_t *l);
+static trove_rc_t trove_redo_settle(trove_ledger_t *l, trove_redo_t *r);
 static int trove_redo_decided(trove_ledger_t *l, trove_redo_t *r);
 static void trove_redo_spare(trove_ledger_t *l, trove_redo_t *r);
 static void trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r);
@@ -45,7 +46,7 @@ trove_redo_open(trove_ledger_t *l, trove_redo_t **redo)
         return TROVE_BUSY;
     }
 
-    trove_redo_recover_locked(l);
+    (void) trove_redo_recover_locked(l);
 
     rc = TROVE_FULL;
 
@@ -76,23 +77,29 @@ trove_redo_close(trove_redo_t *r)
 trove_rc_t
 trove_redo_recover(trove_ledger_t *l)
 {
+    trove_rc_t  rc;
+
     if (trove_ledger_lock(l) != TROVE_OK) {
         return TROVE_BUSY;
     }
 
-    trove_redo_recover_locked(l);
+    rc = trove_redo_recover_locked(l);
+
     trove_ledger_unlock(l);
 
-    return TROVE_OK;
+    return rc;
 }
 
 
-static void
+static trove_rc_t
 trove_redo_recover_locked(trove_ledger_t *l)
 {
     uint32_t         n;
+    trove_rc_t       rc;
     trove_redo_t    *r;
     trove_process_t  owner;
+
+    rc = TROVE_OK;
 
     for (n = 0; n < l->at.redos; n++) {
         r = trove_ledger_redop(l, n);
@@ -102,7 +109,10 @@ trove_redo_recover_locked(trove_ledger_t *l)
             continue;
         }
 
-        trove_redo_settle(l, r);
+        if (trove_redo_settle(l, r) != TROVE_OK) {
+            rc = TROVE_BUSY;
+            continue;
+        }
 
         trove_set(&r->op, TROVE_REDO_IDLE);
         TROVE_FAULT("recover: idle");
@@ -112,37 +122,51 @@ trove_redo_recover_locked(trove_ledger_t *l)
         trove_release(&r->owner, 0);
         TROVE_FAULT("recover: freed");
     }
+
+    return rc;
 }
 
 
-/* Its owner is dead.  May be started again after any store. */
+/*
+ * Its owner is dead.  May be started again after any store.  TROVE_BUSY: a
+ * board that the claim is to be added to is held by somebody who lives.
+ */
 
-static void
+static trove_rc_t
 trove_redo_settle(trove_ledger_t *l, trove_redo_t *r)
 {
     uint32_t         op;
     trove_record_t  *record;
 
     if (r->player == 0 || r->player > l->at.conf.players) {
-        return;
+        return TROVE_OK;
     }
 
     record = trove_ledger_record(l, r->player - 1);
 
     if (trove_record_owner(trove_acquire(&record->state)) != r->number) {
-        return;
+        return TROVE_OK;
     }
 
     op = trove_acquire(&r->op);
 
-    if (op == TROVE_REDO_TAP
-        || (op == TROVE_REDO_CLAIM && trove_redo_decided(l, r)))
-    {
+    if (op == TROVE_REDO_TAP) {
         trove_redo_finish(r, op);
-        return;
+
+    } else if (op == TROVE_REDO_CLAIM && trove_redo_decided(l, r)) {
+
+        if (trove_credits_succeed(l) != TROVE_OK) {
+            return TROVE_BUSY;
+        }
+
+        trove_redo_finish(r, op);
+        trove_credits_unlock(l);
+
+    } else {
+        trove_redo_let_go(r);
     }
 
-    trove_redo_let_go(r);
+    return TROVE_OK;
 }
 
 
@@ -400,6 +424,8 @@ trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r)
 
     trove_claim_lead(l, c, r->claim - 1);
     TROVE_FAULT("claim: indexed");
+
+    trove_credits_add(l, r->claim - 1);
 
     trove_dirty_set(l, TROVE_DIRTY_REWARDS, r->slot);
 
