@@ -33,6 +33,7 @@
 #include "trove_lines.h"
 #include "trove_memory.h"
 #include "trove_players.h"
+#include "trove_probe.h"
 #include "trove_random.h"
 #include "trove_simd.h"
 #include "trove_space.h"

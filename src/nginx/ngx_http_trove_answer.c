@@ -5,6 +5,9 @@
 #define NGX_HTTP_TROVE_RETRY_AFTER  "1"     /* seconds, after a 503 */
 
 
+_Static_assert(TROVE_ENDPOINT_POLL == 0, "conf/trace/poll.bt");
+
+
 static void ngx_http_trove_exemplar(ngx_http_request_t *r,
     trove_exemplar_t *e, uint64_t now, uint64_t ns);
 static void ngx_http_trove_cleanup(void *data);
@@ -284,7 +287,14 @@ ngx_http_trove_problem(ngx_http_request_t *r, ngx_uint_t status,
 const char *
 ngx_http_trove_exhausted(ngx_http_trove_ctx_t *ctx)
 {
-    trove_stats_add(ctx->worker->stats, arena_exhausted, 1);
+    ngx_http_trove_worker_t  *w;
+
+    w = ctx->worker;
+
+    trove_stats_add(w->stats, arena_exhausted, 1);
+
+    TROVE_PROBE(arena_exhausted, w->trove->name.data, w->trove->name.len,
+                trove_arena_used(&w->arena), trove_arena_size(&w->arena));
 
     return "the arena of this epoch is used up";
 }
@@ -312,6 +322,10 @@ ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status)
     }
 
     trove_stats_request(ctx->worker->stats, ctx->endpoint, status, ctx->spent);
+
+    TROVE_PROBE(request, ctx->worker->trove->name.data,
+                ctx->worker->trove->name.len, ctx->endpoint, status,
+                ctx->spent);
 
     tp = ngx_timeofday();
     now = (uint64_t) tp->sec * 1000 + tp->msec;

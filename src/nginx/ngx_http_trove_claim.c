@@ -436,6 +436,10 @@ ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
                        + ngx_http_trove_claim_results[claim->result].figure),
                       1);
 
+    TROVE_PROBE(claim_decided, w->trove->name.data, w->trove->name.len,
+                request->player.data, request->player.len, request->reward,
+                claim->result);
+
     if (claim->result == TROVE_CLAIM_GRANTED
         && claim->flouts != TROVE_CLAIM_GRANTED)
     {

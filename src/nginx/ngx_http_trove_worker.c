@@ -418,11 +418,13 @@ ngx_http_trove_changed(ngx_http_trove_worker_t *w)
 void
 ngx_http_trove_turn(ngx_http_trove_worker_t *w)
 {
+    size_t    used;
     uint64_t  start, end;
 
     start = trove_clock_ns();
+    used = trove_arena_used(&w->arena);
 
-    trove_stats_set(w->stats, arena_used, trove_arena_used(&w->arena));
+    trove_stats_set(w->stats, arena_used, used);
     trove_arena_reset(&w->arena);
 
     if (w->wrote || (w->dirtied && !ngx_http_trove_flush_writes(w))) {
@@ -439,6 +441,9 @@ ngx_http_trove_turn(ngx_http_trove_worker_t *w)
 
     trove_stats_add(w->stats, epoch_turns, 1);
     trove_stats_observe(w->stats, epoch_turn, end - start);
+
+    TROVE_PROBE(epoch_turn, w->trove->name.data, w->trove->name.len,
+                end - start, used);
 
     ngx_http_trove_gauges(w, end);
 }
@@ -465,15 +470,18 @@ ngx_http_trove_arm(ngx_http_trove_worker_t *w, ngx_msec_t ms)
 static void
 ngx_http_trove_epoch_handler(ngx_event_t *ev)
 {
-    uint64_t                  now;
+    uint64_t                  now, lag;
     ngx_uint_t                active;
     ngx_http_trove_worker_t  *w;
 
     w = ev->data;
 
     now = trove_clock_ns();
+    lag = (now > w->due) ? now - w->due : 0;
 
-    trove_stats_observe(w->stats, epoch_lag, now > w->due ? now - w->due : 0);
+    trove_stats_observe(w->stats, epoch_lag, lag);
+
+    TROVE_PROBE(epoch_lag, w->trove->name.data, w->trove->name.len, lag);
 
     active = w->active || w->wrote;
     w->active = 0;

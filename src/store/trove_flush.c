@@ -11,6 +11,7 @@
 #include "trove_clock.h"
 #include "trove_dirty.h"
 #include "trove_flush.h"
+#include "trove_probe.h"
 
 
 /* How often a process looks whether the writer lives, nanoseconds. */
@@ -696,6 +697,7 @@ trove_flush_dirty(trove_flush_t *f, int *whole)
 static trove_store_rc_t
 trove_flush_some(trove_flushing_t *w)
 {
+    uint64_t            start;
     trove_flush_t      *f;
     trove_ledger_t     *l;
     trove_store_rc_t    rc;
@@ -733,7 +735,12 @@ trove_flush_some(trove_flushing_t *w)
         return TROVE_STORE_DONE;
     }
 
+    start = trove_clock_ns();
+
     rc = trove_store_commit(f->store, trove_ledger_version(l));
+
+    TROVE_PROBE(store_commit, f->conf.path, TROVE_FLUSH_ROWS - w->room,
+                trove_clock_ns() - start, rc);
 
     if (rc == TROVE_STORE_DONE) {
         trove_flush_landed(w);
