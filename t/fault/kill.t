@@ -11,9 +11,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use List::Util qw(shuffle);
 use Test::More;
-use Time::HiRes qw(time);
 
 use lib "$FindBin::Bin/../lib";
 use Trove::Crowd;
@@ -35,48 +33,13 @@ my $t = Trove::Nginx->start(workers => 4, env => $fault->env,
     http => Trove::Crowd::conf('hunt', 'store sqlite:%%DIR%%/hunt.db;'),
     server => Trove::Play::play_endpoints('hunt'));
 
-my %dead;
-
-
-# Whoever comes there first, or a little later
-
-sub kill_at {
-    my ($point, $seconds) = @_;
-
-    $fault->arm($point, 1 + int rand($dead{$point} ? 20 : 3), 'KILL');
-    $fault->lead($t, $point);
-
-    wait_until { $fault->victim($point) } $seconds;
-    wait_until { $t->workers == 4 } or die "there are not four workers\n";
-}
-
-
-sub left {
-    return grep { !($dead{$_} ||= $fault->victim($_)) }
-           grep { !$fault->elsewhere($_) } $fault->points;
-}
-
-
 $t->expect(qr/worker process \d+ exited on signal 9\b/);
 $fault->spare($t->master);
 
-my $crowd = Trove::Crowd->start($t, $SEED);
+my $crowd = Trove::Crowd->start($t, $SEED, @Trove::Crowd::PLAY);
 
-# those that are not reached stay armed: the deaths of others lead to them
-
-my $end = time + 45;
-
-while (left() && time < $end) {
-    kill_at($_, 0.3) for shuffle(left());
-}
-
-# and once more, later in what they do
-
-kill_at($_, 0.3) for shuffle(keys %dead);
-
-is_deeply([ map { $fault->name($_) } left() ], [],
+is_deeply([ $fault->kill_at_each($t, 45, $fault->of_the_rest) ], [],
           'a worker died at each point');
-
 
 $fault->disarm;
 $crowd->finish;

@@ -70,14 +70,7 @@ sub asked_of_others {
 sub stop_at {
     my $point = shift;
     my $name = $fault->name($point);
-
-    $fault->arm($point, 1 + int rand 3, 'STOP');
-    $fault->lead($t, $point);
-
-    wait_until { $fault->victim($point) } 0.3;
-    $fault->disarm($point);
-
-    my $pid = $fault->victim($point) or return;
+    my $pid = $fault->stop_at($t, $point, 1 + int rand 3) or return;
     my ($took, $request) = asked_of_others($name);
 
     $stopped{$point} = $pid;
@@ -97,9 +90,7 @@ sub stop_at {
 }
 
 
-sub left {
-    return grep { !$stopped{$_} && !$fault->elsewhere($_) } $fault->points;
-}
+sub left { return grep { !$stopped{$_} } $fault->of_the_rest }
 
 
 $t->expect(qr/worker process \d+ exited on signal 9\b/);
@@ -108,7 +99,7 @@ $fault->spare($t->master);
 is($t->post('/rewards', '{"id":21000,"x":1,"y":1,"stock":1000}')->{status},
    200, 'a reward for all');
 
-my $crowd = Trove::Crowd->start($t, $SEED);
+my $crowd = Trove::Crowd->start($t, $SEED, @Trove::Crowd::PLAY);
 my $end = time + 60;
 
 while (left() && time < $end) {

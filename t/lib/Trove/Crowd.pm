@@ -10,8 +10,9 @@ package Trove::Crowd;
 #   $crowd->{wrong};           # what answers were not as they must be
 #   $crowd->{balances};        # of all players
 #
-# A client is a sub of the table WORK: ($t, number, sub that ends it) to
-# { wrong => [...], balances => {...}, did => n, lost => n, slowest => s }.
+# A client is a sub of the table WORK: it is given the crowd, a number that no
+# other client has, and a sub that says when to end, and returns what did()
+# makes of its account.
 
 use strict;
 use warnings;
@@ -19,6 +20,7 @@ use warnings;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use Trove::Board;
 use Trove::Load;
 use Trove::Nginx;
 use Trove::Play;
@@ -30,11 +32,17 @@ our %WORK = (
     race  => { work => \&race,  clients => 3 },
     taps  => { work => \&taps,  clients => 1 },
     polls => { work => \&polls, clients => 1 },
+    sums  => { work => \&sums,  clients => 3 },
+    days  => { work => \&days,  clients => 1 },
 );
+
+our @PLAY = qw(churn race taps polls);
+our @BOARDS = qw(sums days polls);
 
 # What is there before, and what it is raced for: by time, new ones all along
 
 our ($STILL, $RACED, $A_SECOND) = (100, 10_000, 60);
+our $DAYS = 400;
 
 our %STOCK = map { $_ => 1 + $_ % 3 } 1 .. $RACED;
 our %VALUE = map { $_ => 1 + $_ % 7 } 1 .. $RACED;
@@ -56,8 +64,16 @@ END
 }
 
 
+# Of a trove with boards, more
+
+sub boards {
+    return join "\n", 'board sums rows=10k row=128 keep=sum;',
+           map { "board day$_ rows=100 row=128 reset=daily;" } 0 .. $DAYS - 1;
+}
+
+
 sub start {
-    my ($class, $t, $seed) = @_;
+    my ($class, $t, $seed, @names) = @_;
     my $self = bless { t => $t, loads => [] }, $class;
     my $n = 0;
 
@@ -69,7 +85,7 @@ sub start {
 
     $self->{began} = time;
 
-    for my $name (sort keys %WORK) {
+    for my $name (@names) {
         for (1 .. $WORK{$name}{clients}) {
             my $number = ++$n;
 
@@ -101,6 +117,7 @@ sub finish {
 
     $self->{clients} = \@all;
     $self->{balances} = { %sum, map { %{ $_->{balances} || {} } } @all };
+    $self->{scores} = { map { %{ $_->{scores} || {} } } @all };
     $self->{taken} = {};
     $self->{taken}{ (split ' ')[1] }++ for keys %had;
     $self->{wrong} = [ contradictions(\%STOCK, \%VALUE, @raced),
@@ -132,7 +149,27 @@ sub lies {
             if $has != $self->{balances}{$player};
     }
 
-    return @wrong;
+    return (@wrong, $self->board_lies($c));
+}
+
+
+sub board_lies {
+    my ($self, $c) = @_;
+    my %has = %{ $self->{scores} };
+    my ($last, $n, @wrong);
+
+    return if !%has;
+
+    for my $row (@{ walk($c, 'sums', 1000) }) {
+        my ($rank, $player, $score) = @$row;
+        my $want = delete $has{$player} // 'none';
+
+        push @wrong, "$player is $rank with $score, not $want"
+            if $score ne $want || $rank != ++$n || $score > ($last // $score);
+        $last = $score;
+    }
+
+    return (@wrong, map { "$_ is not on the board" } sort keys %has);
 }
 
 
@@ -141,6 +178,9 @@ sub lies {
 
 sub leftovers {
     my ($self, $step) = @_;
+
+    return if !%{ $self->{taken} };
+
     my $last = int((time - $self->{began}) * $A_SECOND) % $RACED;
     my ($c, @wrong);
 
@@ -357,6 +397,116 @@ sub taps {
                || $res->{json}{repeat} && $sure;
 
         sleep rand 0.005;
+    }
+
+    return did($did);
+}
+
+
+# Scores of players of one's own are summed up on a board, each with a seq that
+# goes up.  It grows for some seconds, and then it shrinks, so that the tree over
+# its rows has more levels and fewer.
+
+sub sums {
+    my ($self, $number, $ends) = @_;
+    my ($did, %seq) = ({ scores => {} });
+    my $scores = $did->{scores};
+
+    until ($ends->()) {
+        my $has = keys %$scores;
+
+        my $grows = int((time - $self->{began}) / 2) % 2 == 0;
+
+        if ($has < 150 || $grows && $has < 1800 || rand() < 0.1) {
+            my %now;
+            my @writes = map { { player => $_, score => int rand 1000,
+                                 seq => ++$seq{$_} } }
+                         grep { !$now{$_}++ }
+                         map { "sums$number-" . int rand 3000 }
+                         1 .. (1, 10, 300)[rand 3];
+
+            $self->sum_up($did, 1, @writes);
+
+        } else {
+            $self->drop($did, (keys %$scores)[0 .. 99]);
+        }
+
+        sleep rand 0.01;
+    }
+
+    return did($did);
+}
+
+
+sub sum_up {
+    my ($self, $did, $first, @writes) = @_;
+    my ($res, $sure) = $self->ask($did, batch_of('/board/sums', @writes));
+
+    $sure &&= $first;
+
+    for my $i (0 .. $#writes) {
+        my ($player, $score) = @{ $writes[$i] }{qw(player score)};
+        my $line = $res->{lines}[$i];
+
+        if (($line->{error} // '') =~ $Trove::Play::BUSY) {
+            $self->sum_up($did, $sure, $writes[$i]);
+            next;
+        }
+
+        my $sum = $did->{scores}{$player} += $score;
+
+        push @{ $did->{wrong} }, "$player has "
+             . ($line->{score} // $line->{error}) . ", not $sum"
+             . ($line->{repeat} && $sure ? ', repeated' : '')
+            if ($line->{score} // '') ne $sum || $line->{repeat} && $sure;
+    }
+}
+
+
+sub drop {
+    my ($self, $did, @players) = @_;
+    my @requests = map { [ 'DELETE', "/board/sums?player=$_" ] } @players;
+    my @res = eval {
+        $did->{c} //= $self->{t}->client;
+        $did->{c}->pipeline(@requests);
+    };
+
+    $did->{c} = undef if @res != @players || grep { !$_ } @res;
+
+    for my $i (0 .. $#players) {
+        my ($res, $sure) = ($res[$i], !!$res[$i]);
+
+        if (!$res || $res->{status} == 503) {
+            ($res, my $once) = $self->ask($did, @{ $requests[$i] });
+            $sure &&= $once;
+        }
+
+        wrong($did, "$players[$i] goes", $res)
+            if $res->{status} != 200 && ($sure || $res->{status} != 404);
+        delete $did->{scores}{ $players[$i] };
+    }
+}
+
+
+# Scores of boards that are reset: the first write to each has its period begin,
+# and there is another one all along
+
+sub days {
+    my ($self, $number, $ends) = @_;
+    my $did = {};
+
+    until ($ends->()) {
+        my $day = int((time - $self->{began}) * 8) % $DAYS;
+        my ($res) = $self->ask($did, batch_of("/board/day$day", map {
+            { player => 'p' . int rand 90, score => int rand 1000 } }
+            1 .. 20));
+
+        wrong($did, "day$day", $res)
+            if $res->{status} != 200
+               || grep { $_->{error} ? $_->{error} !~ $Trove::Play::BUSY
+                                     : !$_->{rank} } @{ $res->{lines} };
+
+        sleep rand 0.01;
     }
 
     return did($did);

@@ -19,7 +19,8 @@ use warnings;
 
 use Config;
 use File::Temp;
-use Time::HiRes qw(sleep);
+use List::Util qw(shuffle);
+use Time::HiRes qw(sleep time);
 
 use Trove::Nginx;
 
@@ -41,11 +42,13 @@ our %LEADS = (
     'recover: claim'  => sub { $_[0]->death_at('claim: decided') },
     'recover: spare'  => sub { $_[0]->death_at('player: indexed') },
     'given back'      => sub { $_[0]->death_at('flush: committed') },
+    (map { ("board: $_" => sub { $_[0]->death_at('board: noted') }) }
+         'rebuild', 'rebuilt', 'row free', 'row indexed'),
 );
 
-# Of what Trove::Crowd has none: boards
+# The parts of all points: each is of one, that of boards or that of the rest
 
-our $ELSEWHERE = qr/^(?:board|tree): /;
+my $BOARDS = qr/^(?:board|tree): /;
 
 my %NUMBER;
 
@@ -139,7 +142,82 @@ sub disarm {
 sub victim { return $_[0]->of($_[1], VICTIM) }
 
 
-sub elsewhere { return $_[0]->name($_[1]) =~ $ELSEWHERE }
+sub of_boards {
+    my $self = shift;
+
+    return grep { $self->name($_) =~ $BOARDS } $self->points;
+}
+
+
+sub of_the_rest {
+    my $self = shift;
+
+    return grep { $self->name($_) !~ $BOARDS } $self->points;
+}
+
+
+# Has a worker die at each of these points, and again later in what it does;
+# the names of those that nobody came to within seconds.  The ones that are not
+# reached stay armed meanwhile: the deaths of others lead to them.
+
+sub kill_at_each {
+    my ($self, $t, $seconds, @points) = @_;
+    my $end = time + $seconds;
+    my %dead;
+    my $left = sub { grep { !($dead{$_} ||= $self->victim($_)) } @points };
+
+    while ($left->() && time < $end) {
+        $self->kill_at($t, $_, 1 + int rand 3) for shuffle($left->());
+    }
+
+    $self->kill_at($t, $_, 1 + int rand 20) for shuffle(keys %dead);
+
+    return map { $self->name($_) } $left->();
+}
+
+
+# Whoever is the nth to come there, if one comes soon
+
+sub kill_at {
+    my ($self, $t, $point, $nth) = @_;
+
+    $self->arm($point, $nth, 'KILL');
+    $self->lead($t, $point);
+
+    wait_until { $self->victim($point) } 0.3;
+    wait_until { $t->workers == $t->{workers} }
+        or die "the dead are not replaced\n";
+}
+
+
+# The process that was stopped at a point, if one came there soon
+
+sub stop_at {
+    my ($self, $t, $point, $nth) = @_;
+
+    $self->arm($point, $nth, 'STOP');
+    $self->lead($t, $point);
+
+    return $self->stopped($point, 0.3);
+}
+
+
+# Whoever is stopped at a point within seconds, and is for sure
+
+sub stopped {
+    my ($self, $point, $seconds) = @_;
+
+    wait_until { $self->victim($point) } $seconds;
+    $self->disarm($point);
+    wait_until { $self->victim($point) } 0.02;
+
+    my $pid = $self->victim($point) or return 0;
+
+    wait_until { Trove::Nginx::stat_of($pid)->{state} eq 'T' }
+        or die "$pid does not stop\n";
+
+    return $pid;
+}
 
 
 # Has workers come to a point that is armed, beside what clients do
@@ -198,9 +276,8 @@ sub lost_race {
 
     $self->arm($filled, 1, 'STOP');
 
-    my $pid = wait_until { $self->victim($filled) } 2;
+    my $pid = $self->stopped($filled, 2);
 
-    $self->disarm($filled);
     sleep 0.1;
     kill 'CONT', $pid if $pid;
 }
