@@ -55,12 +55,9 @@
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")              \
     X(REMOVE, "DELETE FROM rewards WHERE slot = ?1")                         \
     X(PLAYER,                                                                \
-      "INSERT INTO players (number, player, balance, seq, paced, x, y,"      \
-      " moved, coin, coin_value)"                                            \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"                    \
-      " ON CONFLICT (number) DO UPDATE SET balance = ?3, seq = ?4,"          \
-      " paced = ?5, x = ?6, y = ?7, moved = ?8, coin = ?9,"                  \
-      " coin_value = ?10")                                                   \
+      "INSERT OR REPLACE INTO players (number, player, balance, seq, paced,"  \
+      " x, y, moved, coin, coin_value)"                                       \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                    \
     X(CLAIM,                                                                 \
       "INSERT INTO grants (number, reward, born, ordinal, value, balance,"   \
       " at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"                             \
