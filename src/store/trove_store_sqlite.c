@@ -15,6 +15,7 @@
  */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,12 +24,18 @@
 #include "trove_store_sqlite.h"
 
 
-#define TROVE_SQLITE_CACHE   "-16384"   /* KB of pages                       */
+/*
+ * Of pages, negative for KB: what SQLite has unless told otherwise, and before
+ * it can be told it takes the first page.
+ */
+#define TROVE_SQLITE_CACHE   (-2000)
+
 #define TROVE_SQLITE_FRAME   24         /* bytes before a page in the log    */
 #define TROVE_SQLITE_CHUNK   65536
 #define TROVE_SQLITE_NAME    4096        /* bytes of a path                   */
 
 
+static void trove_sqlite_setup(void);
 static trove_store_rc_t trove_sqlite_open(const trove_store_conf_t *conf,
     trove_store_t **store);
 static trove_store_rc_t trove_sqlite_connect(trove_sqlite_t *s);
@@ -91,6 +98,24 @@ static const char *const  trove_sqlite_statements[TROVE_SQLITE_PREPARED] = {
 };
 
 
+static pthread_once_t  trove_sqlite_once = PTHREAD_ONCE_INIT;
+
+
+/*
+ * Of all of SQLite in this process, unless another part of it was faster.  A
+ * cache takes its memory at once, so that a process does not grow while its
+ * database does; what is allocated is not counted, under a lock.
+ */
+
+static void
+trove_sqlite_setup(void)
+{
+    (void) sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0,
+                          TROVE_SQLITE_CACHE);
+    (void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+
 static trove_store_rc_t
 trove_sqlite_open(const trove_store_conf_t *conf, trove_store_t **store)
 {
@@ -99,6 +124,8 @@ trove_sqlite_open(const trove_store_conf_t *conf, trove_store_t **store)
 
     *store = NULL;
     conf->error[0] = '\0';
+
+    (void) pthread_once(&trove_sqlite_once, trove_sqlite_setup);
 
     s = trove_alloc(sizeof(trove_sqlite_t));
 
@@ -174,8 +201,13 @@ trove_sqlite_configure(trove_sqlite_t *s)
 
     page = 0;
 
-    rc = trove_sqlite_exec(s, "PRAGMA synchronous = FULL;"
-                              "PRAGMA cache_size = " TROVE_SQLITE_CACHE);
+    rc = trove_sqlite_exec(s, "PRAGMA synchronous = FULL");
+
+    if (rc == TROVE_STORE_DONE) {
+        (void) snprintf(sql, sizeof(sql), "PRAGMA cache_size = %d",
+                        TROVE_SQLITE_CACHE);
+        rc = trove_sqlite_exec(s, sql);
+    }
 
     if (rc == TROVE_STORE_DONE) {
         (void) snprintf(sql, sizeof(sql), "PRAGMA journal_size_limit = %lld",
