@@ -18,6 +18,10 @@ use Trove::Nginx;
 use Trove::Prometheus;
 
 
+if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') eq 'scalar') {
+    plan skip_all => 'the same module as of dynamic';
+}
+
 my $t = Trove::Nginx->start(workers => 2, http => <<'HTTP', server => <<'END');
     trove hunt {
         capacity rewards=1000 players=1000 claims=1000;

@@ -15,6 +15,10 @@ use Trove::Nginx;
 use Trove::Prometheus;
 
 
+if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') ne 'dynamic') {
+    plan skip_all => 'the same for each way to build';
+}
+
 my $conf = "$Trove::Nginx::ROOT/conf";
 my $tests = "$Trove::Nginx::ROOT/t/lib/rules_test.yml";
 my $t = Trove::Nginx->start(http => <<'HTTP', server => <<'END');

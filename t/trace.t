@@ -17,6 +17,10 @@ use lib "$FindBin::Bin/lib";
 use Trove::Nginx;
 
 
+if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') eq 'scalar') {
+    plan skip_all => 'the same module as of dynamic';
+}
+
 my $target = $Trove::Nginx::MODULE || $Trove::Nginx::NGINX;
 my %arguments = (request => 5, epoch_lag => 3, epoch_turn => 4,
                  arena_exhausted => 4, claim_decided => 6, store_commit => 4);
