@@ -11,6 +11,7 @@ use FindBin;
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
+use Trove::Board;
 use Trove::Load;
 use Trove::Nginx;
 use Trove::Play;
@@ -28,11 +29,12 @@ my $t = Trove::Nginx->start(workers => 4, http => <<'HTTP',
     trove hunt {
         capacity rewards=10k players=1k claims=20k;
         coin one value=1000000 weight=1;
+        board all rows=1k from=claims;
         %%SIMD%%
     }
     keepalive_requests 1000000;
 HTTP
-    server => play_endpoints('hunt'));
+    server => play_endpoints('hunt') . 'location /board/ { trove_board hunt; }');
 
 my %stock = map { $_ => 1 + int rand 9 } 1 .. $REWARDS;
 my %value = map { $_ => 1 + int rand 9 } 1 .. $REWARDS;
@@ -142,6 +144,13 @@ for (@answers) {
         $sum{$player} += $value{$reward};
     }
 }
+
+my $rows = rows_of($t->get('/board/all?top=1000'));
+
+is_deeply({ map { $_->[1] => $_->[2] } @$rows }, \%sum,
+          'each score of the board is what was granted');
+is_deeply([ map { $_->[2] } @$rows ],
+          [ sort { $b <=> $a } map { $_->[2] } @$rows ], 'in their order');
 
 %sum = (%sum, map { %{ $_->{balances} } } @taps);
 

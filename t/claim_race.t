@@ -11,6 +11,7 @@ use FindBin;
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
+use Trove::Board;
 use Trove::Load;
 use Trove::Nginx;
 use Trove::Play;
@@ -28,11 +29,12 @@ my $t = Trove::Nginx->start(workers => 4, http => <<'HTTP',
     trove hunt {
         capacity rewards=1k players=100 claims=2k;
         coin gold value=1 weight=1;
+        board all rows=100 from=claims;
         %%SIMD%%
     }
     keepalive_requests 1000000;
 HTTP
-    server => play_endpoints('hunt'));
+    server => play_endpoints('hunt') . 'location /board/ { trove_board hunt; }');
 
 my %stock = map { $_ => 1 + int rand 5 } 1 .. $REWARDS;
 my %value = map { $_ => 1 + int rand 1000 } 1 .. $REWARDS;
@@ -125,6 +127,9 @@ for my $player (sort keys %sum) {
 }
 
 is_deeply(\@wrong, [], 'each balance is what was granted');
+is_deeply({ map { $_->[1] => $_->[2] }
+            @{ rows_of($t->get('/board/all?top=1000')) } }, \%sum,
+          'and so is each score of the board');
 
 my $stats = $t->get_json('/stats')->{troves}{hunt};
 
