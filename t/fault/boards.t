@@ -89,6 +89,6 @@ is((persist($t, \$c, score_of('sums', 'other', 0)))[0]->{status}, 200,
    'and then all do');
 
 cmp_ok($crowd->{slowest}, '<', 5, 'nobody waited for the dead');
-$crowd->adds_up($fault, $t->dir . '/hunt.db');
+$crowd->adds_up($fault, $t->dir . '/hunt.db', 100);
 
 done_testing;

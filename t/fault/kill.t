@@ -45,6 +45,6 @@ $fault->disarm;
 $crowd->finish;
 
 cmp_ok($crowd->{slowest}, '<', 5, 'nobody waited for the dead');
-$crowd->adds_up($fault, $t->dir . '/hunt.db');
+$crowd->adds_up($fault, $t->dir . '/hunt.db', 100);
 
 done_testing;

@@ -113,6 +113,6 @@ is_deeply(\@wrong, [], 'the others went on, and nothing was done twice');
 $fault->disarm;
 $crowd->finish;
 $crowd->{balances}{other} = 1000 * $n;
-$crowd->adds_up($fault, $t->dir . '/hunt.db');
+$crowd->adds_up($fault, $t->dir . '/hunt.db', 100);
 
 done_testing;
