@@ -33,7 +33,7 @@ my $TRIES = 3;                          # to find enough that are undisturbed
 
 my %parts = (
     arena => \&arena, query => \&query, json => \&json, record => \&record,
-    claims => \&claims,
+    claims => \&claims, boards => \&boards,
     poll => \&poll, peers => \&peers, batch => \&batch,
     writes => \&writes, taps => \&taps, store => \&store, load => \&load,
     memory => \&memory, growth => \&growth, connections => \&connections,
@@ -166,6 +166,55 @@ sub claims {
             figure_of("$1 of $m M players, in process, per core", '>=',
                       $1 eq 'claims' ? 2 : 3, 'M/s', 1000 / $3, 1000 / $2);
         }
+    }
+}
+
+
+# A program for each number of rows: what 400 k take is told, and how much more
+# 4 M take than 10 k
+
+sub boards {
+    my @sizes = (10_000, 400_000, $QUICK ? () : 4_000_000);
+    my %what = ('updates' => ['update of a row', 300],
+                'ranks one by one' => ["a player's rank, one by one", 200],
+                'top 100' => ['the top 100', 1000]);
+    my %median;
+
+    for my $n (@sizes) {
+        print "  $n rows\n";
+
+        for (lines_of($SERVER, 'board', $n)) {
+            print "  $_";
+
+            if (/^(\S.*\S) +best +(\S+) +median +(\S+) ns/) {
+                $median{$1}{$n} = $3;
+
+                figure_of("board of 400 k rows: $what{$1}[0]", '<=',
+                          $what{$1}[1], 'ns', $3, $2)
+                    if $n == 400_000 && $what{$1};
+            }
+
+            next if $n != 400_000;
+
+            figure_of('board of 400 k rows: memory', '<=', 180, 'MB', $1, $1)
+                if /^memory of \d+ rows: (\S+)/;
+
+            figure_of('board of 400 k rows: its order built anew', '<=', 100,
+                      'ms', $2, $1)
+                if /^rebuild +best +(\S+) +median +(\S+) ms/;
+
+            figure_of('two processes that write one board, against one',
+                      '>=', 1.3, '', $2, $1)
+                if /^two writers one by one +best +(\S+) +median +(\S+) of/;
+        }
+    }
+
+    for my $name (sort keys %what) {
+        my $of = $median{$name};
+        my $more = $of->{$sizes[-1]} / $of->{$sizes[0]};
+
+        figure_of("board of $sizes[-1] rows against $sizes[0]: $what{$name}[0]",
+                  '<=', 2, '', $more, $more);
     }
 }
 
