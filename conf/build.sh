@@ -93,11 +93,13 @@ configured() {
     mkdir -p "$dir"
 
     {
-        printf '%s\n' "$@" "${TROVE_ALLOCATOR:-}" "${TROVE_CHARTS:-}"
+        printf '%s\n' "$@" "${TROVE_ALLOCATOR:-}" "${TROVE_CHARTS:-}" \
+            "${TROVE_PROBES:-}"
         cat "$ROOT/config" "$ROOT/conf/build.sh" "$ROOT"/src/page/*
         command -v npm || true
         ls "$ROOT"/src/*/*.[ch]
-        dpkg-query -W nginx nginx-dev gcc clang 2>/dev/null || true
+        dpkg-query -W nginx nginx-dev gcc clang systemtap-sdt-dev \
+            2>/dev/null || true
     } >"$dir/.stamp.new"
 
     cmp -s "$dir/.stamp.new" "$dir/.stamp"
