@@ -30,6 +30,7 @@ my $t = Trove::Nginx->start(workers => 4, http => <<'HTTP',
         capacity rewards=10k players=1k claims=20k;
         store    sqlite:%%DIR%%/hunt.db;
         coin     one value=1000000 weight=1;
+        board    found rows=1k from=claims;
         %%SIMD%%
     }
     keepalive_requests 1000000;
@@ -53,8 +54,9 @@ sub writer {
 }
 
 
-# In a database that is read at any moment claims and balances agree, and no
-# stock is exceeded; a reward's row may follow in the next transaction
+# In a database that is read at any moment claims, balances and the scores that
+# come from claims agree, and no stock is exceeded; a reward's row may follow in
+# the next transaction
 
 sub whole {
     my ($wrong) = row($db, 'n', <<'SQL');
@@ -66,6 +68,9 @@ sub whole {
                       WHERE balance % 1000000
                             <> 7 * (SELECT count(*) FROM grants
                                     WHERE grants.number = players.number))
+                   + (SELECT count(*) FROM players LEFT JOIN boards
+                      ON boards.player = players.player
+                      WHERE balance % 1000000 <> ifnull(score, 0))
                      AS n)
 SQL
     return $wrong == 0;

@@ -16,7 +16,7 @@
 #define PLAYERS  30
 #define CLAIMS   600
 #define STEPS    4
-#define BOARDS   3
+#define BOARDS   5
 #define ROWS     20
 #define DAY      86400000ULL            /* milliseconds                      */
 
@@ -57,6 +57,19 @@ boards_new(void)
     boards[2].keep = TROVE_BOARD_SUM;
     boards[2].order = TROVE_BOARD_ASC;
     boards[2].reset = TROVE_BOARD_DAILY;
+
+    (void) strcpy(boards[3].name, "claims");
+    boards[3].rows = 2 * PLAYERS;
+    boards[3].row = 128;
+    boards[3].keep = TROVE_BOARD_SUM;
+    boards[3].claims = 1;
+
+    (void) strcpy(boards[4].name, "of a day");
+    boards[4].rows = PLAYERS;
+    boards[4].row = 136;
+    boards[4].keep = TROVE_BOARD_SUM;
+    boards[4].reset = TROVE_BOARD_DAILY;
+    boards[4].claims = 1;
 
     nboards = BOARDS;
     now = NOW;
@@ -385,7 +398,7 @@ static int
 same_rows(trove_ledger_t *a, trove_ledger_t *b, uint32_t board, int period)
 {
     uint32_t      i, n;
-    board_row_t   ours[2 * ROWS + 1], theirs[2 * ROWS + 1];
+    board_row_t   ours[2 * PLAYERS + 1], theirs[2 * PLAYERS + 1];
 
     n = rows_of(a, board, period, ours);
 
@@ -546,7 +559,7 @@ change(trove_ledger_t *l, trove_redo_t *redo, uint32_t times)
             memset(&q, 0, sizeof(q));
             q.player = slice(player);
             q.reward = id;
-            q.now = NOW + random_below(100000);
+            q.now = now + random_below(100000);
             q.placed = (int) random_below(2);
             q.x = random_below(1000) / 9.0;
             q.y = 2;
@@ -1079,7 +1092,9 @@ acknowledged_claims_are_in_the_store(void **state)
     trove_ledger_t  *l, *next;
 
     store_none();
-    nboards = 0;
+    boards_new();
+    boards[0] = boards[3];
+    nboards = 1;
     l = ledger_of(60, 10, 1000);
     flush_new(&f, l);
 
@@ -1114,6 +1129,10 @@ acknowledged_claims_are_in_the_store(void **state)
                                    " <> (SELECT ifnull(sum(value), 0)"
                                    " FROM grants WHERE grants.number"
                                    " = players.number)"), 0);
+
+        assert_int_equal(asked(db, "SELECT count(*) FROM players LEFT JOIN"
+                                   " scores ON scores.player = players.player"
+                                   " WHERE balance <> ifnull(score, 0)"), 0);
 
         for (i = 0; i < 3; i++) {
 
@@ -1733,7 +1752,7 @@ rows_from_claims_are_stored_with_their_players(void **state)
     boards_new();
     boards[1].claims = 1;
     boards[2].claims = 1;
-    boards[2].rows = 2;
+    nboards = 3;
     l = ledger_of(10, 100, 100);
     redo = redo_new(l);
     reward_put(l, 1, 50, 10);
@@ -1747,7 +1766,7 @@ rows_from_claims_are_stored_with_their_players(void **state)
     flushed(&f);
     assert_int_equal(trove_stat_get(&f.stats.scores), 0);
 
-    /* not before their claims, and then once */
+    /* with a claim, and not with a tap */
 
     assert_int_equal(claim(redo, "p30", 1, &c), TROVE_OK);
     flushed(&f);
@@ -1797,8 +1816,9 @@ rows_from_claims_are_stored_with_their_players(void **state)
     ledger_free(next);
 
     told_store("INSERT INTO scores SELECT id - id % 2147483648 + 49, 'p49', 1,"
-               " reached, 0, NULL FROM scores WHERE player = 'p40'"
-               " ORDER BY id DESC LIMIT 1");
+               " reached, 0, NULL FROM scores WHERE player = 'p40' AND"
+               " id >> 31 = (SELECT number FROM periods WHERE board ="
+               " 'week')");
     refused_load("row of board \"week\", the 2th, that the ledger has no room");
     told_store("UPDATE scores SET player = 'p48' WHERE player = 'p49'");
     boards[1].rows = 2;
