@@ -74,14 +74,4 @@ sub unix {
 }
 
 
-# And back
-
-sub text {
-    my ($sec, $min, $hour, $day, $month, $year) = gmtime $_[-1];
-
-    return sprintf '%d-%02d-%02d %02d:%02d:%02d', $year + 1900, $month + 1,
-                   $day, $hour, $min, $sec;
-}
-
-
 1;
