@@ -22,8 +22,8 @@
 
 
 #define COMMITS  100
-#define PLAYERS  2000            /* of each commit                           */
-#define GROWTH   131072          /* bytes of a few pages and their table            */
+#define PLAYERS  2000         /* of each commit                              */
+#define GROWTH   131072       /* bytes of a few pages and their table        */
 
 
 static void
