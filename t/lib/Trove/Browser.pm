@@ -236,8 +236,8 @@ sub look {
 sub key {
     my ($b, $key) = @_;
     my %code = (Tab => 9, Enter => 13, ' ' => 32, ArrowLeft => 37,
-                ArrowUp => 38, ArrowRight => 39, ArrowDown => 40);
-    my %text = (Enter => "\r", ' ' => ' ');
+                ArrowUp => 38, ArrowRight => 39, ArrowDown => 40, '+' => 187);
+    my %text = (Enter => "\r", ' ' => ' ', '+' => '+');
 
     $b->command('Input.dispatchKeyEvent', {
         type => $_, key => $key, code => $key eq ' ' ? 'Space' : $key,
