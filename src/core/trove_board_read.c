@@ -48,6 +48,7 @@ typedef struct {
     uint32_t                   from;    /* position, from 0                  */
     uint32_t                   max;
     char                      *text;
+    size_t                     used;    /* bytes of the text                 */
     trove_board_entry_t       *entries;
     uint32_t                   n;
     trove_board_state_t       *state;
@@ -55,6 +56,8 @@ typedef struct {
     int                        locked;
     trove_board_table_t       *t;
     uint32_t                   table;
+    const char                *rows;
+    size_t                     row;     /* bytes                             */
     uint64_t                   built;
     trove_board_tree_t         tree;
     trove_board_path_t         start;
@@ -86,13 +89,15 @@ static int trove_board_same(const trove_board_read_t *r);
 static inline void
 trove_board_fetch(const trove_board_read_t *r, uint32_t row)
 {
-    uint32_t     i;
+    size_t       i;
     const char  *p;
 
     if (row < r->conf->rows) {
-        p = (const char *) trove_board_line(r->l, r->board, r->table, row);
+        p = r->rows + row * r->row;
 
-        for (i = 0; i < r->conf->row && i < 256; i += TROVE_CACHE_LINE) {
+        for (i = 0; i < r->row && i < 4 * TROVE_CACHE_LINE;
+             i += TROVE_CACHE_LINE)
+        {
             __builtin_prefetch(p + i);
         }
     }
@@ -212,6 +217,7 @@ trove_board_try(trove_board_read_t *r)
     trove_rc_t  rc;
 
     r->n = 0;
+    r->used = 0;
 
     sure = r->locked || (r->player == NULL && r->from == 0);
     seq = trove_acquire(&r->b->seq);
@@ -273,6 +279,8 @@ trove_board_start(trove_board_read_t *r)
     }
 
     r->table = (uint32_t) (r->t - r->b->table);
+    r->rows = (const char *) trove_board_line(r->l, r->board, r->table, 0);
+    r->row = r->conf->row;
     trove_board_tree(r->l, r->board, r->table, &r->tree);
 
     live = trove_get(&r->t->live);
@@ -503,8 +511,9 @@ trove_board_copy_leaf(trove_board_read_t *r, const trove_board_visit_t *v)
 
 
 /*
- * In pieces of 16 bytes, the last of which may be more than asked for: it is
- * within the row, and there is room for it in the text.
+ * In pieces of 32 bytes, of which the last may be more than is asked for: what
+ * it takes from behind the row is the ledger's, and in the text there is room
+ * for it, for a row's head is not copied.
  */
 
 static inline void
@@ -512,8 +521,8 @@ trove_board_copy_text(char *to, const char *from, uint32_t n)
 {
     uint32_t  i;
 
-    for (i = 0; i < n; i += 16) {
-        memcpy(to + i, from + i, 16);
+    for (i = 0; i < n; i += 32) {
+        memcpy(to + i, from + i, 32);
     }
 }
 
@@ -527,8 +536,8 @@ trove_board_copy_row(trove_board_read_t *r, uint32_t row, int64_t key)
     trove_board_entry_t        *e;
     const trove_board_line_t   *line;
 
-    line = trove_board_line(r->l, r->board, r->table, row);
-    text = r->text + (size_t) r->n * r->conf->row;
+    line = (const trove_board_line_t *) (r->rows + row * r->row);
+    text = r->text + r->used;
     e = &r->entries[r->n];
 
     word = trove_get(&line->words[TROVE_BOARD_WORDS - 1]);
@@ -556,6 +565,7 @@ trove_board_copy_row(trove_board_read_t *r, uint32_t row, int64_t key)
     }
 
     e->rank = r->rank;
+    r->used += trove_align(TROVE_BOARD_TEXT + head.data_len, 16);
     r->n++;
 
     return 1;
