@@ -40,14 +40,16 @@ sub new {
 }
 
 
-# It looks at the file each time that it is asked
+# It looks at the file each time that it is asked.  For stat() it would take a
+# semaphore, which a process that is killed keeps from all others.
 
 sub env {
     my $self = shift;
 
     return { LD_PRELOAD => $LIB, TZ => 'UTC', FAKETIME_NO_CACHE => 1,
              FAKETIME_TIMESTAMP_FILE => $self->{file},
-             FAKETIME_DONT_FAKE_MONOTONIC => 1, DONT_FAKE_MONOTONIC => 1 };
+             FAKETIME_DONT_FAKE_MONOTONIC => 1, DONT_FAKE_MONOTONIC => 1,
+             NO_FAKE_STAT => 1 };
 }
 
 
