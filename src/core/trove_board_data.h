@@ -206,6 +206,9 @@ typedef struct {
 
 _Static_assert(sizeof(trove_board_words_t) + 8 == TROVE_BOARD_HEAD,
                "what of a row is no data");
+_Static_assert(offsetof(trove_board_words_t, tag)
+               == 8 * (TROVE_BOARD_WORDS - 1),
+               "the word whose lower half is the tag, whose upper the lengths");
 _Static_assert(offsetof(trove_board_words_t, id) == 8 * TROVE_BOARD_WORDS,
                "what stands before the id");
 _Static_assert(sizeof(trove_board_t) % TROVE_CACHE_LINE == 0,

@@ -1163,10 +1163,10 @@ static uint32_t
 trove_board_rebuild_rows(trove_ledger_t *l, uint32_t board,
     trove_board_tree_t *tree, trove_board_item_t *items)
 {
-    uint32_t              n, row, used, table;
+    uint32_t              n, row, used, tag, table;
     trove_board_t        *b;
     trove_board_cell_t   *cells;
-    trove_board_words_t   head;
+    trove_board_line_t   *line;
 
     b = trove_board_of(l, board);
     table = (uint32_t) (tree->t - b->table);
@@ -1177,9 +1177,9 @@ trove_board_rebuild_rows(trove_ledger_t *l, uint32_t board,
     for (row = 0; row < used; row++) {
 
         if (row + TROVE_FETCH < used) {
-            trove_board_head(trove_board_line(l, board, table,
-                                              row + TROVE_FETCH), &head);
-            __builtin_prefetch(&cells[trove_board_home(b, head.tag)], 1);
+            line = trove_board_line(l, board, table, row + TROVE_FETCH);
+            tag = (uint32_t) trove_get(&line->words[TROVE_BOARD_WORDS - 1]);
+            __builtin_prefetch(&cells[trove_board_home(b, tag)], 1);
         }
 
         if (trove_board_rebuild_row(l, board, tree, row,
