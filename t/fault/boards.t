@@ -81,6 +81,7 @@ is_deeply(\@wrong, [], 'the others answer while one stands still');
 
 $fault->disarm;
 $crowd->finish;
+$crowd->{earned} = 1;
 $crowd->{scores}{other} = 0;
 
 my $c;

@@ -37,7 +37,7 @@ our %WORK = (
 );
 
 our @PLAY = qw(churn race taps polls);
-our @BOARDS = qw(sums days polls);
+our @BOARDS = qw(sums days race polls);
 
 # What is there before, and what it is raced for: by time, new ones all along
 
@@ -68,6 +68,7 @@ END
 
 sub boards {
     return join "\n", 'board sums rows=10k row=128 keep=sum;',
+           'board earned rows=50k row=128 from=claims;',
            map { "board day$_ rows=100 row=128 reset=daily;" } 0 .. $DAYS - 1;
 }
 
@@ -149,18 +150,25 @@ sub lies {
             if $has != $self->{balances}{$player};
     }
 
-    return (@wrong, $self->board_lies($c));
+    # a board from=claims, if there is one, has no taps
+
+    my %earned = map { $_ => $self->{balances}{$_} }
+                 grep { !/^taps/ && $self->{balances}{$_} }
+                 keys %{ $self->{balances} };
+
+    push @wrong, board_lies($c, 'earned', %earned) if $self->{earned};
+    push @wrong, board_lies($c, 'sums', %{ $self->{scores} })
+        if %{ $self->{scores} };
+
+    return @wrong;
 }
 
 
 sub board_lies {
-    my ($self, $c) = @_;
-    my %has = %{ $self->{scores} };
+    my ($c, $board, %has) = @_;
     my ($last, $n, @wrong);
 
-    return if !%has;
-
-    for my $row (@{ walk($c, 'sums', 1000) }) {
+    for my $row (@{ walk($c, $board, 1000) }) {
         my ($rank, $player, $score) = @$row;
         my $want = delete $has{$player} // 'none';
 
