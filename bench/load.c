@@ -26,13 +26,16 @@
  *                         then of the next one, and again
  *                tap      taps by each player in turn
  *                redistap the same as a script that Redis has
+ *                score    scores for a board, of players at random
+ *                zadd     the same for the key "board" of Redis
+ *                rank     GETs of the rows of players at random
  *   same         1: answered by something of no meaning
  *   to           ADDRESS:PORT or the path of a Unix socket
  *   path         of a POST, default /poll
  *   file         of all but claims and taps
  *   lines        of a batch, and of claims, taps or commands that are sent
  *                together; 1: one object
- *   players      who claim or tap, of those that this letter begins:
+ *   players      who claim, tap or score, of those that this letter begins:
  *   letter       default p
  *   rewards      that they claim, with ids from 2000001 on; all lie at
  *                x=0, y=-85, and the nth is worth n
@@ -86,6 +89,10 @@
 #define LOAD_REWARD       7             /* and of a reward's id              */
 #define LOAD_FIRST        2000001       /* reward that is claimed            */
 #define LOAD_COINS        3
+#define LOAD_STRIDE       7368787       /* prime: players as if at random    */
+#define LOAD_SCORE        7             /* digits of a score                 */
+#define LOAD_SCORES       9000000       /* from the lowest of so many digits */
+#define LOAD_DATA         160           /* bytes beside a score              */
 
 
 typedef enum {
@@ -96,7 +103,10 @@ typedef enum {
     LOAD_ANY,
     LOAD_CLAIM,
     LOAD_TAP,
-    LOAD_REDISTAP
+    LOAD_REDISTAP,
+    LOAD_SCORE_POST,
+    LOAD_ZADD,
+    LOAD_RANK
 } load_kind_t;
 
 
@@ -138,8 +148,9 @@ typedef struct {
     char            *line;
     size_t           len;               /* of the line                       */
     size_t           player;            /* where the number stands in it     */
-    size_t           reward;
-    size_t           random;            /* 0: nowhere                        */
+    size_t           reward;            /* 0: nowhere, as the two below      */
+    size_t           random;
+    size_t           score;
 } load_form_t;
 
 
@@ -250,6 +261,8 @@ static void load_idle(load_conn_t *c);
 static load_conn_t *load_next_idle(load_stream_t *s);
 static void load_send_next(load_conn_t *c, uint64_t due);
 static void load_make(load_conn_t *c);
+static uint32_t load_player(load_stream_t *s, uint64_t serial);
+static uint32_t load_score(uint64_t serial);
 static void load_digits(char *p, uint32_t n, int digits);
 static void load_push(load_conn_t *c);
 static void load_read(load_conn_t *c);
@@ -259,7 +272,7 @@ static void load_waited(uint64_t now);
 static int load_whole_http(load_conn_t *c);
 static int load_whole_chunks(load_conn_t *c);
 static int load_whole_redis(load_conn_t *c);
-static int load_whole_replies(load_conn_t *c);
+static int load_whole_replies(load_conn_t *c, uint32_t lines);
 static void load_check_answer(load_conn_t *c);
 static void load_wrong(load_conn_t *c);
 static int load_check_poll(load_poll_t *poll, const char *p, const char *end);
@@ -275,6 +288,9 @@ static int load_check_taps(load_conn_t *c, const char *p, const char *end);
 static int load_check_tap(load_conn_t *c, uint32_t line, const char *p,
     const char *end);
 static int load_check_redistap(load_conn_t *c, uint32_t line, char **p);
+static int load_check_scores(load_conn_t *c, const char *p, const char *end);
+static int load_check_rank(load_conn_t *c, const char *p, const char *end);
+static int load_check_zadds(load_conn_t *c);
 static int load_drawn(load_conn_t *c, uint32_t line, uint32_t coin, int value,
     int64_t balance);
 
@@ -332,7 +348,8 @@ static uint64_t       load_before = UINT64_MAX;
 static uint64_t       load_after = UINT64_MAX;
 
 static const char  *load_kinds[] = {
-    "get", "batch", "redis", "post", "any", "claim", "tap", "redistap", NULL
+    "get", "batch", "redis", "post", "any", "claim", "tap", "redistap",
+    "score", "zadd", "rank", NULL
 };
 
 /* as bench/lib/Bench/Servers.pm configures them */
@@ -833,7 +850,7 @@ load_make(load_conn_t *c)
     c->serial = s->serial;
 
     for (i = 0; i < s->lines; i++) {
-        load_digits(p + form->player, s->serial % s->players, LOAD_PLAYER);
+        load_digits(p + form->player, load_player(s, s->serial), LOAD_PLAYER);
 
         if (form->reward) {
             load_digits(p + form->reward,
@@ -850,9 +867,41 @@ load_make(load_conn_t *c)
             load_digits(p + form->random, c->random[i], 2);
         }
 
+        if (form->score) {
+            load_digits(p + form->score, load_score(s->serial), LOAD_SCORE);
+        }
+
         s->serial++;
         p += form->len;
     }
+}
+
+
+static uint32_t
+load_player(load_stream_t *s, uint64_t serial)
+{
+    if (s->kind < LOAD_SCORE_POST) {
+        return serial % s->players;
+    }
+
+    return serial % s->players * LOAD_STRIDE % s->players;
+}
+
+
+/* Others in each run: what a board has already is no improvement. */
+
+static uint32_t
+load_score(uint64_t serial)
+{
+    static uint64_t  salt;
+
+    if (salt == 0) {
+        salt = load_now();
+    }
+
+    serial = (serial + salt) * 0x9e3779b97f4a7c15;
+
+    return LOAD_SCORES / 9 + (serial >> 32) % LOAD_SCORES;
 }
 
 
@@ -938,7 +987,11 @@ load_read(load_conn_t *c)
             break;
 
         case LOAD_REDISTAP:
-            whole = load_whole_replies(c);
+            whole = load_whole_replies(c, 4);
+            break;
+
+        case LOAD_ZADD:
+            whole = load_whole_replies(c, 1);
             break;
 
         default:
@@ -1102,10 +1155,10 @@ load_whole_redis(load_conn_t *c)
 }
 
 
-/* Each is an array of three integers: four lines. */
+/* Each is of so many lines; an array of three integers has four. */
 
 static int
-load_whole_replies(load_conn_t *c)
+load_whole_replies(load_conn_t *c, uint32_t lines)
 {
     char  *p;
 
@@ -1119,7 +1172,7 @@ load_whole_replies(load_conn_t *c)
         c->length++;
     }
 
-    return c->length == 4 * (size_t) c->request->lines;
+    return c->length == (size_t) lines * c->request->lines;
 }
 
 
@@ -1165,6 +1218,15 @@ load_check_answer(load_conn_t *c)
 
     } else if (kind == LOAD_TAP) {
         ok = ok && load_check_taps(c, p, end);
+
+    } else if (kind == LOAD_SCORE_POST) {
+        ok = ok && load_check_scores(c, p, end);
+
+    } else if (kind == LOAD_RANK) {
+        ok = ok && load_check_rank(c, p, end);
+
+    } else if (kind == LOAD_ZADD) {
+        ok = load_check_zadds(c);
 
     } else {
         ok = load_check_taps(c, c->buf, c->buf + c->len);
@@ -1500,6 +1562,88 @@ load_drawn(load_conn_t *c, uint32_t line, uint32_t coin, int value,
 }
 
 
+/* The score as it was sent, and a rank that there is. */
+
+static int
+load_check_scores(load_conn_t *c, const char *p, const char *end)
+{
+    int             n;
+    char           *text, line[LOAD_LINE];
+    uint32_t        i;
+    uint64_t        rank;
+    load_stream_t  *s;
+
+    s = c->stream;
+
+    for (i = 0; i < c->request->lines; i++) {
+        n = snprintf(line, sizeof(line), "{\"player\":\"%.1s%08u\","
+                     "\"score\":%u,\"rank\":", s->letter,
+                     load_player(s, c->serial + i), load_score(c->serial + i));
+
+        if (strncmp(p, line, n) != 0) {
+            return 0;
+        }
+
+        rank = strtoull(p + n, &text, 10);
+
+        if (rank == 0 || rank > s->players
+            || strncmp(text, ",\"improved\":true", 16) != 0)
+        {
+            return 0;
+        }
+
+        p = memchr(text, '}', end - text);
+
+        if (p == NULL) {
+            return 0;
+        }
+
+        p++;
+        p += (p < end && *p == '\n');
+    }
+
+    return p == end;
+}
+
+
+static int
+load_check_rank(load_conn_t *c, const char *p, const char *end)
+{
+    char            line[LOAD_LINE];
+    const char     *at;
+    load_stream_t  *s;
+
+    s = c->stream;
+
+    (void) snprintf(line, sizeof(line), "\"player\":\"%.1s%08u\",\"score\":",
+                    s->letter, load_player(s, c->serial));
+
+    at = memmem(p, end - p, "\"list\":[{\"rank\":", 16);
+
+    return at != NULL
+           && strtoull(at + 16, NULL, 10) - 1 < s->players
+           && memmem(at, end - at, line, strlen(line)) != NULL;
+}
+
+
+/* 1 of a member that is new, else 0 */
+
+static int
+load_check_zadds(load_conn_t *c)
+{
+    uint32_t  i;
+
+    for (i = 0; i < c->request->lines; i++) {
+
+        if (c->buf[4 * i] != ':' || (c->buf[4 * i + 1] & ~1) != '0') {
+            return 0;
+        }
+    }
+
+    return c->len == 4 * (size_t) c->request->lines;
+}
+
+
 static void
 load_stream(char *text)
 {
@@ -1551,6 +1695,9 @@ load_stream(char *text)
     case LOAD_CLAIM:
     case LOAD_TAP:
     case LOAD_REDISTAP:
+    case LOAD_SCORE_POST:
+    case LOAD_ZADD:
+    case LOAD_RANK:
         load_form(s);
         break;
 
@@ -1831,7 +1978,9 @@ load_form(load_stream_t *s)
 
     form->len = strlen(form->line);
 
-    if (s->kind == LOAD_REDISTAP) {
+    if (s->kind == LOAD_REDISTAP || s->kind == LOAD_ZADD
+        || s->kind == LOAD_RANK)
+    {
         form->head = "";
         return;
     }
@@ -1866,6 +2015,27 @@ load_form_line(load_stream_t *s)
         load_format(&form->line, "{\"player\":\"%.1s%08u\"}%s", s->letter,
                     0, end);
         form->player = strcspn(form->line, "0");
+        break;
+
+    case LOAD_SCORE_POST:
+        load_format(&form->line, "{\"player\":\"%.1s%08u\",\"score\":%07u,"
+                    "\"data\":\"%0*u\"}%s", s->letter, 0, 0, LOAD_DATA, 0,
+                    end);
+        form->player = strcspn(form->line, "0");
+        form->score = strstr(form->line, "e\":") + 3 - form->line;
+        break;
+
+    case LOAD_ZADD:
+        load_format(&form->line, "*4\r\n$4\r\nZADD\r\n$5\r\nboard\r\n"
+                    "$7\r\n%07u\r\n$9\r\n%.1s%08u\r\n", 0, s->letter, 0);
+        form->score = strstr(form->line, "$7\r\n") + 4 - form->line;
+        form->player = strstr(form->line, "$9\r\n") + 5 - form->line;
+        break;
+
+    case LOAD_RANK:
+        load_format(&form->line, "GET %s?player=%.1s%08u HTTP/1.1\r\n"
+                    "Host: localhost\r\n\r\n", s->path, s->letter, 0);
+        form->player = strstr(form->line, "player=") + 8 - form->line;
         break;
 
     default:

@@ -31,11 +31,15 @@ my $CONNECTIONS = 48;
 my $WARM = 3;                           # rounds that do not count
 my $TRIES = 3;                          # to find enough that are undisturbed
 
+my $RACERS = 400_000;
+my $RACE = "board race rows=$RACERS row=256 keep=last;";
+
 my %parts = (
     arena => \&arena, query => \&query, json => \&json, record => \&record,
     claims => \&claims, boards => \&boards,
     poll => \&poll, peers => \&peers, batch => \&batch,
-    writes => \&writes, taps => \&taps, store => \&store, load => \&load,
+    writes => \&writes, taps => \&taps, scores => \&scores,
+    stats => \&stats_read, store => \&store, load => \&load,
     memory => \&memory, growth => \&growth, connections => \&connections,
     allocators => \&allocators,
 );
@@ -483,6 +487,246 @@ sub taps {
 
 
 # Writes with an SQLite store, against none
+
+# Boards by HTTP: batches, whose answers have the ranks, against Redis, which
+# gives none; one by one; with other workers beside; and beside polls
+
+sub scores {
+    scores_batched();
+    scores_single();
+    scores_of_two();
+    scores_beside_polls();
+}
+
+
+sub scoring {
+    return (kind => 'score', path => '/hunt/board/race', players => $RACERS,
+            letter => 'b', to => at($_[0]), pid => worker($_[0]));
+}
+
+
+sub scores_batched {
+    my $t = nginx({ hunt => '1k' }, trove => $RACE);
+    my ($redis, $socket) = redis();
+    my %s = (lines => 1000, connections => 4);
+    my $trove = stream(scoring($t), %s, name => 'scores');
+    my $zadd = stream(%s, name => 'zadd', kind => 'zadd', players => $RACERS,
+                      letter => 'b', to => $socket, pid => $redis);
+
+    measure('check', $trove, $zadd);
+
+    my %of = rounds(0.5, $QUICK ? 8 : 20, $trove, $zadd);
+
+    printf "  a score: %.0f ns of CPU, of Redis %.0f\n",
+           map { my $name = $_;
+                 1000 * median(map { cpu_line($_) } @{ $of{$name} }) }
+           qw(scores zadd);
+
+    figure('scores in batches, per core, against ZADD pipelined', '>=', 2,
+           'x', map { cpu_line($of{zadd}[$_]) / cpu_line($of{scores}[$_]) }
+                    0 .. $#{ $of{zadd} });
+
+    ordered($t);
+    figure("memory of a board of 400 k rows of 256 bytes, in all", '<=', 180,
+           'MB', stats($t)->{hunt}{ledger_bytes} / 1e6);
+
+    end($redis);
+    $t->stop;
+}
+
+
+# The board's first thousand stand in order, and each player's rank is his
+# place in the list.
+
+sub ordered {
+    my $t = shift;
+    my $url = '/hunt/board/race';
+    my $list = $t->get_json("$url?top=1000")->{list};
+
+    for my $i (0 .. $#$list) {
+        my $row = $list->[$i];
+        my $rank = $t->get_json("$url?player=$row->{player}")->{list}[0]{rank};
+
+        $row->{rank} == $i + 1 && $rank == $i + 1
+            && ($i == 0 || $row->{score} <= $list->[$i - 1]{score})
+            or die "the board is not in order at $i\n";
+    }
+
+    printf "  %d rows, whose first 1000 are in order\n",
+           $t->get_json("$url?top=1")->{rows};
+}
+
+
+sub scores_single {
+    my $data = 'x' x 160;
+    my $row = '{"rank":200000,"player":"b00100000","score":1234567,"data":"'
+              . $data . '"}';
+    my $cache = length "Cache-Control: no-store\r\n";
+    my %same = (
+        score => '{"player":"b00100000","score":1234567,"rank":200000,'
+                 . '"improved":true}',
+        rank => '{"board":"race","rows":400000,"ends":null,"list":['
+                . "$row]}",
+        top => '{"board":"race","rows":400000,"ends":null,"list":['
+               . join(',', ($row) x 10) . ']}');
+
+    my $locations = join '', map { "        location = /$_ { return 200 '"
+                                   . 'x' x ($cache + length $same{$_})
+                                   . "'; }\n" } sort keys %same;
+
+    my $t = nginx({ hunt => '1k' }, trove => $RACE, http => <<"END");
+    server {
+        listen  127.0.0.1:%%PORT1%%;
+$locations
+    }
+END
+
+    measure('check', stream(scoring($t), lines => 1000, connections => 4));
+
+    $t->write_file('top', "/hunt/board/race?top=10\n");
+    $t->write_file('top200', "/top\n");
+
+    for my $what (qw(score rank top)) {
+        my %s = (scoring($t), kind => $what, connections => $CONNECTIONS);
+        my %bytes = (same => 1, to => at($t, 1), path => "/$what");
+
+        if ($what eq 'top') {
+            delete $s{players};
+            $s{kind} = 'any';
+            $s{file} = $t->dir . '/top';
+            $bytes{file} = $t->dir . '/top200';
+        }
+
+        my $own = stream(%s, name => $what);
+        my $same = stream(%s, %bytes, name => "${what}200");
+
+        my %of = rounds(0.2, $QUICK ? 12 : 30, $own, $same);
+
+        per_request($what, $of{$what});
+        per_request('return 200 of as many bytes', $of{"${what}200"});
+        figure("board over HTTP, $what: rate of a core against return 200",
+               '>=', 0.9, '',
+               map { cpu($of{"${what}200"}[$_]) / cpu($of{$what}[$_]) }
+               0 .. $#{ $of{$what} });
+    }
+
+    $t->stop;
+}
+
+
+# By the clock: the second worker has its processor together with the load.
+
+sub scores_of_two {
+    my %rate;
+
+    for (1 .. ($QUICK ? 1 : 3)) {
+        for my $workers (1, 2) {
+            my $masks = join ' ', map { '1' . '0' x $_ }
+                        ($SERVER, $CLIENT)[0 .. $workers - 1];
+            my $t = nginx({ hunt => '1k' }, trove => $RACE,
+                          workers => $workers, listen => 'reuseport',
+                          pin => "worker_cpu_affinity $masks;\n");
+            my $scores = stream(scoring($t), lines => 1000, connections => 16,
+                                name => 'scores');
+
+            measure('check', $scores);
+
+            my @lines = grep { $_->{what} eq 'round' }
+                        measure('rounds', $QUICK ? 6 : 12, 0.5, $scores);
+
+            push @{ $rate{$workers} },
+                 median(map { 1e9 * $_->{lines} / $_->{ns} } @lines);
+            $t->stop;
+        }
+    }
+
+    printf "  one worker %.0f k/s, two %.0f\n",
+           map { median(@{ $rate{$_} }) / 1000 } 1, 2;
+    figure('two workers that write one board, against one', '>=', 1.3, 'x',
+           map { $rate{2}[$_] / $rate{1}[$_] } 0 .. $#{ $rate{1} });
+}
+
+
+# 40 MB of rows a second
+
+sub scores_beside_polls {
+    my $file = polls(places());
+    my $t = nginx({ hunt => '200k' }, trove => $RACE);
+    my $polls = stream(name => 'polls', kind => 'get', path => '/hunt/poll',
+                       file => $file, rate => 50_000, connections => 256,
+                       to => at($t));
+    my $rows = 40e6 / 256;
+    my $scores = stream(scoring($t), name => 'scores', lines => 100,
+                        connections => 16, rate => $rows / 100);
+    my %p99;
+
+    fill($t, 'hunt', places());
+    measure('check', stream(scoring($t), lines => 1000, connections => 4));
+
+    for (1 .. ($QUICK ? 2 : 8)) {
+        for my $case ([ idle => $polls ], [ beside => $polls, $scores ]) {
+            my ($name, @streams) = @$case;
+            my @lines = measure('together', 2, @streams);
+            my ($took) = grep { $_->{what} eq 'took' && $_->{name} eq 'polls' }
+                         @lines;
+
+            push @{ $p99{$name} }, $took->{p99} / 1000;
+
+            for (grep { $_->{what} eq 'all' } @lines) {
+                push @{ $p99{"$name $_->{name}"} },
+                     1e9 * $_->{lines} / $_->{ns};
+            }
+        }
+    }
+
+    printf "  %.0f polls and %.0f scores a second; polls' p99 %.0f us, by"
+           . " themselves %.0f\n",
+           map { median(@{ $p99{$_} }) } 'beside polls', 'beside scores',
+                                         'beside', 'idle';
+    figure('row writes beside 50 k polls a second', '>=', 40, 'MB/s',
+           map { 256 * $_ / 1e6 } @{ $p99{'beside scores'} });
+    figure("polls' p99 meanwhile, against idle", '<=', 1.5, 'x',
+           map { $p99{beside}[$_] / $p99{idle}[$_] } 0 .. $#{ $p99{idle} });
+
+    $t->stop;
+}
+
+
+# Polls while the statistics are read ten times a second
+
+sub stats_read {
+    my $file = polls(places());
+    my $t = nginx({ earth => '200k' });
+    my $polls = stream(name => 'polls', kind => 'get', path => '/earth/poll',
+                       file => $file, connections => $CONNECTIONS,
+                       to => at($t), pid => worker($t));
+    my %cpu;
+
+    $t->write_file('paths', "/stats\n");
+    fill($t, 'earth', places());
+    measure('together', 1, $polls);
+
+    for (1 .. ($QUICK ? 6 : 20)) {
+        for my $case ([ without => $polls ],
+                      [ with => $polls,
+                        stream(name => 'stats', kind => 'any', rate => 10,
+                               file => $t->dir . '/paths', to => at($t)) ])
+        {
+            my ($name, @streams) = @$case;
+            my ($all) = grep { $_->{what} eq 'all' && $_->{name} eq 'polls' }
+                        measure('together', 0.5, @streams);
+
+            push @{ $cpu{$name} }, cpu($all);
+        }
+    }
+
+    figure('polls while stats are read 10 times a second', '>=', 0.99, '',
+           map { $cpu{without}[$_] / $cpu{with}[$_] }
+               0 .. $#{ $cpu{with} });
+
+    $t->stop;
+}
+
 
 sub store {
     my $sqlite = 'store sqlite:%%DIR%%/hunt.db;';

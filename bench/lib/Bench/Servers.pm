@@ -100,6 +100,7 @@ END
         location = /$name/rewards  { trove_rewards  $name; }
         location = /$name/claim    { trove_claim    $name; }
         location = /$name/tap      { trove_tap      $name; }
+        location /$name/board/     { trove_board    $name; }
 END
     }
 
@@ -114,7 +115,8 @@ END
     }
 
     my $t = Trove::Nginx->start(%arg, http => $http, level => 'warn',
-                                main => pin() . ($arg{main} // ''));
+                                main => ($arg{pin} // pin())
+                                        . ($arg{main} // ''));
 
     wait_until { $t->workers == $workers } or die "nginx has no worker\n";
 
