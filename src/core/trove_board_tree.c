@@ -335,6 +335,7 @@ trove_board_tree_select(const trove_board_tree_t *tree, uint32_t position,
 void
 trove_board_tree_touch(trove_board_tree_t *tree, uint32_t leaf)
 {
+    uint32_t             i;
     uint64_t             seq;
     trove_board_leaf_t  *p;
 
@@ -349,13 +350,16 @@ trove_board_tree_touch(trove_board_tree_t *tree, uint32_t leaf)
         TROVE_FAULT("tree: touched");
     }
 
-    if (tree->ntouched == 0 || tree->touched[tree->ntouched - 1] != leaf) {
-        tree->touched[tree->ntouched++] = leaf;
+    for (i = 0; i < tree->ntouched; i++) {
+
+        if (tree->touched[i] == leaf) {
+            return;
+        }
     }
+
+    tree->touched[tree->ntouched++] = leaf;
 }
 
-
-/* One may be named twice. */
 
 void
 trove_board_tree_let_go(trove_board_tree_t *tree)

@@ -25,8 +25,11 @@
 #include "trove_board_data.h"
 
 
-/* Leaves that one change of a row may change. */
-#define TROVE_BOARD_TOUCHED  6
+/*
+ * Leaves that one change of a row may change: the one it leaves and that it is
+ * joined with, the one it goes to and that it is split into.
+ */
+#define TROVE_BOARD_TOUCHED  4
 
 
 typedef struct {

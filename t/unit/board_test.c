@@ -712,6 +712,46 @@ a_tree_grows_and_shrinks(void **state)
 }
 
 
+/* One write may join the leaf that a row leaves and split the one it goes to. */
+
+static void
+rows_move_from_half_to_half(void **state)
+{
+    enum { N = 300, ROUNDS = 400 };
+
+    char                   id[16];
+    int64_t                half;
+    uint32_t               i, k, first;
+    trove_ledger_t        *l;
+    trove_board_conf_t     conf;
+    trove_board_write_t    q;
+    trove_board_written_t  written;
+
+    conf = board_conf("board", N);
+    conf.keep = TROVE_BOARD_LAST;
+    l = boards_new(&conf, 1);
+
+    for (k = 0; k < ROUNDS; k++) {
+        half = (k % 2) ? 1 << 30 : 0;
+        first = random_below(N);
+
+        for (i = 0; i < N; i++) {
+            memset(&q, 0, sizeof(q));
+            q.player = player_id(id, (first + (uint64_t) i * 7919) % N);
+            q.now = NOW + k * N + i;
+            q.score = half + random_below(1 << 30);
+
+            assert_int_equal(trove_board_write(l, 0, &q, &written), TROVE_OK);
+        }
+
+        assert_true(trove_ledger_sane(l));
+    }
+
+    assert_int_equal(trove_board_rebuilds(l, 0), 0);
+    ledger_free(l);
+}
+
+
 /* A ledger filled from the rows of another one, in any order. */
 
 static void
@@ -899,6 +939,7 @@ main(void)
         cmocka_unit_test(a_board_is_a_sorted_list),
         cmocka_unit_test(periods_follow_each_other),
         cmocka_unit_test(a_tree_grows_and_shrinks),
+        cmocka_unit_test(rows_move_from_half_to_half),
         cmocka_unit_test(a_ledger_is_filled_from_what_was_stored),
         cmocka_unit_test(what_no_ledger_has_had_is_not_restored),
         cmocka_unit_test(what_no_board_can_have_is_invalid),
