@@ -712,7 +712,7 @@ a_tree_grows_and_shrinks(void **state)
 }
 
 
-/* One write may join the leaf it takes a row from and split where it puts it. */
+/* One write may join the leaf that a row leaves and split another. */
 
 static void
 rows_move_from_half_to_half(void **state)
