@@ -89,8 +89,8 @@ HTTP
 
 cmp_ok($with, '>=', $ledger + 256 * 100_000 + 2 * 1024 * 50_000,
        'boards take the bytes of their rows');
-cmp_ok($with, '<=', $ledger + (256 + 80) * 100_000 + 2 * (1024 + 80) * 50_000
-       + 65536, 'and 80 more for each');
+cmp_ok($with, '<=', $ledger + (256 + 90) * 100_000 + 2 * (1024 + 90) * 50_000
+       + 65536, 'and 90 more for each');
 like($t->log, qr/and the boards for 150000 rows$/m, 'how many is told');
 cmp_ok($t->resident($t->master), '>', $with, 'they are in memory');
 

@@ -164,12 +164,23 @@ cmp_ok(keys %{ $polled->{by} }, '>', $ROUNDS, 'by many workers');
 
 # nor does a whole other set of rewards leave old ones
 
-$t->post('/rewards', join('', map { qq({"id":$_,"x":-7000,"y":$_}\n) } 1 .. $N),
-         { 'Content-Type' => 'application/x-ndjson' });
+my $moved = $t->post('/rewards',
+                     join('', map { qq({"id":$_,"x":-7000,"y":$_}\n) } 1 .. $N),
+                     { 'Content-Type' => 'application/x-ndjson' })
+              ->{json}{version};
 
 ok($t->hup(gone => 1), 'a reload when all rewards have moved');
-is($t->get_json('/poll?x=50&y=50')->{found}, 0, 'none is where it was');
-is($t->get_json('/poll?x=-7000&y=50')->{found}, 5, 'all are where they are');
+
+# so many that a view catches up by and by, and says how far it is
+
+for my $c (values %{ $t->clients }) {
+    ok(wait_until { $c->get('/poll?x=50&y=50')->{json}{version} >= $moved },
+       'a worker knows of it');
+    is($c->get('/poll?x=50&y=50')->{json}{found}, 0, 'none is where it was');
+    is($c->get('/poll?x=-7000&y=50')->{json}{found}, 5,
+       'all are where they are');
+}
+
 is(starts(), ($kept += 2) . ' kept, 0 built', 'by views that were kept');
 
 done_testing;
