@@ -104,6 +104,21 @@ is(scalar(grep { $_ eq '{"found":0,"rewards":[]}' } @{ lines_of($res) }),
    $lines, 'is answered, line by line');
 is(counted('batch'), 0, 'and not refused');
 
+# nor because each comes in a turn of its own
+
+my $slow = $t->client;
+my $piece = "$wide\n";
+
+$slow->send_request(batch(undef, '/batch/poll',
+                          { 'Content-Length' => 300 * length $piece }));
+
+my $had = grep { $slow->send($piece);
+                 ($slow->take(qr/\}\n/) // '') =~ /"rewards":\[\]\}\n$/ }
+          1 .. 300;
+
+is($had, 300, 'line by line, each is answered');
+is(counted('batch'), 0, 'from an arena that has no room for so many parsers');
+
 # the epoch that turns by itself: pipelined polls fill it now and then
 
 my $refused = wait_until {
