@@ -1,9 +1,9 @@
 /*
  * What the files of the nginx side share.  The way of a request: an endpoint
- * (poll, rewards, claim, tap, board, stats) checks it and, for a POST, has its body
- * read as one object or a batch of lines (body); decodes with the core into
- * the worker's arena (worker); decides; settles what it has written, answers
- * (answer).
+ * (poll, rewards, claim, tap, board, stats) checks it and, for a POST, has its
+ * body read as one object or a batch of lines (body); decodes with the core
+ * into the worker's arena (worker); decides; settles what it has written,
+ * answers (answer).
  */
 
 #ifndef NGX_HTTP_TROVE_H_INCLUDED
