@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "median.h"
+#include "random.h"
 #include "trove_board_data.h"
 #include "trove_clock.h"
 #include "trove_memory.h"
@@ -61,29 +63,6 @@ typedef struct {
 typedef uint64_t (*run_pt)(bench_t *b);
 
 
-static uint64_t  seed = 42;
-
-
-static uint64_t
-random_bits(void)
-{
-    uint64_t  z;
-
-    z = (seed += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
-}
-
-
-static uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) ((random_bits() >> 32) * n >> 32);
-}
-
-
 static void
 die(const char *what)
 {
@@ -92,46 +71,12 @@ die(const char *what)
 }
 
 
-static int
-by_value(const void *a, const void *b)
-{
-    double  x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
 static void
 show(const char *name, double *ns, uint32_t n)
 {
-    qsort(ns, n, sizeof(double), by_value);
+    median_sort(ns, n);
 
     printf("%-24s best %7.1f  median %7.1f ns\n", name, ns[0], ns[n / 2]);
-}
-
-
-/* A number's id: all different, and nothing like in order. */
-
-static void
-name(char *id, uint32_t n)
-{
-    int       i;
-    uint64_t  bits[2];
-
-    static const char  digits[] = "0123456789abcdef";
-
-    bits[0] = (n + 1) * 0x9e3779b97f4a7c15;
-    bits[1] = bits[0] * 0xc2b2ae3d27d4eb4f;
-
-    for (i = 0; i < 36; i++) {
-        id[i] = (i == 8 || i == 13 || i == 18 || i == 23)
-                ? '-' : digits[bits[i / 18] >> (i % 16 * 4) & 15];
-    }
-
-    id[36] = '\0';
 }
 
 
@@ -183,7 +128,7 @@ prepare(bench_t *b, uint32_t i, uint32_t player)
 
     q = &b->q[i];
     b->chunk[i] = player;
-    name(b->ids[i], player);
+    random_id(b->ids[i], player);
     memset(b->data[i], 'a' + player % 26, DATA);
 
     q->player.data = (const unsigned char *) b->ids[i];
@@ -431,7 +376,7 @@ rebuild(bench_t *b)
         trove_board_unlock(b->ledger, 0);
     }
 
-    qsort(ms, REBUILDS, sizeof(double), by_value);
+    median_sort(ms, REBUILDS);
 
     printf("%-24s best %7.1f  median %7.1f ms\n", "rebuild", ms[0],
            ms[REBUILDS / 2]);
@@ -458,7 +403,7 @@ writer(bench_t *b, int cpu, _Atomic int *go, uint64_t *done)
     CPU_SET(cpu, &set);
     (void) sched_setaffinity(0, sizeof(set), &set);
 
-    seed += (uint64_t) cpu * 0x123456789;
+    random_seed += (uint64_t) cpu * 0x123456789;
     prepare_any(b);
 
     while (!*go) {
@@ -471,7 +416,7 @@ writer(bench_t *b, int cpu, _Atomic int *go, uint64_t *done)
         for (i = 0; i < CHUNK; i++) {
             b->q[i].score = (int64_t) (random_bits() >> 20);
             b->chunk[i] = random_below(b->n);
-            name(b->ids[i], b->chunk[i]);
+            random_id(b->ids[i], b->chunk[i]);
 
             if (!b->together) {
                 b->rc[i] = trove_board_write(b->ledger, 0, &b->q[i],
@@ -550,9 +495,9 @@ two_writers(bench_t *b, const char *name)
         ratio[i] = two[i] / one[i];
     }
 
-    qsort(one, ROUNDS, sizeof(double), by_value);
-    qsort(two, ROUNDS, sizeof(double), by_value);
-    qsort(ratio, ROUNDS, sizeof(double), by_value);
+    median_sort(one, ROUNDS);
+    median_sort(two, ROUNDS);
+    median_sort(ratio, ROUNDS);
 
     printf("%-24s best %7.2f  median %7.2f of one (%.2f and %.2f M/s)\n",
            name, ratio[ROUNDS - 1], ratio[ROUNDS / 2], two[ROUNDS / 2],

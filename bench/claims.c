@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "median.h"
+#include "random.h"
 #include "trove_claims.h"
 #include "trove_clock.h"
 #include "trove_memory.h"
@@ -56,29 +58,6 @@ typedef struct {
 typedef uint64_t (*run_pt)(bench_t *b);
 
 
-static uint64_t  seed = 42;
-
-
-static uint64_t
-random_bits(void)
-{
-    uint64_t  z;
-
-    z = (seed += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
-}
-
-
-static uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) ((random_bits() >> 32) * n >> 32);
-}
-
-
 static void
 die(const char *what)
 {
@@ -87,47 +66,13 @@ die(const char *what)
 }
 
 
-static int
-by_value(const void *a, const void *b)
-{
-    double  x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
 static void
 show(const char *name, double *ns, uint32_t n)
 {
-    qsort(ns, n, sizeof(double), by_value);
+    median_sort(ns, n);
 
     printf("%-24s best %7.1f  median %7.1f ns  %6.2f M/s\n", name, ns[0],
            ns[n / 2], 1000 / ns[n / 2]);
-}
-
-
-/* A number's id: all different, and nothing like in order. */
-
-static void
-name(char *id, uint32_t n)
-{
-    int       i;
-    uint64_t  bits[2];
-
-    static const char  digits[] = "0123456789abcdef";
-
-    bits[0] = (n + 1) * 0x9e3779b97f4a7c15;
-    bits[1] = bits[0] * 0xc2b2ae3d27d4eb4f;
-
-    for (i = 0; i < 36; i++) {
-        id[i] = (i == 8 || i == 13 || i == 18 || i == 23)
-                ? '-' : digits[bits[i / 18] >> (i % 16 * 4) & 15];
-    }
-
-    id[36] = '\0';
 }
 
 
@@ -216,7 +161,7 @@ prepare(bench_t *b)
     for (i = 0; i < CHUNK; i++) {
         b->chunk[i] = random_below(b->few);
         b->rewards[i] = 1 + random_below(REWARDS);
-        name(b->ids[i], b->chunk[i]);
+        random_id(b->ids[i], b->chunk[i]);
     }
 }
 
@@ -433,7 +378,7 @@ fill(bench_t *b)
             at = (at + 2654435761u) % b->n;
             player = (uint32_t) at;
             b->chunk[k] = player;
-            name(b->ids[k], player);
+            random_id(b->ids[k], player);
         }
 
         ns[i % CHUNKS] = (double) run_taps(b) / CHUNK;

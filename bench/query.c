@@ -15,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "median.h"
+#include "random.h"
 #include "trove_view_data.h"
 
 #if defined(__x86_64__)
@@ -51,9 +53,6 @@ typedef struct {
 } bench_t;
 
 
-static uint64_t  seed = 42;
-
-
 static double
 now(void)
 {
@@ -62,19 +61,6 @@ now(void)
     clock_gettime(CLOCK_MONOTONIC, &ts);
 
     return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-
-static uint64_t
-random_bits(void)
-{
-    uint64_t  z;
-
-    z = (seed += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
 }
 
 
@@ -93,24 +79,12 @@ die(const char *what)
 }
 
 
-static int
-by_value(const void *a, const void *b)
-{
-    double  x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
 static figure_t
 figure(double *times, int n)
 {
     figure_t  f;
 
-    qsort(times, n, sizeof(double), by_value);
+    median_sort(times, n);
 
     f.min = times[0];
     f.median = times[n / 2];
