@@ -318,6 +318,13 @@ uint32_t trove_board_probe(const trove_ledger_t *l, uint32_t board,
 const trove_board_cell_t *trove_board_likely(const trove_ledger_t *l,
     uint32_t board, uint32_t table, uint32_t tag);
 
+/*
+ * Empties the cell that led to a row that is removed, by moving into it the
+ * next one that may stand there, and so on.
+ */
+void trove_board_close_hole(trove_ledger_t *l, uint32_t board, uint32_t table,
+    uint32_t hole);
+
 /* TROVE_OK or TROVE_BUSY; with the lock comes a board without half a write. */
 trove_rc_t trove_board_lock(trove_ledger_t *l, uint32_t board);
 void trove_board_unlock(trove_ledger_t *l, uint32_t board);
@@ -332,9 +339,11 @@ void trove_board_credit(trove_ledger_t *l, uint32_t board, uint32_t claim);
 
 /*
  * Builds all that is derived from the table's rows, with the lock, while an
- * intent stands; and has it be gone from before that on.
+ * intent stands; has it be gone from before that on; and for a table that has
+ * no rows yet.
  */
 void trove_board_clear(trove_ledger_t *l, uint32_t board, uint32_t table);
+void trove_board_empty(trove_ledger_t *l, uint32_t board, uint32_t table);
 void trove_board_rebuild(trove_ledger_t *l, uint32_t board, uint32_t table);
 
 /* The part of trove_ledger_sane() that is about boards. */
