@@ -64,6 +64,7 @@ typedef struct {
     uint32_t                   leaf;    /* that is next                      */
     uint32_t                   at;
     uint32_t                   left;
+    int                        ends;    /* with the last row there is        */
     uint32_t                   rank;    /* of the last entry, 0: none        */
     int64_t                    key;     /* and its key                       */
     uint32_t                   nvisits;
@@ -247,6 +248,12 @@ trove_board_try(trove_board_read_t *r)
             continue;
         }
 
+        /* they were counted before the leaves were looked at */
+
+        if (r->ends || (r->n != 0 && r->state->rows < r->from + r->n)) {
+            r->state->rows = r->from + r->n;
+        }
+
         return trove_board_same(r) ? TROVE_OK : TROVE_AGAIN;
     }
 
@@ -309,6 +316,9 @@ trove_board_start(trove_board_read_t *r)
     }
 
     r->nvisits = 0;
+    r->ends = 0;
+
+    TROVE_FAULT_MEET("board: counted rows");
 
     return trove_board_walk(r);
 }
@@ -446,6 +456,7 @@ trove_board_walk(trove_board_read_t *r)
         }
 
         v->n = (n - v->at < r->left) ? n - v->at : r->left;
+        r->ends = (next == 0 && v->n == n - v->at);
         r->left -= v->n;
         r->leaf = next - 1;
         r->at = 0;
