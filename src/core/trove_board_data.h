@@ -26,12 +26,12 @@
 #include "trove_ledger_data.h"
 
 
-/* Entries of a node, multiples of four. */
-#define TROVE_BOARD_LEAF    32
+/* Entries of a node, multiples of four, so that no cache line has less. */
+#define TROVE_BOARD_LEAF    36
 #define TROVE_BOARD_INNER   64
 
 /* Two neighbours become one node if both have as many entries or fewer. */
-#define TROVE_BOARD_MERGE   24
+#define TROVE_BOARD_MERGE   28
 #define TROVE_BOARD_JOIN    48
 
 /* Of inner nodes: there are never so many that are not full on average. */
@@ -93,6 +93,9 @@ typedef struct {
  * The leaves of a tree are a list, too, and number 0 is always its first: it
  * is split and joined only with those behind it.  Readers meet one that is
  * just being written, and take what is plain here by trove_board_peek().
+ *
+ * Of those with the same key the one that reached it first is in front, which
+ * is not said here: the rows tell, in the seldom case that it is asked for.
  */
 
 typedef struct {
@@ -100,9 +103,8 @@ typedef struct {
     _Atomic uint64_t   seq;             /* odd while it or its rows change   */
     uint32_t           n;
     uint32_t           next;            /* plus one; of a free one as well   */
-    int64_t            key[TROVE_BOARD_LEAF];
-    uint64_t           reached[TROVE_BOARD_LEAF];
     uint32_t           row[TROVE_BOARD_LEAF];
+    int64_t            key[TROVE_BOARD_LEAF];
 } trove_board_leaf_t;
 
 
@@ -213,6 +215,10 @@ _Static_assert(offsetof(trove_board_words_t, id) == 8 * TROVE_BOARD_WORDS,
                "what stands before the id");
 _Static_assert(sizeof(trove_board_t) % TROVE_CACHE_LINE == 0,
                "what follows is aligned");
+_Static_assert(sizeof(trove_board_leaf_t)
+               == 16 + TROVE_BOARD_LEAF * (sizeof(int64_t)
+                                           + sizeof(uint32_t)),
+               "a leaf's lines are full");
 
 
 static inline const trove_board_conf_t *

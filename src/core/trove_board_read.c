@@ -370,7 +370,7 @@ trove_board_start_player(trove_board_read_t *r)
         return TROVE_AGAIN;
     }
 
-    rank = r->start.before + r->start.at;
+    rank = trove_board_tree_position(&r->tree, &r->start);
 
     r->from = (rank > r->around) ? rank - r->around : 0;
     r->left = (r->around < UINT32_MAX - (rank - r->from))
@@ -418,7 +418,7 @@ trove_board_start_rank(trove_board_read_t *r)
     }
 
     r->key = key.key;
-    r->rank = r->start.before + r->start.at + 1;
+    r->rank = trove_board_tree_position(&r->tree, &r->start) + 1;
 
     return 1;
 }

@@ -154,7 +154,7 @@ trove_board_sane_leaf(trove_board_walk_t *w, uint32_t number,
     for (i = 0; i < leaf->n; i++) {
 
         key.key = leaf->key[i];
-        key.reached = leaf->reached[i];
+        key.reached = trove_board_reached(w->tree, leaf->row[i]);
 
         if (trove_board_less(&key, from)
             || (w->rows != 0 && !trove_board_less(&w->last, &key)))

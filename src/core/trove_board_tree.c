@@ -14,8 +14,11 @@
 #define TROVE_BOARD_FILL        (TROVE_BOARD_LEAF * 3 / 4)
 #define TROVE_BOARD_INNER_FILL  (TROVE_BOARD_INNER * 3 / 4)
 
+/* Where the search in a leaf begins: a power of two, of which twice is more. */
+#define TROVE_BOARD_LEAF_HALF   32
 
-typedef uint32_t  trove_board_four_t
+
+typedef int32_t  trove_board_four_t
     __attribute__((vector_size(16), may_alias));
 
 
@@ -75,6 +78,9 @@ trove_board_tree(const trove_ledger_t *l, uint32_t board, uint32_t table,
     tree->t = &b->table[table];
     tree->leaf = (trove_board_leaf_t *) ((char *) l + at->leaves_at);
     tree->inner = (trove_board_inner_t *) ((char *) l + at->inners_at);
+    tree->lines = (const char *) l + at->rows_at;
+    tree->line = trove_board_confs(l)[board].row;
+    tree->rows = trove_board_confs(l)[board].rows;
     tree->leaves = b->at.leaves;
     tree->inners = b->at.inners;
     tree->ntouched = 0;
@@ -108,44 +114,72 @@ trove_board_tree_clear(trove_board_tree_t *tree)
 }
 
 
-/* How many of the numbers, which ascend, are less. */
+/*
+ * How many of the n numbers, which ascend, are less; n is below twice "half".
+ * Whatever they are, the same is done, for nothing of it could be foreseen.
+ */
 
 static inline uint32_t
-trove_board_keys_less(const int64_t *keys, uint32_t n, int64_t key)
+trove_board_keys_less(const int64_t *keys, uint32_t n, uint32_t half,
+    int64_t key)
 {
-    uint32_t  base, half;
+    uint32_t  base, next;
 
     base = 0;
 
-    while (n > 1) {
-        half = n / 2;
-        base += half & -(uint32_t) (keys[base + half - 1] < key);
-        n -= half;
+    if (n == 0) {
+        return 0;
     }
 
-    return (n == 1) ? base + (uint32_t) (keys[base] < key) : base;
+    for ( /* void */ ; half != 0; half /= 2) {
+        next = base + half;
+        next = (next < n) ? next : n;
+        base = (trove_board_peek(&keys[next - 1]) < key) ? next : base;
+    }
+
+    return base;
+}
+
+
+/* Of the first "n" of a node; all are looked at, and some count. */
+
+static inline uint32_t
+trove_board_sum(const uint32_t *counts, uint32_t n)
+{
+    int32_t             i, end;
+    trove_board_four_t  sum, at;
+
+    end = (int32_t) n;
+    sum = (trove_board_four_t) { 0, 0, 0, 0 };
+    at = (trove_board_four_t) { 0, 1, 2, 3 };
+
+    for (i = 0; i < TROVE_BOARD_INNER; i += 4) {
+        sum += *(const trove_board_four_t *) &counts[i] & (at < end);
+        at += 4;
+    }
+
+    return (uint32_t) (sum[0] + sum[1] + sum[2] + sum[3]);
 }
 
 
 /*
- * How many come before the key, of those that are the same up to "reached",
- * from "at" on; if "upto", it counts as well.
+ * How many separators are not behind the key: of those that are the same, from
+ * "at" on, the ones that were not reached later.
  */
 
 static uint32_t
-trove_board_ties(const int64_t *keys, const uint64_t *reached, uint32_t n,
-    uint32_t at, const trove_board_key_t *key, uint32_t upto)
+trove_board_inner_ties(const trove_board_inner_t *inner, uint32_t n,
+    uint32_t at, const trove_board_key_t *key)
 {
     uint32_t  end, mid;
 
-    end = at + trove_board_keys_less(&keys[at], n - at, key->key + 1);
+    end = at + trove_board_keys_less(&inner->key[at], n - at,
+                                     TROVE_BOARD_INNER / 2, key->key + 1);
 
     while (at < end) {
         mid = (at + end) / 2;
 
-        if (reached[mid] < key->reached
-            || (upto && reached[mid] == key->reached))
-        {
+        if (trove_board_peek(&inner->reached[mid]) <= key->reached) {
             at = mid + 1;
 
         } else {
@@ -154,28 +188,6 @@ trove_board_ties(const int64_t *keys, const uint64_t *reached, uint32_t n,
     }
 
     return at;
-}
-
-
-static inline uint32_t
-trove_board_sum(const uint32_t *counts, uint32_t n)
-{
-    uint32_t            i, sum;
-    trove_board_four_t  four;
-
-    four = (trove_board_four_t) { 0, 0, 0, 0 };
-
-    for (i = 0; i + 4 <= n; i += 4) {
-        four += *(const trove_board_four_t *) &counts[i];
-    }
-
-    sum = four[0] + four[1] + four[2] + four[3];
-
-    for ( /* void */ ; i < n; i++) {
-        sum += counts[i];
-    }
-
-    return sum;
 }
 
 
@@ -202,21 +214,23 @@ trove_board_tree_descend(const trove_board_tree_t *tree,
         }
 
         inner = &tree->inner[node];
+
+        for (k = 0; k < TROVE_BOARD_INNER; k += 8) {
+            __builtin_prefetch(&inner->key[k]);
+        }
+
         n = trove_board_peek(&inner->n);
 
         if (n == 0 || n > TROVE_BOARD_INNER) {
             return 0;
         }
 
-        for (k = 0; k < n; k += 8) {
-            __builtin_prefetch(&inner->key[k]);
-        }
-
-        c = 1 + trove_board_keys_less(&inner->key[1], n - 1, key->key);
+        c = 1 + trove_board_keys_less(&inner->key[1], n - 1,
+                                      TROVE_BOARD_INNER / 2, key->key);
 
         if (c < n && trove_board_peek(&inner->key[c]) == key->key) {
             path->tied = 1;
-            c = trove_board_ties(inner->key, inner->reached, n, c, key, 1);
+            c = trove_board_inner_ties(inner, n, c, key);
         }
 
         c--;
@@ -239,15 +253,8 @@ int
 trove_board_tree_place(const trove_board_tree_t *tree,
     const trove_board_key_t *key, trove_board_path_t *path)
 {
-    uint32_t                   i, n;
+    uint32_t                   n;
     const trove_board_leaf_t  *leaf;
-
-    path->before = 0;
-
-    for (i = 0; i < path->levels; i++) {
-        path->before += trove_board_sum(tree->inner[path->node[i]].count,
-                                        path->child[i]);
-    }
 
     leaf = &tree->leaf[path->leaf];
     n = trove_board_peek(&leaf->n);
@@ -256,14 +263,60 @@ trove_board_tree_place(const trove_board_tree_t *tree,
         return 0;
     }
 
-    path->at = trove_board_keys_less(leaf->key, n, key->key);
+    path->at = trove_board_keys_less(leaf->key, n, TROVE_BOARD_LEAF_HALF,
+                                     key->key);
 
-    if (path->at < n && trove_board_peek(&leaf->key[path->at]) == key->key) {
-        path->at = trove_board_ties(leaf->key, leaf->reached, n, path->at,
-                                    key, 0);
+    if (key->reached == 0) {
+        return 1;
+    }
+
+    while (path->at < n
+           && trove_board_peek(&leaf->key[path->at]) == key->key
+           && trove_board_reached(tree,
+                                  trove_board_peek(&leaf->row[path->at]))
+              < key->reached)
+    {
+        path->at++;
     }
 
     return 1;
+}
+
+
+int
+trove_board_tree_place_last(const trove_board_tree_t *tree,
+    const trove_board_key_t *key, trove_board_path_t *path)
+{
+    trove_board_key_t  next;
+
+    next.key = key->key + 1;
+    next.reached = 0;
+
+    return trove_board_tree_place(tree, &next, path);
+}
+
+
+int
+trove_board_tree_place_row(const trove_board_tree_t *tree, uint32_t row,
+    trove_board_path_t *path)
+{
+    uint32_t                   i, n;
+    const trove_board_leaf_t  *leaf;
+
+    leaf = &tree->leaf[path->leaf];
+    n = trove_board_peek(&leaf->n);
+
+    if (n > TROVE_BOARD_LEAF) {
+        return 0;
+    }
+
+    for (i = 0; i < n && trove_board_peek(&leaf->row[i]) != row; i++) {
+        /* void */
+    }
+
+    path->at = i;
+
+    return i < n;
 }
 
 
@@ -273,6 +326,23 @@ trove_board_tree_find(const trove_board_tree_t *tree,
 {
     return trove_board_tree_descend(tree, key, path)
            && trove_board_tree_place(tree, key, path);
+}
+
+
+uint32_t
+trove_board_tree_position(const trove_board_tree_t *tree,
+    const trove_board_path_t *path)
+{
+    uint32_t  i, position;
+
+    position = path->at;
+
+    for (i = 0; i < path->levels; i++) {
+        position += trove_board_sum(tree->inner[path->node[i]].count,
+                                    path->child[i]);
+    }
+
+    return position;
 }
 
 
@@ -326,7 +396,6 @@ trove_board_tree_select(const trove_board_tree_t *tree, uint32_t position,
 
     path->leaf = node;
     path->at = left;
-    path->before = position - left;
 
     return left < trove_board_peek(&tree->leaf[node].n);
 }
@@ -543,12 +612,9 @@ trove_board_leaf_put(trove_board_leaf_t *leaf, uint32_t at,
     n = leaf->n - at;
 
     memmove(&leaf->key[at + 1], &leaf->key[at], n * sizeof(leaf->key[0]));
-    memmove(&leaf->reached[at + 1], &leaf->reached[at],
-            n * sizeof(leaf->reached[0]));
     memmove(&leaf->row[at + 1], &leaf->row[at], n * sizeof(leaf->row[0]));
 
     leaf->key[at] = key->key;
-    leaf->reached[at] = key->reached;
     leaf->row[at] = row;
     leaf->n++;
 }
@@ -576,8 +642,6 @@ trove_board_tree_split(trove_board_tree_t *tree,
     n = TROVE_BOARD_LEAF - half;
 
     memcpy(right->key, &left->key[half], n * sizeof(left->key[0]));
-    memcpy(right->reached, &left->reached[half],
-           n * sizeof(left->reached[0]));
     memcpy(right->row, &left->row[half], n * sizeof(left->row[0]));
 
     right->n = n;
@@ -594,7 +658,8 @@ trove_board_tree_split(trove_board_tree_t *tree,
     }
 
     first.key = right->key[0];
-    first.reached = right->reached[0];
+    first.reached = (right->row[0] == row) ? key->reached
+                    : trove_board_reached(tree, right->row[0]);
 
     trove_board_tree_insert(tree, path, number, &first, right->n);
     trove_board_tree_shaped(tree);
@@ -750,8 +815,6 @@ trove_board_tree_remove(trove_board_tree_t *tree,
 
     memmove(&leaf->key[path->at], &leaf->key[path->at + 1],
             n * sizeof(leaf->key[0]));
-    memmove(&leaf->reached[path->at], &leaf->reached[path->at + 1],
-            n * sizeof(leaf->reached[0]));
     memmove(&leaf->row[path->at], &leaf->row[path->at + 1],
             n * sizeof(leaf->row[0]));
 
@@ -813,8 +876,6 @@ trove_board_tree_join(trove_board_tree_t *tree, uint32_t left, uint32_t right)
     from = &tree->leaf[right];
 
     memcpy(&to->key[to->n], from->key, from->n * sizeof(from->key[0]));
-    memcpy(&to->reached[to->n], from->reached,
-           from->n * sizeof(from->reached[0]));
     memcpy(&to->row[to->n], from->row, from->n * sizeof(from->row[0]));
 
     to->n += from->n;
@@ -1057,7 +1118,6 @@ trove_board_tree_build(trove_board_tree_t *tree,
 
         for (k = 0; k < some; k++) {
             leaf->key[k] = items[i + k].key.key;
-            leaf->reached[k] = items[i + k].key.reached;
             leaf->row[k] = items[i + k].row;
         }
 

@@ -36,6 +36,9 @@ typedef struct {
     trove_board_table_t  *t;
     trove_board_leaf_t   *leaf;
     trove_board_inner_t  *inner;
+    const char           *lines;        /* the table's rows                  */
+    uint32_t              line;         /* bytes of one                      */
+    uint32_t              rows;
     uint32_t              leaves;       /* in the pools                      */
     uint32_t              inners;
     uint32_t              ntouched;
@@ -48,7 +51,6 @@ typedef struct {
 typedef struct {
     uint32_t  leaf;
     uint32_t  at;
-    uint32_t  before;                   /* entries of the leaves before      */
     uint32_t  shape;                    /* that it was found in              */
     uint32_t  tied;                     /* a node's key was the same         */
     uint32_t  levels;
@@ -69,19 +71,28 @@ void trove_board_tree(const trove_ledger_t *l, uint32_t board, uint32_t table,
 /* Empties it. */
 void trove_board_tree_clear(trove_board_tree_t *tree);
 
-/*
- * The leaf for a key, which may be fetched then, and the place in it, which is
- * the key's as long as the path still leads there.  Not if something
- * impossible was met.
- */
+/* The leaf for a key; not if something impossible was met. */
 int trove_board_tree_descend(const trove_board_tree_t *tree,
     const trove_board_key_t *key, trove_board_path_t *path);
+
+/*
+ * The place in this leaf, as long as the path still leads to it: of a key; of
+ * one that was reached later than all others; of a row, if it is there.
+ */
 int trove_board_tree_place(const trove_board_tree_t *tree,
     const trove_board_key_t *key, trove_board_path_t *path);
+int trove_board_tree_place_last(const trove_board_tree_t *tree,
+    const trove_board_key_t *key, trove_board_path_t *path);
+int trove_board_tree_place_row(const trove_board_tree_t *tree, uint32_t row,
+    trove_board_path_t *path);
 
-/* Both.  Where the key stands, or would. */
+/* The leaf and the place of a key. */
 int trove_board_tree_find(const trove_board_tree_t *tree,
     const trove_board_key_t *key, trove_board_path_t *path);
+
+/* Entries before the path's place. */
+uint32_t trove_board_tree_position(const trove_board_tree_t *tree,
+    const trove_board_path_t *path);
 
 /* The entry at the position, from 0, if there are so many; as above. */
 int trove_board_tree_select(const trove_board_tree_t *tree, uint32_t position,
@@ -121,7 +132,26 @@ void trove_board_tree_build(trove_board_tree_t *tree,
 int trove_board_tree_sane(const trove_board_tree_t *tree, uint32_t rows);
 
 
-/* As far as its keys: of the rest one half at most is needed. */
+/* When a row's score was reached. */
+
+static inline uint64_t
+trove_board_reached(const trove_board_tree_t *tree, uint32_t row)
+{
+    const trove_board_line_t  *line;
+
+    if (row >= tree->rows) {
+        return 0;
+    }
+
+    line = (const trove_board_line_t *) (tree->lines
+                                         + (size_t) row * tree->line);
+
+    return trove_get(&line->words[offsetof(trove_board_words_t, reached)
+                                  / 8]);
+}
+
+
+/* All of its lines; of who only asks for a row's place, those up to the keys. */
 
 static inline void
 trove_board_tree_fetch(const trove_board_tree_t *tree,
@@ -132,10 +162,23 @@ trove_board_tree_fetch(const trove_board_tree_t *tree,
 
     leaf = (const char *) &tree->leaf[path->leaf];
 
-    for (i = 0; i < offsetof(trove_board_leaf_t, reached);
-         i += TROVE_CACHE_LINE)
-    {
+    for (i = 0; i < sizeof(trove_board_leaf_t); i += TROVE_CACHE_LINE) {
         __builtin_prefetch(leaf + i, 1);
+    }
+}
+
+
+static inline void
+trove_board_tree_fetch_rows(const trove_board_tree_t *tree,
+    const trove_board_path_t *path)
+{
+    size_t       i;
+    const char  *leaf;
+
+    leaf = (const char *) &tree->leaf[path->leaf];
+
+    for (i = 0; i < offsetof(trove_board_leaf_t, key); i += TROVE_CACHE_LINE) {
+        __builtin_prefetch(leaf + i);
     }
 }
 
@@ -156,23 +199,6 @@ trove_board_less(const trove_board_key_t *a, const trove_board_key_t *b)
 {
     return (a->key < b->key)
            | ((a->key == b->key) & (a->reached < b->reached));
-}
-
-
-/* Whether the path that was found for the key leads to it. */
-
-static inline int
-trove_board_tree_holds(const trove_board_tree_t *tree,
-    const trove_board_path_t *path, const trove_board_key_t *key)
-{
-    const trove_board_leaf_t  *leaf;
-
-    leaf = &tree->leaf[path->leaf];
-
-    return path->at < trove_board_peek(&leaf->n)
-           && path->at < TROVE_BOARD_LEAF
-           && leaf->key[path->at] == key->key
-           && leaf->reached[path->at] == key->reached;
 }
 
 

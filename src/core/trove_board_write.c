@@ -67,6 +67,8 @@ static trove_rc_t trove_board_plan(trove_board_plan_t *w);
 static trove_rc_t trove_board_plan_table(trove_board_plan_t *w);
 static int trove_board_reach(trove_board_plan_t *w,
     const trove_board_key_t *key, trove_board_path_t *path, int guessed);
+static int trove_board_plan_from(trove_board_plan_t *w);
+static int trove_board_plan_to(trove_board_plan_t *w);
 static trove_board_table_t *trove_board_credit_table(trove_board_t *b,
     uint32_t reset, uint64_t at, uint64_t *period);
 static void trove_board_judge(trove_board_plan_t *w,
@@ -316,19 +318,15 @@ trove_board_fetch_to(trove_board_plan_t *w, int64_t score)
 }
 
 
-/* Where the key is, by a guess if that is still good. */
+/* Which leaf the key is in, by a guess if that is still good. */
 
 static int
 trove_board_reach(trove_board_plan_t *w, const trove_board_key_t *key,
     trove_board_path_t *path, int guessed)
 {
-    if (guessed && !path->tied && w->fetched == w->t
-        && trove_board_tree_leads(&w->tree, path))
-    {
-        return trove_board_tree_place(&w->tree, key, path);
-    }
-
-    return trove_board_tree_find(&w->tree, key, path);
+    return (guessed && w->fetched == w->t
+            && trove_board_tree_leads(&w->tree, path))
+           || trove_board_tree_descend(&w->tree, key, path);
 }
 
 
@@ -592,24 +590,34 @@ trove_board_plan_row(trove_board_plan_t *w)
         return TROVE_FULL;
     }
 
-    if (w->row != TROVE_LEDGER_NONE
-        && (!trove_board_reach(w, &w->was, &w->from,
-                               w->from_guessed
-                               && w->was_guess == w->was.key)
-            || w->from.at >= TROVE_BOARD_LEAF
-            || w->tree.leaf[w->from.leaf].row[w->from.at] != w->row))
-    {
-        return TROVE_BUSY;
-    }
-
-    if (w->moves
-        && !trove_board_reach(w, &w->key, &w->to,
-                              w->to_guessed && w->key_guess == w->key.key))
+    if ((w->row != TROVE_LEDGER_NONE && !trove_board_plan_from(w))
+        || (w->moves && !trove_board_plan_to(w)))
     {
         return TROVE_BUSY;
     }
 
     return TROVE_OK;
+}
+
+
+/* The guess was made without knowing when the score was reached. */
+
+static int
+trove_board_plan_from(trove_board_plan_t *w)
+{
+    return trove_board_reach(w, &w->was, &w->from,
+                             w->from_guessed && !w->from.tied
+                             && w->was_guess == w->was.key)
+           && trove_board_tree_place_row(&w->tree, w->row, &w->from);
+}
+
+
+static int
+trove_board_plan_to(trove_board_plan_t *w)
+{
+    return trove_board_reach(w, &w->key, &w->to,
+                             w->to_guessed && w->key_guess == w->key.key)
+           && trove_board_tree_place_last(&w->tree, &w->key, &w->to);
 }
 
 
@@ -625,7 +633,7 @@ trove_board_rank(const trove_board_plan_t *w)
 
     p = w->moves ? &w->to : &w->from;
     best = w->moves ? w->key : w->was;
-    rank = p->before + p->at + 1;
+    rank = trove_board_tree_position(&w->tree, p) + 1;
 
     if (w->conf->ties == TROVE_BOARD_SHARED
         && rank > 1
@@ -635,7 +643,7 @@ trove_board_rank(const trove_board_plan_t *w)
         best.reached = 0;
 
         if (trove_board_tree_find(&w->tree, &best, &path)) {
-            rank = path.before + path.at + 1;
+            rank = trove_board_tree_position(&w->tree, &path) + 1;
         }
     }
 
@@ -773,7 +781,9 @@ trove_board_apply_order(trove_board_plan_t *w)
     if (w->row != TROVE_LEDGER_NONE) {
 
         if (!trove_board_tree_remove(&w->tree, &w->from)) {
-            (void) trove_board_tree_find(&w->tree, &w->key, &w->to);
+            (void) (trove_board_tree_descend(&w->tree, &w->key, &w->to)
+                    && trove_board_tree_place_last(&w->tree, &w->key,
+                                                   &w->to));
 
         } else if (w->from.leaf == w->to.leaf && w->from.at < w->to.at) {
             w->to.at--;
