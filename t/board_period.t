@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/lib";
 use Trove::Board;
 use Trove::Clock;
 use Trove::Nginx;
+use Trove::Play;
 
 
 my $clock = Trove::Clock->new('2024-02-10 12:00:00');
@@ -191,6 +192,32 @@ is(score('day', 'q11', 1)->{status}, 507, 'and no more');
 at('2025-01-02 00:00:00',
    ['day', 0, '2025-01-03', map { ["q$_", $_] } reverse 1 .. 10],
    ['day', -1, '2025-01-02', map { ["p$_", $_] } reverse 1 .. 10]);
+
+# what was sent before midnight and is sent again after it counts once
+
+$clock->set('2025-01-05 23:59:59');
+score('day', 'a', 4, seq => $_) for 11, 12;
+score('day', 'b', 5, seq => 3);
+$clock->set('2025-01-06 00:00:00');
+
+is_deeply(score('day', 'a', 4, seq => 12),
+          { player => 'a', score => 8, rank => 1, improved => JSON::PP::false,
+            repeat => JSON::PP::true, ends => ends('2025-01-06') },
+          'the last seq again is of the day before');
+is(score('day', 'a', 4, seq => 11)->{status}, 409, 'a lower one is refused');
+is_deeply([ map { [ @$_{qw(score ends error)} ] } @{
+            c()->request(batch_of('/board/day', map {
+                { player => 'a', score => 4, seq => $_ } } 11 .. 13))->{lines}
+          } ],
+          [ [ undef, undef, 'seq: is lower than that of the last write' ],
+            [ 8, ends('2025-01-06'), undef ],
+            [ 4, ends('2025-01-07'), undef ] ], 'in a batch, too');
+is(score('day', 'b', 1)->{score}, 1, 'who sends none now');
+is(score('day', 'b', 5, seq => 3)->{repeat}, JSON::PP::true,
+   'has the last one still');
+
+at('2025-01-06 00:00:01', ['day', 0, '2025-01-07', ['a', 4], ['b', 1]],
+   ['day', -1, '2025-01-06', ['a', 8], ['b', 5]]);
 
 is($t->get_json('/stats')->{troves}{hunt}{boards}{day}{rebuilds}, 0,
    'nothing had to be built anew');

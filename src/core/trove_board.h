@@ -92,6 +92,7 @@ typedef enum {
 typedef struct {
     trove_board_result_t  result;
     int64_t               score;      /* by now                              */
+    uint64_t              ends;       /* its period: unix seconds; 0: never  */
     uint32_t              rank;       /* from 1, as "ties" says              */
 } trove_board_written_t;
 
@@ -113,7 +114,13 @@ typedef struct {
 
 
 /*
- * Data are the score's: of a score that "keep" refuses they are not taken.
+ * Data are the score's: of a score that "keep" refuses they are not taken.  As
+ * long as a player has no row in a period, the last seq is that of the period
+ * before: what repeats it is of that one, as are the score and the rank.
+ *
+ * Until a player has a row in the current period, the seq of the one before is
+ * his last, and what repeats it is of that period.
+ *
  * TROVE_OK: *written.  TROVE_FULL: no room for a new row; TROVE_INVALID: no
  * player can have this id, the score is out of range, the data do not fit, or
  * the board's scores come from claims; TROVE_BUSY.

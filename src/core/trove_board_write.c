@@ -65,6 +65,8 @@ static void trove_board_fetch_to(trove_board_plan_t *w, int64_t score);
 static trove_rc_t trove_board_plan_locked(trove_board_plan_t *w);
 static trove_rc_t trove_board_plan(trove_board_plan_t *w);
 static trove_rc_t trove_board_plan_table(trove_board_plan_t *w);
+static void trove_board_plan_before(trove_board_plan_t *w,
+    trove_board_words_t *old);
 static int trove_board_reach(trove_board_plan_t *w,
     const trove_board_key_t *key, trove_board_path_t *path, int guessed);
 static int trove_board_plan_from(trove_board_plan_t *w);
@@ -376,6 +378,10 @@ trove_board_plan_table(trove_board_plan_t *w)
     if (w->row == TROVE_LEDGER_NONE) {
         memset(&old, 0, sizeof(old));
 
+        if (w->b->at.tables == 2 && w->claim == 0) {
+            trove_board_plan_before(w, &old);
+        }
+
     } else {
         trove_board_head(trove_board_line(w->l, w->board, w->table, w->row),
                          &old);
@@ -387,6 +393,48 @@ trove_board_plan_table(trove_board_plan_t *w)
     w->key = trove_board_key(w->conf, &w->head);
 
     return trove_board_plan_row(w);
+}
+
+
+/*
+ * What was sent in the period before and is sent again must not count in both:
+ * it is of that one, and of what is new its seq is the last.
+ */
+
+static void
+trove_board_plan_before(trove_board_plan_t *w, trove_board_words_t *old)
+{
+    uint32_t              row, cell, table;
+    trove_board_words_t   before;
+    trove_board_table_t  *t;
+
+    table = 1 - w->table;
+    t = &w->b->table[table];
+
+    if (trove_get(&t->period) + 1 != trove_get(&w->t->period)) {
+        return;
+    }
+
+    row = trove_board_probe(w->l, w->board, table, &w->q->player, w->tag,
+                            &cell);
+
+    if (row == TROVE_LEDGER_NONE) {
+        return;
+    }
+
+    trove_board_head(trove_board_line(w->l, w->board, table, row), &before);
+
+    if (w->q->seq == 0 || w->q->seq > before.seq) {
+        old->seq = before.seq;
+        return;
+    }
+
+    *old = before;
+    w->table = table;
+    w->t = t;
+    w->row = row;
+    w->cell = cell;
+    trove_board_tree(w->l, w->board, table, &w->tree);
 }
 
 
@@ -666,6 +714,8 @@ trove_board_apply(trove_board_plan_t *w, trove_board_written_t *written)
 
     written->result = w->result;
     written->score = w->head.score;
+    written->ends = trove_board_begins(w->conf->reset,
+                                       trove_get(&w->t->period) + 1);
     written->rank = trove_board_rank(w);
 
     if (!w->stores) {

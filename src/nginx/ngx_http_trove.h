@@ -569,7 +569,6 @@ typedef struct {
     u_char                    player[TROVE_PLAYER_MAX];    /* of the answer  */
     size_t                    len;
     trove_board_written_t     written;
-    uint64_t                  ends;         /* unix seconds, 0: never        */
 
     ngx_http_trove_scores_t  *scores;       /* of a batch                    */
 } ngx_http_trove_board_ctx_t;
@@ -595,9 +594,8 @@ ngx_int_t ngx_http_trove_board_choose(ngx_http_request_t *r, ngx_str_t *name,
 /* The name of the board that the URI is of. */
 void ngx_http_trove_board_named(ngx_http_request_t *r, ngx_str_t *name);
 
-/* Unix time in ms, and when the period that has it ends. */
+/* Unix time in ms. */
 uint64_t ngx_http_trove_board_now(void);
-uint64_t ngx_http_trove_board_ends(ngx_http_trove_ctx_t *ctx, uint64_t now);
 
 /* The only argument, "player": NGX_OK, or an answer already given in *rc. */
 ngx_int_t ngx_http_trove_board_player(ngx_http_request_t *r,

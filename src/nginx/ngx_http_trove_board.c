@@ -47,7 +47,7 @@ static ngx_uint_t ngx_http_trove_board_run(ngx_http_trove_ctx_t *ctx,
 static ngx_uint_t ngx_http_trove_board_result(ngx_http_trove_ctx_t *ctx,
     trove_rc_t rc, trove_board_written_t *written, const char **detail);
 static void ngx_http_trove_board_write(trove_writer_t *w,
-    trove_slice_t *player, trove_board_written_t *written, uint64_t ends);
+    trove_slice_t *player, trove_board_written_t *written);
 static void ngx_http_trove_board_keep(ngx_http_trove_board_ctx_t *b,
     trove_slice_t *player);
 
@@ -320,7 +320,7 @@ ngx_http_trove_board_answer(ngx_http_request_t *r)
     player.data = b->player;
     player.len = b->len;
 
-    ngx_http_trove_board_write(&w, &player, &b->written, b->ends);
+    ngx_http_trove_board_write(&w, &player, &b->written);
 
     return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
 }
@@ -404,8 +404,6 @@ ngx_http_trove_board_run(ngx_http_trove_ctx_t *ctx,
         return NGX_HTTP_TROVE_HELD;
     }
 
-    b->ends = ngx_http_trove_board_ends(ctx, write->now);
-
     return ngx_http_trove_board_result(ctx, rc, &b->written, detail);
 }
 
@@ -472,7 +470,7 @@ ngx_http_trove_board_result(ngx_http_trove_ctx_t *ctx, trove_rc_t rc,
 
 static void
 ngx_http_trove_board_write(trove_writer_t *w, trove_slice_t *player,
-    trove_board_written_t *written, uint64_t ends)
+    trove_board_written_t *written)
 {
     trove_write_lit(w, "{\"player\":");
     trove_write_string(w, player->data, player->len);
@@ -492,7 +490,7 @@ ngx_http_trove_board_write(trove_writer_t *w, trove_slice_t *player,
         trove_write_lit(w, ",\"repeat\":true");
     }
 
-    ngx_http_trove_board_write_ends(w, ends);
+    ngx_http_trove_board_write_ends(w, written->ends);
 
     trove_write_lit(w, "}");
 }
@@ -642,8 +640,6 @@ ngx_http_trove_board_flush(ngx_http_request_t *r, trove_writer_t *out)
                               &s->writes[s->done], &s->written[s->done],
                               &s->rcs[s->done], s->n - s->done);
 
-        b->ends = ngx_http_trove_board_ends(ctx, now);
-
         if (ngx_http_trove_board_answers(r, b, out) == NGX_AGAIN) {
             return NGX_AGAIN;
         }
@@ -689,8 +685,7 @@ ngx_http_trove_board_answers(ngx_http_request_t *r,
 
         ctx->status = NGX_HTTP_TROVE_BATCH;
 
-        ngx_http_trove_board_write(out, &s->writes[i].player, &s->written[i],
-                                   b->ends);
+        ngx_http_trove_board_write(out, &s->writes[i].player, &s->written[i]);
         trove_write_lit(out, "\n");
 
         trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_BOARD,

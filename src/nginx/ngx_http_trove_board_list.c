@@ -73,24 +73,6 @@ ngx_http_trove_board_now(void)
 }
 
 
-uint64_t
-ngx_http_trove_board_ends(ngx_http_trove_ctx_t *ctx, uint64_t now)
-{
-    trove_board_state_t          state;
-    ngx_http_trove_board_ctx_t  *b;
-
-    b = ctx->data;
-
-    if (b->conf->reset == TROVE_BOARD_NEVER) {
-        return 0;
-    }
-
-    trove_board_state(ctx->worker->trove->ledger, b->board, 0, now, &state);
-
-    return state.ends;
-}
-
-
 /*
  * What follows the prefix of the location, or the last segment of the URI
  * where that is no prefix of it, or all of it.

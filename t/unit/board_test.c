@@ -231,21 +231,54 @@ keeps(int64_t was, int64_t *score)
 }
 
 
+/* The player's row in the period before, if he has none in this one. */
+
+static const row_t *
+row_before(uint32_t player)
+{
+    static const row_t  none;
+
+    return (!w.now_on.row[player].is
+            && w.conf->reset != TROVE_BOARD_NEVER
+            && w.before.period + 1 == w.now_on.period)
+           ? &w.before.row[player] : &none;
+}
+
+
+static void
+expect_at(const table_t *t, uint32_t player, trove_board_written_t *e)
+{
+    e->score = t->row[player].score;
+    e->rank = rank_of(t, player);
+    e->ends = trove_board_begins(w.conf->reset, t->period + 1);
+}
+
+
 /* What the write does to the model, and should be answered. */
 
 static trove_rc_t
 expect(uint32_t player, const trove_board_write_t *q,
     trove_board_written_t *e)
 {
-    int       takes;
-    row_t    *r;
-    int64_t   score;
-    table_t  *t;
+    int           takes;
+    row_t        *r;
+    int64_t       score;
+    table_t      *t;
+    const row_t  *before;
 
     t = &w.now_on;
     r = &t->row[player];
+    before = row_before(player);
     score = q->score;
     takes = 1;
+
+    if (q->seq != 0 && q->seq <= before->seq) {
+        e->result = (q->seq == before->seq) ? TROVE_BOARD_REPEAT
+                                            : TROVE_BOARD_STALE;
+        expect_at(&w.before, player, e);
+
+        return TROVE_OK;
+    }
 
     if (!r->is) {
 
@@ -255,6 +288,7 @@ expect(uint32_t player, const trove_board_write_t *q,
 
         r->is = 1;
         r->score = score;
+        r->seq = before->seq;
         r->order = ++w.orders;
         t->n++;
         e->result = TROVE_BOARD_IMPROVED;
@@ -291,8 +325,7 @@ expect(uint32_t player, const trove_board_write_t *q,
         r->seq = q->seq;
     }
 
-    e->score = r->score;
-    e->rank = rank_of(t, player);
+    expect_at(t, player, e);
 
     return TROVE_OK;
 }
@@ -316,7 +349,8 @@ random_write(uint32_t player, trove_board_write_t *q, char *id, char *data)
     }
 
     if (random_below(3) == 0) {
-        q->seq = 1 + w.now_on.row[player].seq + random_below(4);
+        q->seq = 1 + w.now_on.row[player].seq + row_before(player)->seq
+                 + random_below(4);
         q->seq -= (q->seq > 2) ? 2 : 0;
     }
 }
@@ -352,6 +386,7 @@ write_some(uint32_t n)
             assert_int_equal(is[i].result, e.result);
             assert_true(is[i].score == e.score);
             assert_int_equal(is[i].rank, e.rank);
+            assert_true(is[i].ends == e.ends);
         }
     }
 }
