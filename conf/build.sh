@@ -6,7 +6,7 @@ BUILD=${TROVE_BUILD:-$ROOT/.build}
 NGINX_DEV=/usr/share/nginx/src
 
 BUILD_PACKAGES="gcc libc6-dev make nginx nginx-dev libyajl-dev libmimalloc-dev
-    libsqlite3-dev"
+    libsqlite3-dev libhiredis-dev"
 
 unset CFLAGS CC CPP
 export LC_ALL=C

@@ -13,7 +13,8 @@ PLACES=$BUILD/bench/places.ndjson
 build_bench() {
     mkdir -p "$BUILD/bench"
 
-    build_programs bench gcc "$OPT" "-lyajl -lmimalloc -lsqlite3 -lm -lpthread" \
+    build_programs bench gcc "$OPT" \
+        "-lyajl -lmimalloc -lsqlite3 -lhiredis -lm -lpthread" \
         "$ROOT"/bench/*.c
 }
 

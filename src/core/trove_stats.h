@@ -274,6 +274,21 @@
     X(COUNTER, store_hangs, "trove_store_failures_total",                    \
       "reason=\"hangs\"",                                                    \
       "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_away, "trove_store_failures_total",                     \
+      "reason=\"away\"",                                                     \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_timeout, "trove_store_failures_total",                  \
+      "reason=\"timeout\"",                                                  \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_denied, "trove_store_failures_total",                   \
+      "reason=\"denied\"",                                                   \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_readonly, "trove_store_failures_total",                 \
+      "reason=\"readonly\"",                                                 \
+      "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_lost, "trove_store_failures_total",                     \
+      "reason=\"lost\"",                                                     \
+      "Failures of the store, by reason.")                                   \
     X(COUNTER, store_log_failures, "trove_store_log_failures_total", "",     \
       "Attempts to put the log of the store in its place that failed.")      \
     X(COUNTER, store_opens, "trove_store_opens_total", "",                   \

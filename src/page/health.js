@@ -74,7 +74,8 @@ const RULES = [
         const t = h.last.trove;
 
         if (t.store_failing) {
-            const names = [ 'full', 'busy', 'io', 'gone', 'foreign', 'nomem' ];
+            const names = [ 'full', 'busy', 'io', 'gone', 'foreign', 'nomem',
+                            'away', 'timeout', 'denied', 'readonly', 'lost' ];
             const why = names.filter((name) =>
                             h.grown((x) => x['store_' + name], 60) > 0);
 

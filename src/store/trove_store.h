@@ -45,7 +45,12 @@
     X(GONE, gone)             /* deleted or replaced while it was open     */ \
     X(FOREIGN, foreign)       /* another's, of a newer version, or damaged */ \
     X(NOMEM, nomem)                                                          \
-    X(HANGS, hangs)           /* its writer does, or is stopped            */
+    X(HANGS, hangs)           /* its writer does, or is stopped            */ \
+    X(AWAY, away)             /* cannot be reached, or is not ready        */ \
+    X(TIMEOUT, timeout)       /* has not answered in time                  */ \
+    X(DENIED, denied)         /* the password, or a right, is wrong        */ \
+    X(READONLY, readonly)     /* takes no writes                           */ \
+    X(LOST, lost)             /* what became of a write cannot be told     */
 
 #define TROVE_STORE_ENUM(NAME, name)   TROVE_STORE_##NAME,
 

@@ -294,7 +294,8 @@ sub ledger {
         system('cc', '-std=gnu11', '-D_GNU_SOURCE', "-I$src/core", '-o',
                $program, "$Trove::Nginx::ROOT/t/lib/ledger_sane.c",
                glob("$Trove::Nginx::BUILD/fault/addon/{core,store}/*.o"),
-               qw(-lyajl -lmimalloc -lsqlite3 -lm -lpthread)) == 0
+               qw(-lyajl -lmimalloc -lsqlite3 -lhiredis -lm -lpthread))
+               == 0
             or die "cc failed\n";
     }
 
