@@ -54,6 +54,11 @@ our $BAD = qr/
 
 my $NEXT_PORT = 10000 + ($$ * 17) % 20000;
 my $MAIN_PID = $$;
+
+# What is done after all nginx have ended
+
+our @LAST;
+
 my $died = 0;
 my (@made, @running, @failures, %ports);
 
@@ -977,6 +982,7 @@ END {
         alarm 0;
         eval { $_->stop; 1 } or fault($@) for my @all = reverse @running;
         $_->leave for @all = @made;
+        $_->() for @LAST;
         $? = $died || (@failures ? 1 : 0);
     }
 }
