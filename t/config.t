@@ -225,6 +225,10 @@ for my $case (@bad) {
     ok(!$ok, $http);
     like($said, qr/\[emerg\] .*\Q$says\E.* in \S+nginx\.conf:$line$/m,
          'says what and where');
+
+    if ($says =~ /^$param/) {
+        like($said, qr/\Q$says\E, must be \S/, 'and what it can be');
+    }
 }
 
 # a line further down, and one of another file
@@ -232,7 +236,8 @@ for my $case (@bad) {
 my $t = Trove::Nginx->new(http => "trove a {\n\n\nepoch 0s;\nlimit x;\n}");
 my $line = $first + 4;
 
-like(($t->check)[1], qr/invalid parameter "x" in \S+nginx\.conf:$line$/m,
+like(($t->check)[1],
+     qr/invalid parameter "x", must be 1 to 1024 in \S+nginx\.conf:$line$/m,
      'the line is that of the directive');
 
 $t->stop;

@@ -267,7 +267,8 @@ ngx_int_t ngx_http_trove_count(ngx_str_t *value, ngx_uint_t min,
 ngx_int_t ngx_http_trove_distance(ngx_str_t *value, double *distance);
 ngx_int_t ngx_http_trove_prefixed(ngx_str_t *value, const char *prefix,
     ngx_str_t *rest);
-char *ngx_http_trove_invalid(ngx_conf_t *cf, ngx_str_t *value);
+char *ngx_http_trove_invalid(ngx_conf_t *cf, ngx_str_t *value,
+    const char *must);
 ngx_int_t ngx_http_trove_name_valid(ngx_str_t *name, size_t max);
 
 

@@ -102,6 +102,12 @@ ngx_http_trove_board(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t           i;
     trove_board_conf_t  *board;
 
+    static const char    must[] = "rows=1 to 2147483647, row=128 to 4k by 8, "
+                                  "keep=max, min, last or sum, order=desc or "
+                                  "asc, ties=first or shared, reset=never, "
+                                  "daily, weekly or monthly, or from=claims, "
+                                  "each once";
+
     value = cf->args->elts;
 
     if (ngx_http_trove_board_name(cf, trove, &value[1]) != NGX_OK) {
@@ -132,7 +138,7 @@ ngx_http_trove_board(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 2; i < cf->args->nelts; i++) {
         if (ngx_http_trove_board_option(&value[i], board) != NGX_OK) {
-            return ngx_http_trove_invalid(cf, &value[i]);
+            return ngx_http_trove_invalid(cf, &value[i], must);
         }
     }
 

@@ -131,6 +131,10 @@ ngx_http_trove_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t         *value, number;
     ngx_uint_t         i;
 
+    static const char  must[] = "\"range=\" or \"max_speed=\" and a number "
+                                "above 0, up to 1e150, each once, or "
+                                "\"dry_run\"";
+
     if (trove->rules.dry_run != NGX_CONF_UNSET) {
         return "is duplicate";
     }
@@ -155,13 +159,13 @@ ngx_http_trove_claim(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             rule = &trove->rules.max_speed;
 
         } else {
-            return ngx_http_trove_invalid(cf, &value[i]);
+            return ngx_http_trove_invalid(cf, &value[i], must);
         }
 
         if (*rule != NGX_CONF_UNSET
             || ngx_http_trove_distance(&number, rule) != NGX_OK)
         {
-            return ngx_http_trove_invalid(cf, &value[i]);
+            return ngx_http_trove_invalid(cf, &value[i], must);
         }
     }
 

@@ -218,6 +218,10 @@ ngx_http_trove_capacity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t         *value, number;
     ngx_uint_t         i, min, max, *count;
 
+    static const char  must[] = "\"rewards=\", \"players=\" or \"claims=\" and "
+                                "a count, of rewards 1 to 2147483647, of the "
+                                "others 0 to 2147483647";
+
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
@@ -243,7 +247,7 @@ ngx_http_trove_capacity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             max = NGX_HTTP_TROVE_CLAIMS_MAX;
 
         } else {
-            return ngx_http_trove_invalid(cf, &value[i]);
+            return ngx_http_trove_invalid(cf, &value[i], must);
         }
 
         if (*count != NGX_CONF_UNSET_UINT) {
@@ -251,7 +255,7 @@ ngx_http_trove_capacity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (ngx_http_trove_count(&number, min, max, count) != NGX_OK) {
-            return ngx_http_trove_invalid(cf, &value[i]);
+            return ngx_http_trove_invalid(cf, &value[i], must);
         }
     }
 
@@ -273,7 +277,8 @@ ngx_http_trove_radius(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     if (ngx_http_trove_distance(&value[1], &trove->radius) != NGX_OK) {
-        return ngx_http_trove_invalid(cf, &value[1]);
+        return ngx_http_trove_invalid(cf, &value[1],
+                                      "a number above 0, up to 1e150");
     }
 
     if (cf->args->nelts == 2) {
@@ -283,7 +288,9 @@ ngx_http_trove_radius(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_http_trove_prefixed(&value[2], "max=", &number) != NGX_OK
         || ngx_http_trove_distance(&number, &trove->radius_max) != NGX_OK)
     {
-        return ngx_http_trove_invalid(cf, &value[2]);
+        return ngx_http_trove_invalid(cf, &value[2],
+                                      "\"max=\" and a number above 0, up to "
+                                      "1e150");
     }
 
     return NGX_CONF_OK;
@@ -306,7 +313,7 @@ ngx_http_trove_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (ngx_http_trove_count(&value[1], 1, TROVE_LIMIT_MAX, &trove->limit)
         != NGX_OK)
     {
-        return ngx_http_trove_invalid(cf, &value[1]);
+        return ngx_http_trove_invalid(cf, &value[1], "1 to 1024");
     }
 
     if (cf->args->nelts == 2) {
@@ -318,7 +325,7 @@ ngx_http_trove_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                 &trove->limit_max)
            != NGX_OK)
     {
-        return ngx_http_trove_invalid(cf, &value[2]);
+        return ngx_http_trove_invalid(cf, &value[2], "\"max=\" and 1 to 1024");
     }
 
     return NGX_CONF_OK;
@@ -375,7 +382,8 @@ ngx_http_trove_stats(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             tlcf->stats_write = 0;
 
         } else {
-            return ngx_http_trove_invalid(cf, &value[1]);
+            return ngx_http_trove_invalid(cf, &value[1],
+                                          "\"write=on\" or \"write=off\"");
         }
     }
 
@@ -721,10 +729,10 @@ ngx_http_trove_prefixed(ngx_str_t *value, const char *prefix, ngx_str_t *rest)
 
 
 char *
-ngx_http_trove_invalid(ngx_conf_t *cf, ngx_str_t *value)
+ngx_http_trove_invalid(ngx_conf_t *cf, ngx_str_t *value, const char *must)
 {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                       value);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\", "
+                       "must be %s", value, must);
 
     return NGX_CONF_ERROR;
 }

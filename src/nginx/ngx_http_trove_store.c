@@ -171,6 +171,9 @@ ngx_http_trove_ack(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t         *value, time;
 
+    static const char  must[] = "\"timeout=\" and a time above 0, behind "
+                                "\"commit\"";
+
     if (trove->ack != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
@@ -184,7 +187,8 @@ ngx_http_trove_ack(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         trove->ack = NGX_HTTP_TROVE_ACK_COMMIT;
 
     } else {
-        return ngx_http_trove_invalid(cf, &value[1]);
+        return ngx_http_trove_invalid(cf, &value[1],
+                                      "\"memory\" or \"commit\"");
     }
 
     if (cf->args->nelts == 2) {
@@ -194,7 +198,7 @@ ngx_http_trove_ack(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (trove->ack != NGX_HTTP_TROVE_ACK_COMMIT
         || ngx_http_trove_prefixed(&value[2], "timeout=", &time) != NGX_OK)
     {
-        return ngx_http_trove_invalid(cf, &value[2]);
+        return ngx_http_trove_invalid(cf, &value[2], must);
     }
 
     trove->ack_timeout = ngx_parse_time(&time, 0);
@@ -202,7 +206,7 @@ ngx_http_trove_ack(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (trove->ack_timeout == (ngx_msec_t) NGX_ERROR
         || trove->ack_timeout == 0)
     {
-        return ngx_http_trove_invalid(cf, &value[2]);
+        return ngx_http_trove_invalid(cf, &value[2], must);
     }
 
     return NGX_CONF_OK;

@@ -70,6 +70,10 @@ ngx_http_trove_tap(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t         *value, number;
     ngx_uint_t         i;
 
+    static const char  must[] = "\"rate=\" and 1r/s to 1000000r/s or 1r/m to "
+                                "60000000r/m, or \"burst=\" and a count, 0 to "
+                                "1000000000, each once";
+
     if (trove->tap_interval != NGX_CONF_UNSET_UINT
         || trove->tap_burst != NGX_CONF_UNSET_UINT)
     {
@@ -97,7 +101,7 @@ ngx_http_trove_tap(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
-        return ngx_http_trove_invalid(cf, &value[i]);
+        return ngx_http_trove_invalid(cf, &value[i], must);
     }
 
     if (trove->tap_interval == NGX_CONF_UNSET_UINT) {
@@ -156,6 +160,10 @@ ngx_http_trove_coin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     trove_coin_t       coin;
     unsigned           valued, weighted;
 
+    static const char  must[] = "\"value=\" and an integer, -2147483648 to "
+                                "2147483647, or \"weight=\" and a count, 0 to "
+                                "4294967295, each once";
+
     value = cf->args->elts;
 
     if (!ngx_http_trove_name_valid(&value[1], TROVE_COIN_NAME_MAX)) {
@@ -191,7 +199,7 @@ ngx_http_trove_coin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
-        return ngx_http_trove_invalid(cf, &value[i]);
+        return ngx_http_trove_invalid(cf, &value[i], must);
     }
 
     return (ngx_http_trove_coin_add(cf, trove, &coin) == NGX_OK)
