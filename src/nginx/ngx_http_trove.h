@@ -66,6 +66,7 @@ typedef struct ngx_http_trove_file_s   ngx_http_trove_file_t;
 typedef struct ngx_http_trove_flush_s  ngx_http_trove_flush_t;
 typedef struct ngx_http_trove_wait_s   ngx_http_trove_wait_t;
 typedef struct ngx_http_trove_again_s  ngx_http_trove_again_t;
+typedef struct ngx_http_trove_waits_s  ngx_http_trove_waits_t;
 
 
 /* A "trove NAME { }" block; read-only once the configuration is merged. */
@@ -235,6 +236,7 @@ typedef struct {
     ngx_http_trove_object_t  *object;
     ngx_http_trove_tried_t   *tried;
     ngx_http_trove_wait_t    *wait;         /* for the store                 */
+    ngx_http_handler_pt       answer;       /* then                          */
     ngx_http_trove_again_t   *again;        /* the batch's next turn         */
     void                     *data;         /* the endpoint's own            */
     trove_slice_t             player;       /* of trove_player               */
@@ -431,6 +433,64 @@ ngx_uint_t ngx_http_trove_patient_for(ngx_http_trove_ctx_t *ctx,
 
 /* And it is not waited for any longer: counts it, returns what to say. */
 const char *ngx_http_trove_busy(ngx_http_trove_ctx_t *ctx);
+
+
+/* ngx_http_trove_wait.c */
+
+/*
+ * What a request has written is to be somewhere else before it is answered:
+ * those of a worker that wait for it, in the order of their tickets.
+ */
+
+struct ngx_http_trove_waits_s {
+    ngx_http_trove_worker_t   *worker;
+    ngx_uint_t               (*good)(ngx_http_trove_waits_t *waits,
+                                     uint64_t ticket);
+
+    /* now and then while any waits, and of one that has done so in vain */
+
+    void                     (*look)(ngx_http_trove_waits_t *waits);
+    void                     (*vain)(ngx_http_trove_waits_t *waits,
+                                     uint64_t ticket);
+
+    ngx_queue_t                queue;
+    ngx_uint_t                 n;
+    ngx_event_t                settle;  /* posted: tickets may be good       */
+    ngx_event_t                timeout; /* while any waits                   */
+};
+
+struct ngx_http_trove_wait_s {
+    ngx_queue_t                queue;
+    uint64_t                   ticket;
+    ngx_msec_t                 deadline;
+    ngx_http_trove_waits_t    *waits;
+    ngx_http_trove_again_t    *again;   /* what goes on then                 */
+    ngx_http_trove_again_t     own;
+    unsigned                   queued:1;
+    unsigned                   unsettled:1;
+    unsigned                   failed:1;
+};
+
+/* What is not set here is set by the caller. */
+void ngx_http_trove_waits_init(ngx_http_trove_waits_t *waits, ngx_log_t *log);
+void ngx_http_trove_waits_exit(ngx_http_trove_waits_t *waits);
+
+/* Tickets may be good now: before other events are seen to, or at once. */
+void ngx_http_trove_waits_look(ngx_http_trove_waits_t *waits);
+void ngx_http_trove_waits_settle(ngx_event_t *ev);
+
+/* "again", or if that is NULL "handler", goes on with the request. */
+ngx_int_t ngx_http_trove_wait_init(ngx_http_request_t *r,
+    ngx_http_trove_wait_t *wait, ngx_http_trove_waits_t *waits,
+    ngx_http_trove_again_t *again, ngx_http_event_handler_pt handler);
+
+/* It has "unsettled" until it is good, or "failed" from the deadline on. */
+void ngx_http_trove_wait_begin(ngx_http_trove_wait_t *wait, uint64_t ticket,
+    ngx_msec_t deadline);
+void ngx_http_trove_wait_end(ngx_http_trove_wait_t *wait);
+
+/* The request goes on later, whatever its client does; what to return. */
+ngx_int_t ngx_http_trove_wait_detach(ngx_http_request_t *r);
 
 
 /* ngx_http_trove_flush.c */

@@ -20,10 +20,7 @@ struct ngx_http_trove_flush_s {
 
     ngx_connection_t         *ended;    /* of the trove's second eventfd     */
     ngx_event_t               beat;     /* of the writer                     */
-    ngx_event_t               settle;   /* posted: tickets may be good       */
-    ngx_event_t               timeout;  /* while any waits                   */
-    ngx_queue_t               waiting;  /* in the order of their tickets     */
-    ngx_uint_t                nwaiting;
+    ngx_http_trove_waits_t    waits;    /* for tickets                       */
     uint64_t                  stuck;    /* ticket in vain: until it is good  */
 
     unsigned                  running:1;
@@ -32,22 +29,6 @@ struct ngx_http_trove_flush_s {
     unsigned                  closes:1; /* the flush is this process's last  */
     unsigned                  hangs:1;
     unsigned                  told:1;   /* that the writer does              */
-};
-
-
-/* What a request has written is to be durable before it is answered. */
-
-struct ngx_http_trove_wait_s {
-    ngx_queue_t               queue;
-    uint64_t                  ticket;
-    ngx_msec_t                deadline;
-    ngx_http_trove_flush_t   *f;
-    ngx_http_trove_again_t   *again;    /* what goes on then                 */
-    ngx_http_trove_again_t    own;
-    ngx_http_handler_pt       answer;
-    unsigned                  queued:1;
-    unsigned                  unsettled:1;
-    unsigned                  failed:1;
 };
 
 
@@ -66,15 +47,14 @@ static ngx_int_t ngx_http_trove_flush_last(ngx_http_trove_flush_t *f,
     ngx_msec_t ms);
 static ngx_msec_t ngx_http_trove_flush_patience(ngx_uint_t left);
 
-static void ngx_http_trove_wait_settle(ngx_event_t *ev);
-static void ngx_http_trove_wait_timeout(ngx_event_t *ev);
-static void ngx_http_trove_wait_arm(ngx_http_trove_flush_t *f);
-static void ngx_http_trove_wait_queue(ngx_http_trove_wait_t *wait);
-static void ngx_http_trove_wait_unqueue(ngx_http_trove_wait_t *wait);
-static ngx_int_t ngx_http_trove_wait_begin(ngx_http_request_t *r,
-    ngx_http_trove_again_t *again);
-static void ngx_http_trove_wait_cleanup(void *data);
-static void ngx_http_trove_wait_answer(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_trove_flush_durable(ngx_http_trove_waits_t *waits,
+    uint64_t ticket);
+static void ngx_http_trove_flush_waiting(ngx_http_trove_waits_t *waits);
+static void ngx_http_trove_flush_vain(ngx_http_trove_waits_t *waits,
+    uint64_t ticket);
+static ngx_int_t ngx_http_trove_settle_begin(ngx_http_request_t *r,
+    ngx_http_trove_ctx_t *ctx);
+static void ngx_http_trove_settle_answer(ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -119,17 +99,12 @@ ngx_http_trove_flush_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
     f->beat.log = cycle->log;
     f->beat.cancelable = 1;
 
-    f->settle.data = f;
-    f->settle.handler = ngx_http_trove_wait_settle;
-    f->settle.log = cycle->log;
+    f->waits.worker = w;
+    f->waits.good = ngx_http_trove_flush_durable;
+    f->waits.look = ngx_http_trove_flush_waiting;
+    f->waits.vain = ngx_http_trove_flush_vain;
 
-    /* who waits is waited for: not to be canceled */
-
-    f->timeout.data = f;
-    f->timeout.handler = ngx_http_trove_wait_timeout;
-    f->timeout.log = cycle->log;
-
-    ngx_queue_init(&f->waiting);
+    ngx_http_trove_waits_init(&f->waits, cycle->log);
 
     return ngx_http_trove_flush_watch(cycle, f);
 }
@@ -175,7 +150,7 @@ ngx_http_trove_flush_ended(ngx_event_t *ev)
     c = ev->data;
     f = c->data;
 
-    ngx_post_event(&f->settle, &ngx_posted_events);
+    ngx_http_trove_waits_look(&f->waits);
 }
 
 
@@ -428,9 +403,7 @@ ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w, ngx_uint_t left)
         return;
     }
 
-    if (f->settle.posted) {
-        ngx_delete_posted_event(&f->settle);
-    }
+    ngx_http_trove_waits_exit(&f->waits);
 
     ms = ngx_http_trove_flush_patience(left);
 
@@ -556,16 +529,9 @@ ngx_http_trove_settle(ngx_http_request_t *r, ngx_http_handler_pt answer)
     }
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-    ctx->wait->answer = answer;
+    ctx->answer = answer;
 
-    r->main->count++;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    if (r == r->main) {
-        r->read_event_handler = ngx_http_test_reading;
-    }
-
-    return NGX_DONE;
+    return ngx_http_trove_wait_detach(r);
 }
 
 
@@ -574,6 +540,7 @@ ngx_http_trove_settle(ngx_http_request_t *r, ngx_http_handler_pt answer)
 ngx_int_t
 ngx_http_trove_settle_lines(ngx_http_request_t *r)
 {
+    ngx_http_trove_t       *trove;
     ngx_http_trove_ctx_t   *ctx;
     ngx_http_trove_wait_t  *wait;
 
@@ -588,10 +555,7 @@ ngx_http_trove_settle_lines(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    if (ctx->wait == NULL
-        && ngx_http_trove_wait_begin(r, ctx->batch ? ctx->again : NULL)
-           != NGX_OK)
-    {
+    if (ctx->wait == NULL && ngx_http_trove_settle_begin(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -603,9 +567,10 @@ ngx_http_trove_settle_lines(ngx_http_request_t *r)
 
     if (ctx->unsettled) {
         ctx->unsettled = 0;
-        wait->unsettled = 1;
-        wait->ticket = trove_flush_ticket(ctx->worker->trove->ledger);
-        ngx_http_trove_wait_queue(wait);
+        trove = ctx->worker->trove;
+
+        ngx_http_trove_wait_begin(wait, trove_flush_ticket(trove->ledger),
+                                  ngx_current_msec + trove->ack_timeout);
     }
 
     return wait->unsettled ? NGX_AGAIN : NGX_OK;
@@ -613,37 +578,19 @@ ngx_http_trove_settle_lines(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_trove_wait_begin(ngx_http_request_t *r, ngx_http_trove_again_t *again)
+ngx_http_trove_settle_begin(ngx_http_request_t *r, ngx_http_trove_ctx_t *ctx)
 {
-    ngx_http_cleanup_t     *cln;
-    ngx_http_trove_ctx_t   *ctx;
     ngx_http_trove_wait_t  *wait;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
     wait = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_wait_t));
-    cln = ngx_http_cleanup_add(r, 0);
 
-    if (wait == NULL || cln == NULL) {
+    if (wait == NULL
+        || ngx_http_trove_wait_init(r, wait, &ctx->worker->flush->waits,
+                                    ctx->batch ? ctx->again : NULL,
+                                    ngx_http_trove_settle_answer)
+           != NGX_OK)
+    {
         return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_trove_wait_cleanup;
-    cln->data = wait;
-
-    wait->f = ctx->worker->flush;
-    wait->again = again;
-
-    if (again == NULL) {
-        wait->again = &wait->own;
-
-        if (ngx_http_trove_again_init(r, &wait->own,
-                                      ngx_http_trove_wait_answer)
-            != NGX_OK
-            || ngx_http_trove_watch(r) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
     }
 
     ctx->wait = wait;
@@ -652,148 +599,38 @@ ngx_http_trove_wait_begin(ngx_http_request_t *r, ngx_http_trove_again_t *again)
 }
 
 
-static void
-ngx_http_trove_wait_cleanup(void *data)
+static ngx_uint_t
+ngx_http_trove_flush_durable(ngx_http_trove_waits_t *waits, uint64_t ticket)
 {
-    ngx_http_trove_wait_unqueue(data);
+    return trove_flush_durable(waits->worker->trove->ledger, ticket);
 }
 
 
 static void
-ngx_http_trove_wait_queue(ngx_http_trove_wait_t *wait)
+ngx_http_trove_flush_waiting(ngx_http_trove_waits_t *waits)
 {
-    ngx_http_trove_flush_t  *f;
-
-    f = wait->f;
-
-    ngx_http_trove_wait_unqueue(wait);
-
-    wait->deadline = ngx_current_msec + f->worker->trove->ack_timeout;
-    wait->queued = 1;
-
-    ngx_queue_insert_tail(&f->waiting, &wait->queue);
-    f->nwaiting++;
-
-    trove_stats_set(f->worker->stats, store_waiting, f->nwaiting);
-
-    if (!f->timeout.timer_set) {
-        ngx_http_trove_flush_look(f);
-        ngx_http_trove_wait_arm(f);
-    }
-
-    /* it may have been made good before it was told that one was given out */
-
-    if (trove_flush_durable(f->worker->trove->ledger, wait->ticket)) {
-        ngx_post_event(&f->settle, &ngx_posted_events);
-    }
+    ngx_http_trove_flush_look(waits->worker->flush);
 }
 
 
+/* Those to come need not wait for what is not to be had. */
+
 static void
-ngx_http_trove_wait_unqueue(ngx_http_trove_wait_t *wait)
+ngx_http_trove_flush_vain(ngx_http_trove_waits_t *waits, uint64_t ticket)
 {
     ngx_http_trove_flush_t  *f;
 
-    if (!wait->queued) {
-        return;
-    }
+    f = waits->worker->flush;
 
-    f = wait->f;
+    f->hangs = 1;
+    f->stuck = ticket;
 
-    wait->queued = 0;
-    ngx_queue_remove(&wait->queue);
-    f->nwaiting--;
-
-    trove_stats_set(f->worker->stats, store_waiting, f->nwaiting);
-
-    if (ngx_queue_empty(&f->waiting) && f->timeout.timer_set) {
-        ngx_del_timer(&f->timeout);
-    }
+    trove_stats_add(waits->worker->stats, store_ack_timeouts, 1);
 }
 
 
 static void
-ngx_http_trove_wait_arm(ngx_http_trove_flush_t *f)
-{
-    ngx_msec_int_t          ms;
-    ngx_http_trove_wait_t  *wait;
-
-    if (ngx_queue_empty(&f->waiting)) {
-        return;
-    }
-
-    wait = ngx_queue_data(ngx_queue_head(&f->waiting), ngx_http_trove_wait_t,
-                          queue);
-
-    ms = wait->deadline - ngx_current_msec;
-    ms = ngx_min(ms, (ngx_msec_int_t) f->worker->trove->epoch);
-
-    ngx_add_timer(&f->timeout, ngx_max(ms, 1));
-}
-
-
-static void
-ngx_http_trove_wait_settle(ngx_event_t *ev)
-{
-    ngx_queue_t             *q;
-    ngx_http_trove_wait_t   *wait;
-    ngx_http_trove_flush_t  *f;
-
-    f = ev->data;
-
-    while (!ngx_queue_empty(&f->waiting)) {
-        q = ngx_queue_head(&f->waiting);
-        wait = ngx_queue_data(q, ngx_http_trove_wait_t, queue);
-
-        if (!trove_flush_durable(f->worker->trove->ledger, wait->ticket)) {
-            return;
-        }
-
-        wait->unsettled = 0;
-
-        ngx_http_trove_wait_unqueue(wait);
-        ngx_http_trove_again(wait->again);
-    }
-}
-
-
-static void
-ngx_http_trove_wait_timeout(ngx_event_t *ev)
-{
-    ngx_queue_t             *q;
-    ngx_http_trove_wait_t   *wait;
-    ngx_http_trove_flush_t  *f;
-
-    f = ev->data;
-
-    ngx_http_trove_flush_look(f);
-    ngx_http_trove_wait_settle(&f->settle);
-
-    while (!ngx_queue_empty(&f->waiting)) {
-        q = ngx_queue_head(&f->waiting);
-        wait = ngx_queue_data(q, ngx_http_trove_wait_t, queue);
-
-        if ((ngx_msec_int_t) (wait->deadline - ngx_current_msec) > 0) {
-            ngx_http_trove_wait_arm(f);
-            return;
-        }
-
-        /* those to come need not wait for what is not to be had */
-
-        f->hangs = 1;
-        f->stuck = wait->ticket;
-        wait->failed = 1;
-
-        trove_stats_add(f->worker->stats, store_ack_timeouts, 1);
-
-        ngx_http_trove_wait_unqueue(wait);
-        ngx_http_trove_again(wait->again);
-    }
-}
-
-
-static void
-ngx_http_trove_wait_answer(ngx_http_request_t *r)
+ngx_http_trove_settle_answer(ngx_http_request_t *r)
 {
     ngx_int_t               rc;
     ngx_http_trove_ctx_t   *ctx;
@@ -803,7 +640,7 @@ ngx_http_trove_wait_answer(ngx_http_request_t *r)
     (void) ngx_http_trove_worker(ctx->worker->trove);
 
     rc = ctx->wait->failed ? ngx_http_trove_unsettled(r)
-                           : ctx->wait->answer(r);
+                           : ctx->answer(r);
 
     ngx_http_finalize_request(r, rc);
 }
