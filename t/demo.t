@@ -7,6 +7,7 @@ use warnings;
 
 use File::Temp qw(tempdir);
 use FindBin;
+use IO::Socket::INET;
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
@@ -98,6 +99,15 @@ open my $f, '<', "$dir/error.log" or die "error.log: $!\n";
 
 is_deeply([ grep { $_ =~ $Trove::Nginx::BAD } <$f> ], [],
           'nothing bad was logged');
+
+my $other = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1,
+                                  ReuseAddr => 1)
+    or die "port $port: $!\n";
+
+($status, $said) = demo();
+
+isnt($status, 0, 'it does not start on a port that is taken');
+like($said, qr/port $port is taken: TROVE_DEMO_PORT=/, 'and says what to do');
 
 done_testing;
 
