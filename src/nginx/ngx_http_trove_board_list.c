@@ -36,6 +36,8 @@ static ngx_uint_t ngx_http_trove_board_asked(ngx_http_request_t *r,
     ngx_http_trove_list_t *list, uint32_t seen, const char **detail);
 static ngx_int_t ngx_http_trove_board_read(ngx_http_request_t *r,
     ngx_http_trove_list_t *list, ngx_uint_t around);
+static ngx_int_t ngx_http_trove_board_look(ngx_http_request_t *r,
+    ngx_http_trove_list_t *list, ngx_uint_t around);
 static ngx_int_t ngx_http_trove_board_list(ngx_http_request_t *r,
     trove_board_entry_t *entries, uint32_t n, trove_board_state_t *state);
 static void ngx_http_trove_board_entry(trove_writer_t *w,
@@ -234,10 +236,32 @@ ngx_http_trove_board_asked(ngx_http_request_t *r, ngx_http_trove_list_t *list,
 }
 
 
-/* The rows are in the arena until they are written. */
+/* The rows are in the arena until they are written: a list may take most. */
 
 static ngx_int_t
 ngx_http_trove_board_read(ngx_http_request_t *r, ngx_http_trove_list_t *list,
+    ngx_uint_t around)
+{
+    u_char                *mark;
+    ngx_int_t              rc;
+    trove_arena_t         *arena;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    arena = &ctx->worker->arena;
+    mark = arena->pos;
+
+    rc = ngx_http_trove_board_look(r, list, around);
+
+    trove_arena_rewind(arena, mark);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_trove_board_look(ngx_http_request_t *r, ngx_http_trove_list_t *list,
     ngx_uint_t around)
 {
     char                        *text;
