@@ -1,7 +1,7 @@
 // What the terminal shows of a sample: lines of spans, which know nothing of
 // a terminal but its width and height.
 
-import { byClass, health } from './health.js';
+import { byClass, health, LIMITS } from './health.js';
 import { allWorkers } from './monitor.js';
 import { own, type TroveRates } from './rates.js';
 import type { BadSample, GoodSample, Sample } from './samples.js';
@@ -276,7 +276,7 @@ function *bar(name: string, n: number, of: number,
     yield [
         { text: name.padEnd(11) },
         { text: '[' + '#'.repeat(full) + '.'.repeat(BAR - full) + ']',
-          style: part >= 1 ? 'bad' : part >= 0.9 ? 'warn' : undefined },
+          style: part >= 1 ? 'bad' : part >= LIMITS.used ? 'warn' : undefined },
         { text: ` ${String(Math.floor(part * 100)).padStart(3)}%  `
                 + `${show(n)} of ${show(of)}${more}` },
     ];
