@@ -95,6 +95,28 @@ test('no line is longer than the terminal, no screen higher', () => {
 });
 
 
+test('thirty boards leave room for the rest', () => {
+    const boards = Object.fromEntries(Array.from({ length: 30 }, (_, i) =>
+        [`b${i}`, { rows: i, rows_capacity: 40, rebuilds: 0 }]));
+    const at = (seconds: number): Reading => ({
+        stats: stats({ hunt: { ...hunt(100), boards } }),
+        at: seconds * 1000, date: (NOW + seconds) * 1000,
+    });
+    const view: ViewState = { url: 'a' };
+
+    add(view, sample(at(0), at(1)));
+
+    const all = text(view, 80, 24).join('\n');
+
+    assert.deepEqual([...all.matchAll(/^board .*, (b\d+)$/gm)]
+                     .map(([, name]) => name), ['b29', 'b28', 'b27', 'b26']);
+    assert.match(all, /and 26 boards that are less full/);
+    assert.match(all, /^arena /m);
+    assert.match(all, /^store /m);
+    assert.match(all, /^memory /m);
+});
+
+
 test('hostile names are shown, and do nothing', () => {
     const view = state(HOSTILE, `http://${HOSTILE}/`);
 
