@@ -95,7 +95,8 @@ configured() {
     {
         printf '%s\n' "$@" "${TROVE_ALLOCATOR:-}" "${TROVE_CHARTS:-}" \
             "${TROVE_PROBES:-}"
-        cat "$ROOT/config" "$ROOT/conf/build.sh" "$ROOT"/src/page/*
+        cat "$ROOT/config" "$ROOT/conf/build.sh" "$ROOT"/src/page/* \
+            "$ROOT/src/store/build" "$ROOT"/src/store/*.lua
         command -v npm || true
         ls "$ROOT"/src/*/*.[ch]
         dpkg-query -W nginx nginx-dev gcc clang systemtap-sdt-dev \

@@ -134,14 +134,16 @@ trove_board_write_all(trove_ledger_t *l, uint32_t board,
     const trove_board_write_t *q, trove_board_written_t *written,
     trove_rc_t *rc, uint32_t n)
 {
-    uint32_t    some;
-    trove_rc_t  done;
+    uint32_t  some;
 
-    done = TROVE_OK;
-
-    for ( /* void */ ; n != 0 && done == TROVE_OK; n -= some) {
+    for ( /* void */ ; n != 0; n -= some) {
         some = (n < TROVE_FETCH) ? n : TROVE_FETCH;
-        done = trove_board_write_some(l, board, q, written, rc, some);
+
+        if (trove_board_write_some(l, board, q, written, rc, some)
+            != TROVE_OK)
+        {
+            break;
+        }
 
         q += some;
         written += some;
@@ -156,7 +158,7 @@ trove_board_write_all(trove_ledger_t *l, uint32_t board,
 }
 
 
-/* TROVE_OK, or TROVE_BUSY: not all was done. */
+/* TROVE_OK, or TROVE_BUSY: nothing was done. */
 
 static trove_rc_t
 trove_board_write_some(trove_ledger_t *l, uint32_t board,
@@ -164,7 +166,7 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
     trove_rc_t *rc, uint32_t n)
 {
     uint32_t            i;
-    trove_rc_t          lock, done;
+    trove_rc_t          lock;
     trove_board_plan_t  w[TROVE_FETCH];
 
     for (i = 0; i < n; i++) {
@@ -184,20 +186,16 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
     }
 
     lock = trove_board_lock(l, board);
-    done = lock;
 
     for (i = 0; i < n; i++) {
 
         if (rc[i] == TROVE_OK) {
-            rc[i] = (done == TROVE_OK) ? trove_board_plan_locked(&w[i])
+            rc[i] = (lock == TROVE_OK) ? trove_board_plan_locked(&w[i])
                                        : TROVE_BUSY;
         }
 
         if (rc[i] == TROVE_OK) {
             trove_board_apply(&w[i], &written[i]);
-
-        } else if (rc[i] == TROVE_BUSY) {
-            done = TROVE_BUSY;
         }
     }
 
@@ -205,7 +203,7 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
         trove_board_unlock(l, board);
     }
 
-    return done;
+    return lock;
 }
 
 

@@ -34,8 +34,8 @@
 #define TROVE_REDIS_SESSION   32
 
 /*
- * A session's answers are kept for ten minutes after its last call, and of the
- * last so many numbers: no more may be without an answer.
+ * A session's answers are kept for nine minutes at least, and of the last so
+ * many numbers: no more may be without an answer.
  */
 #define TROVE_REDIS_CALLS     16
 
@@ -86,15 +86,17 @@ typedef struct {
 
 
 /*
- * A call is carried out once, however often it is sent: "again" has to be set
- * from the second time on.
+ * A call is carried out once, however often it is sent, if "again" is set from
+ * the second time on: then it is refused (TROVE_REDIS_LOST) rather than carried
+ * out if the session is not known any more.  A session begins with its first
+ * call.
  */
 
 typedef struct {
     const char                   *instance; /* TROVE_REDIS_INSTANCE bytes    */
     const char                   *session;  /* TROVE_REDIS_SESSION, or NULL  */
     uint64_t                      number;   /* 1, 2, 3 ...                   */
-    int                           again;
+    int                           again;    /* it was sent before            */
 } trove_redis_call_t;
 
 

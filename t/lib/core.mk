@@ -5,7 +5,7 @@
 
 CFLAGS = -std=gnu11 -g -Wall -Wextra -Werror -Wundef -Wmissing-prototypes \
 	-Wno-unused-parameter -ffp-contract=off -D_GNU_SOURCE \
-	-I $(ROOT)/src/core -I $(ROOT)/src/store -MMD -MP $(OPT)
+	-I $(ROOT)/src/core -I $(ROOT)/src/store -I $(OUT) -MMD -MP $(OPT)
 
 CORE = $(patsubst $(ROOT)/src/%.c,$(OUT)/%.o, \
 	$(wildcard $(ROOT)/src/core/*.c $(ROOT)/src/store/*.c))
@@ -15,6 +15,12 @@ all: $(patsubst %.c,$(OUT)/%,$(notdir $(SOURCES)))
 $(CORE): $(OUT)/%.o: $(ROOT)/src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
+
+$(OUT)/store/trove_redis.o: $(OUT)/trove_redis_script.h
+
+$(OUT)/trove_redis_script.h: $(ROOT)/src/store/trove_redis.lua \
+		$(ROOT)/src/store/build
+	$(ROOT)/src/store/build $@
 
 define program
 $(OUT)/$(notdir $(1:.c=)): $(1) $$(CORE)
