@@ -82,13 +82,19 @@ taps('the new one alone');
 
 # a folder that workers cannot write is told
 
+my $warned = qr/\[warn\].*user "nobody" cannot make files in "\Q$folder\E"/;
+
 $t->quit;
+unlike(($t->check)[1], $warned, 'a test has nothing to say');
 chown 0, 0, $folder;
+
+my ($ok, $said) = $t->check;
+ok($ok, 'a folder that will not do passes a test');
+like($said, $warned, 'which warns of it');
+
 my $log = length $t->log;
 $t->again;
-like(substr($t->log, $log),
-     qr/\[warn\].*user "nobody" cannot make files in "\Q$folder\E"/,
-     'a folder that will not do');
+like(substr($t->log, $log), $warned, 'as a start does');
 chown +(getpwnam 'nobody')[2, 3], $folder;
 ok(wait_until { $t->client->request(tap_of('a'))->{status} == 200 },
    'until it does');

@@ -27,8 +27,14 @@ static void ngx_http_trove_store_told(ngx_http_trove_t *trove,
 static uint64_t ngx_http_trove_store_rows(const trove_ledger_t *ledger);
 static ngx_int_t ngx_http_trove_store_failed(ngx_http_trove_t *trove,
     ngx_log_t *log, const char *error);
+static ngx_int_t ngx_http_trove_store_files(ngx_http_trove_t *trove,
+    ngx_log_t *log);
 static ngx_int_t ngx_http_trove_store_own(ngx_http_trove_t *trove,
     ngx_log_t *log);
+static ngx_int_t ngx_http_trove_store_folder(ngx_http_trove_t *trove,
+    ngx_log_t *log);
+static ngx_core_conf_t *ngx_http_trove_store_other_user(
+    ngx_http_trove_t *trove);
 static ngx_int_t ngx_http_trove_store_chown(ngx_str_t *path, const char *more,
     ngx_uid_t user, ngx_log_t *log);
 static ngx_uint_t ngx_http_trove_store_writable(const char *dir,
@@ -242,8 +248,21 @@ ngx_http_trove_store_conf(ngx_http_trove_t *trove, trove_store_conf_t *conf)
 }
 
 
+/* What "nginx -t" can tell. */
+
 ngx_int_t
 ngx_http_trove_store_check(ngx_http_trove_t *trove, ngx_log_t *log)
+{
+    if (ngx_http_trove_store_files(trove, log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_trove_store_folder(trove, log);
+}
+
+
+static ngx_int_t
+ngx_http_trove_store_files(ngx_http_trove_t *trove, ngx_log_t *log)
 {
     char  error[ngx_max(TROVE_STORE_ERROR, TROVE_LEDGER_FILE_ERROR)];
 
@@ -267,7 +286,7 @@ ngx_http_trove_store_open(ngx_http_trove_t *trove, ngx_http_trove_t *old,
         trove->shared = old->shared;
         trove->shared->refs++;
 
-    } else if (ngx_http_trove_store_check(trove, log) != NGX_OK
+    } else if (ngx_http_trove_store_files(trove, log) != NGX_OK
                || ngx_http_trove_store_start(trove, log) != NGX_OK)
     {
         return NGX_ERROR;
@@ -390,15 +409,11 @@ ngx_http_trove_store_failed(ngx_http_trove_t *trove, ngx_log_t *log,
 static ngx_int_t
 ngx_http_trove_store_own(ngx_http_trove_t *trove, ngx_log_t *log)
 {
-    char             *dir, *slash;
     ngx_core_conf_t  *ccf;
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(trove->cycle->conf_ctx,
-                                           ngx_core_module);
+    ccf = ngx_http_trove_store_other_user(trove);
 
-    if (geteuid() != 0 || ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT
-        || ccf->user == 0)
-    {
+    if (ccf == NULL) {
         return NGX_OK;
     }
 
@@ -414,6 +429,24 @@ ngx_http_trove_store_own(ngx_http_trove_t *trove, ngx_log_t *log)
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    return ngx_http_trove_store_folder(trove, log);
+}
+
+
+/* Warns of a folder that is not the workers'. */
+
+static ngx_int_t
+ngx_http_trove_store_folder(ngx_http_trove_t *trove, ngx_log_t *log)
+{
+    char             *dir, *slash;
+    ngx_core_conf_t  *ccf;
+
+    ccf = ngx_http_trove_store_other_user(trove);
+
+    if (ccf == NULL) {
+        return NGX_OK;
     }
 
     dir = (char *) ngx_pstrdup(trove->cycle->pool, &trove->ledger_path);
@@ -437,6 +470,26 @@ ngx_http_trove_store_own(ngx_http_trove_t *trove, ngx_log_t *log)
     }
 
     return NGX_OK;
+}
+
+
+/* The workers' user if it is not that of the master, who is root. */
+
+static ngx_core_conf_t *
+ngx_http_trove_store_other_user(ngx_http_trove_t *trove)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(trove->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (geteuid() != 0 || ccf->user == (ngx_uid_t) NGX_CONF_UNSET_UINT
+        || ccf->user == 0)
+    {
+        return NULL;
+    }
+
+    return ccf;
 }
 
 
