@@ -344,6 +344,18 @@ int trove_board_room(trove_ledger_t *l, uint32_t board,
 void trove_board_credit(trove_ledger_t *l, uint32_t board, uint32_t claim);
 
 /*
+ * Of a copy, with the lock: the row is as it is told, its player's number plus
+ * one given if there is that player; TROVE_OK, TROVE_FULL, TROVE_INVALID,
+ * TROVE_BUSY.  A row is gone if it was reached before that; what was there is
+ * gone.
+ */
+trove_rc_t trove_board_place(trove_ledger_t *l, uint32_t board,
+    const trove_board_row_t *row, uint32_t player);
+trove_rc_t trove_board_displace(trove_ledger_t *l, uint32_t board,
+    uint64_t period, uint64_t reached, const trove_slice_t *player);
+void trove_board_reset(trove_ledger_t *l, uint32_t board);
+
+/*
  * Builds all that is derived from the table's rows, with the lock, while an
  * intent stands; has it be gone from before that on; and for a table that has
  * no rows yet.

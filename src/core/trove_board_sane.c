@@ -274,7 +274,10 @@ trove_board_sane_row(trove_ledger_t *l, uint32_t board, uint32_t table,
     id.data = head.id;
     id.len = head.len;
 
+    /* in a copy the row may come before its player */
+
     if (trove_board_conf(l, board)->claims
+        && (head.player != 0 || trove_get(&l->generation) == 0)
         && (head.player == 0
             || head.player > trove_get(&l->players)
             || trove_player_find(l, &id, trove_player_hash(l, &id))

@@ -22,6 +22,7 @@ typedef struct {
     uint32_t                    tag;
     uint32_t                    claim;  /* that is added, plus one           */
     uint32_t                    player; /* its player's number, plus one     */
+    const trove_board_row_t    *told;   /* what it is to be, if that is told */
 
     /* what will be done, found out when the board's seq was this one */
 
@@ -71,10 +72,15 @@ static int trove_board_reach(trove_board_plan_t *w,
     const trove_board_key_t *key, trove_board_path_t *path, int guessed);
 static int trove_board_plan_from(trove_board_plan_t *w);
 static int trove_board_plan_to(trove_board_plan_t *w);
+static int trove_board_place_to(trove_board_plan_t *w);
 static trove_board_table_t *trove_board_credit_table(trove_board_t *b,
     uint32_t reset, uint64_t at, uint64_t *period);
+static int trove_board_occupied(const trove_board_plan_t *w);
 static void trove_board_judge(trove_board_plan_t *w,
     const trove_board_words_t *old);
+static void trove_board_judge_told(trove_board_plan_t *w,
+    const trove_board_words_t *old);
+static void trove_board_name(trove_board_plan_t *w);
 static int trove_board_keeps(const trove_board_plan_t *w, int64_t was,
     int64_t *score);
 static trove_rc_t trove_board_plan_row(trove_board_plan_t *w);
@@ -234,6 +240,7 @@ trove_board_plan_init(trove_board_plan_t *w, trove_ledger_t *l,
     w->table = trove_get(&w->b->period) % w->b->at.tables;
     w->claim = 0;
     w->player = 0;
+    w->told = NULL;
     w->fetched = NULL;
     w->from_guessed = 0;
     w->to_guessed = 0;
@@ -518,6 +525,124 @@ trove_board_credit(trove_ledger_t *l, uint32_t board, uint32_t claim)
 }
 
 
+trove_rc_t
+trove_board_place(trove_ledger_t *l, uint32_t board,
+    const trove_board_row_t *row, uint32_t player)
+{
+    uint64_t                period;
+    trove_rc_t              rc;
+    trove_board_plan_t      w;
+    trove_board_write_t     q;
+    trove_board_written_t   written;
+
+    memset(&q, 0, sizeof(q));
+    q.player = row->player;
+    q.data = row->data;
+    q.has_data = (row->data.len != 0);
+
+    trove_board_plan_init(&w, l, board, &q);
+    w.player = player;
+    w.told = row;
+    w.t = &w.b->table[row->period % w.b->at.tables];
+
+    period = trove_get(&w.t->period);
+
+    if (period > row->period) {
+        return TROVE_OK;
+    }
+
+    if (period < row->period) {
+        trove_board_turn(l, board, row->period);
+    }
+
+    rc = trove_board_plan_table(&w);
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    if (w.moves && trove_board_occupied(&w)) {
+        return TROVE_INVALID;
+    }
+
+    trove_board_apply(&w, &written);
+
+    return TROVE_OK;
+}
+
+
+/* By another row: no two have the same place in the order. */
+
+static int
+trove_board_occupied(const trove_board_plan_t *w)
+{
+    const trove_board_leaf_t  *leaf;
+
+    leaf = &w->tree.leaf[w->to.leaf];
+
+    return w->to.at < leaf->n
+           && leaf->key[w->to.at] == w->key.key
+           && trove_board_reached(&w->tree, leaf->row[w->to.at])
+              == w->key.reached;
+}
+
+
+trove_rc_t
+trove_board_displace(trove_ledger_t *l, uint32_t board, uint64_t period,
+    uint64_t reached, const trove_slice_t *player)
+{
+    trove_rc_t           rc;
+    trove_board_plan_t   w;
+    trove_board_write_t  q;
+
+    memset(&q, 0, sizeof(q));
+    q.player = *player;
+
+    trove_board_plan_init(&w, l, board, &q);
+    w.t = &w.b->table[period % w.b->at.tables];
+
+    if (trove_get(&w.t->period) != period) {
+        return TROVE_OK;
+    }
+
+    rc = trove_board_plan_table(&w);
+
+    if (rc == TROVE_BUSY) {
+        return rc;
+    }
+
+    if (w.row != TROVE_LEDGER_NONE && w.was.reached < reached) {
+        trove_board_apply_removal(&w);
+    }
+
+    return TROVE_OK;
+}
+
+
+/* The tables get the earliest periods that they can have. */
+
+void
+trove_board_reset(trove_ledger_t *l, uint32_t board)
+{
+    uint32_t              table;
+    trove_board_t        *b;
+    trove_board_table_t  *t;
+
+    b = trove_board_of(l, board);
+
+    trove_release(&b->period, 0);
+    TROVE_FAULT("replica: board reset");
+
+    for (table = 0; table < b->at.tables; table++) {
+        t = &b->table[table];
+
+        if (trove_get(&t->used) != 0 || trove_get(&t->period) > table) {
+            trove_board_turn(l, board, table);
+        }
+    }
+}
+
+
 /* What the row is to be like. */
 
 static void
@@ -534,6 +659,11 @@ trove_board_judge(trove_board_plan_t *w, const trove_board_words_t *old)
     w->stores = 0;
 
     found = (w->row != TROVE_LEDGER_NONE);
+
+    if (w->told != NULL) {
+        trove_board_judge_told(w, old);
+        return;
+    }
 
     if (found && q->seq != 0 && q->seq <= old->seq) {
         w->result = (q->seq == old->seq) ? TROVE_BOARD_REPEAT
@@ -579,10 +709,41 @@ trove_board_judge(trove_board_plan_t *w, const trove_board_words_t *old)
     }
 
     if (!found) {
-        w->head.tag = w->tag;
-        w->head.len = (uint16_t) q->player.len;
-        memcpy(w->head.id, q->player.data, q->player.len);
+        trove_board_name(w);
     }
+}
+
+
+static void
+trove_board_judge_told(trove_board_plan_t *w, const trove_board_words_t *old)
+{
+    const trove_board_row_t  *told;
+
+    told = w->told;
+
+    w->head.score = told->score;
+    w->head.reached = told->reached;
+    w->head.seq = told->seq;
+    w->head.claim = 0;
+    w->head.player = w->player;
+    w->head.data_len = (uint16_t) told->data.len;
+
+    w->moves = w->row == TROVE_LEDGER_NONE
+               || told->score != old->score || told->reached != old->reached;
+    w->renews = 1;
+    w->stores = 1;
+    w->result = TROVE_BOARD_IMPROVED;
+
+    trove_board_name(w);
+}
+
+
+static void
+trove_board_name(trove_board_plan_t *w)
+{
+    w->head.tag = w->tag;
+    w->head.len = (uint16_t) w->q->player.len;
+    memcpy(w->head.id, w->q->player.data, w->q->player.len);
 }
 
 
@@ -665,7 +826,18 @@ trove_board_plan_to(trove_board_plan_t *w)
 {
     return trove_board_reach(w, &w->key, &w->to,
                              w->to_guessed && w->key_guess == w->key.key)
-           && trove_board_tree_place_last(&w->tree, &w->key, &w->to);
+           && trove_board_place_to(w);
+}
+
+
+/* What is told may have been reached before others. */
+
+static int
+trove_board_place_to(trove_board_plan_t *w)
+{
+    return (w->told != NULL)
+           ? trove_board_tree_place(&w->tree, &w->key, &w->to)
+           : trove_board_tree_place_last(&w->tree, &w->key, &w->to);
 }
 
 
@@ -832,8 +1004,7 @@ trove_board_apply_order(trove_board_plan_t *w)
 
         if (!trove_board_tree_remove(&w->tree, &w->from)) {
             (void) (trove_board_tree_descend(&w->tree, &w->key, &w->to)
-                    && trove_board_tree_place_last(&w->tree, &w->key,
-                                                   &w->to));
+                    && trove_board_place_to(w));
 
         } else if (w->from.leaf == w->to.leaf && w->from.at < w->to.at) {
             w->to.at--;

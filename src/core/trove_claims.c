@@ -50,7 +50,6 @@ static void trove_claim_repeat(trove_claiming_t *w,
 static trove_claim_result_t trove_claim_judge(trove_claiming_t *w);
 static int trove_claim_far(const trove_claiming_t *w);
 static int trove_claim_fast(const trove_claiming_t *w);
-static trove_rc_t trove_claim_number(trove_claiming_t *w);
 static trove_rc_t trove_claim_credits(trove_claiming_t *w);
 static trove_rc_t trove_claim_room(trove_claiming_t *w);
 static void trove_claim_fill(trove_claiming_t *w);
@@ -207,7 +206,7 @@ trove_claim_newcomer(trove_claiming_t *w, uint64_t hash)
         return TROVE_OK;
     }
 
-    rc = trove_claim_number(w);
+    rc = trove_claim_number(w->redo);
 
     if (rc == TROVE_OK) {
         rc = trove_claim_room(w);
@@ -254,7 +253,7 @@ trove_claim_owned(trove_claiming_t *w)
             return TROVE_OK;
         }
 
-        if (trove_claim_number(w) != TROVE_OK) {
+        if (trove_claim_number(w->redo) != TROVE_OK) {
             return TROVE_FULL;
         }
 
@@ -502,19 +501,17 @@ trove_claim_fast(const trove_claiming_t *w)
 }
 
 
-/* One that was taken and not used, or a new one; TROVE_FULL. */
-
-static trove_rc_t
-trove_claim_number(trove_claiming_t *w)
+trove_rc_t
+trove_claim_number(trove_redo_t *r)
 {
     uint32_t         n;
     trove_ledger_t  *l;
 
-    if (w->redo->claim != 0) {
+    if (r->claim != 0) {
         return TROVE_OK;
     }
 
-    l = w->l;
+    l = trove_redo_ledger(r);
     n = trove_get(&l->claims);
 
     do {
@@ -526,7 +523,7 @@ trove_claim_number(trove_claiming_t *w)
 
     TROVE_FAULT("claim: taken");
 
-    w->redo->claim = n + 1;
+    r->claim = n + 1;
     atomic_thread_fence(memory_order_release);
     TROVE_FAULT("claim: noted");
 

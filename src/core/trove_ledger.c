@@ -41,11 +41,13 @@ static uint64_t trove_ledger_section(trove_ledger_layout_t *at,
 static void trove_ledger_random(void *buf, size_t size);
 static int trove_ledger_credible(trove_ledger_t *l);
 static trove_rc_t trove_ledger_put_locked(trove_ledger_t *l,
-    const trove_reward_t *r, uint64_t *version);
+    const trove_reward_t *r, uint32_t born, uint64_t *version);
 static trove_rc_t trove_ledger_new_slot(const trove_ledger_t *l,
     trove_ledger_intent_t *in);
 static uint64_t trove_ledger_write(trove_ledger_t *l, trove_ledger_op_t op);
 static uint64_t trove_ledger_redo(trove_ledger_t *l, uint32_t op);
+static uint64_t trove_ledger_make(trove_ledger_t *l,
+    const trove_ledger_row_t *row);
 static uint32_t trove_ledger_head(trove_ledger_t *l, uint32_t op,
     const trove_ledger_row_t *row);
 static void trove_ledger_store(trove_ledger_t *l, trove_ledger_row_t *row);
@@ -60,6 +62,36 @@ static int trove_ledger_copy(const trove_ledger_t *l, uint32_t slot,
 static int trove_ledger_sane_rows(const trove_ledger_t *l);
 static int trove_ledger_sane_index(const trove_ledger_t *l);
 static int trove_ledger_sane_free(const trove_ledger_t *l);
+
+
+/*
+ * What an intent's version is.  All copies make the same ones, each of them
+ * once; while they are filled they make none.
+ */
+
+static inline uint64_t
+trove_ledger_makes(const trove_ledger_t *l)
+{
+    uint64_t  generation;
+
+    generation = trove_get(&l->generation);
+
+    if (trove_likely(generation == 0)) {
+        return TROVE_LEDGER_NEXT;
+    }
+
+    return (generation & 1) ? TROVE_LEDGER_UNMADE
+                            : trove_get(&l->version) + 1;
+}
+
+
+/* Nobody else makes versions. */
+
+static inline void
+trove_ledger_note(trove_ledger_t *l, uint64_t version, uint32_t slot)
+{
+    trove_release(trove_ledger_log(l, version), version << 32 | slot);
+}
 
 
 /* The cell that the search for an id starts from. */
@@ -416,7 +448,7 @@ trove_ledger_put(trove_ledger_t *l, const trove_reward_t *r,
         return TROVE_BUSY;
     }
 
-    rc = trove_ledger_put_locked(l, r, version);
+    rc = trove_ledger_put_locked(l, r, 0, version);
 
     trove_ledger_unlock(l);
 
@@ -424,9 +456,34 @@ trove_ledger_put(trove_ledger_t *l, const trove_reward_t *r,
 }
 
 
+trove_rc_t
+trove_ledger_put_born(trove_ledger_t *l, const trove_reward_t *r,
+    uint32_t born)
+{
+    uint64_t    version;
+    trove_rc_t  rc;
+
+    if (r->id == 0 || born == 0) {
+        return TROVE_INVALID;
+    }
+
+    if (trove_ledger_lock(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    rc = trove_ledger_put_locked(l, r, born, &version);
+
+    trove_ledger_unlock(l);
+
+    return rc;
+}
+
+
+/* "born" is 0 if it is the ledger's own affair. */
+
 static trove_rc_t
 trove_ledger_put_locked(trove_ledger_t *l, const trove_reward_t *r,
-    uint64_t *version)
+    uint32_t born, uint64_t *version)
 {
     uint32_t                cell;
     trove_reward_t          new;
@@ -465,6 +522,12 @@ trove_ledger_put_locked(trove_ledger_t *l, const trove_reward_t *r,
         }
 
         new.taken = ++in->born;
+    }
+
+    if (born != 0) {
+        new.taken = born;
+        in->born = trove_get(&l->born);
+        in->born = (born > in->born) ? born : in->born;
     }
 
     memcpy(in->words, &new, sizeof(in->words));
@@ -561,6 +624,7 @@ trove_ledger_write(trove_ledger_t *l, trove_ledger_op_t op)
 
     in->index_seq = trove_get(&l->index_seq)
                     + ((op == TROVE_LEDGER_REMOVE) ? 2 : 0);
+    in->version = trove_ledger_makes(l);
 
     TROVE_FAULT("decided");
 
@@ -587,7 +651,7 @@ trove_ledger_credible(trove_ledger_t *l)
     in = &l->intent;
     n = l->at.conf.rewards;
 
-    return trove_get(&in->op) <= TROVE_LEDGER_REMOVE
+    return trove_get(&in->op) <= TROVE_LEDGER_CLEAR
            && trove_get(&in->cell) < l->at.cells
            && in->slot < n
            && in->free <= n
@@ -614,6 +678,12 @@ trove_ledger_redo(trove_ledger_t *l, uint32_t op)
     trove_ledger_intent_t  *in;
 
     in = &l->intent;
+
+    if (op == TROVE_LEDGER_CLEAR) {
+        trove_ledger_cleared(l);
+        return 0;
+    }
+
     row = trove_ledger_rowp(l, in->slot);
 
     /* first, for no slot that can be found is beyond it */
@@ -650,15 +720,17 @@ trove_ledger_redo(trove_ledger_t *l, uint32_t op)
 
     trove_dirty_set(l, TROVE_DIRTY_REWARDS, in->slot);
 
-    version = trove_ledger_enter(l, in->slot);
+    version = trove_ledger_make(l, row);
     TROVE_FAULT("entered");
 
     trove_release(&row->state,
                   trove_row_state(version & TROVE_ROW_VERSION, head));
     TROVE_FAULT("stored");
 
-    trove_ledger_publish(l, version);
-    TROVE_FAULT("published");
+    if (in->version != TROVE_LEDGER_UNMADE) {
+        trove_ledger_publish(l, version);
+        TROVE_FAULT("published");
+    }
 
     trove_release(&in->op, TROVE_LEDGER_IDLE);
 
@@ -672,26 +744,80 @@ trove_ledger_redo(trove_ledger_t *l, uint32_t op)
 }
 
 
+/*
+ * The version that the row gets.  One that is known beforehand is the same for
+ * who carries the intent out again; if none is made, the row's own goes on.
+ */
+
+static uint64_t
+trove_ledger_make(trove_ledger_t *l, const trove_ledger_row_t *row)
+{
+    const trove_ledger_intent_t  *in;
+
+    in = &l->intent;
+
+    if (in->version == TROVE_LEDGER_NEXT) {
+        return trove_ledger_enter(l, in->slot);
+    }
+
+    if (in->version == TROVE_LEDGER_UNMADE) {
+        return trove_row_seq(trove_get(&row->state)) + 1;
+    }
+
+    trove_ledger_note(l, in->version, in->slot);
+
+    return in->version;
+}
+
+
+void
+trove_ledger_tick(trove_ledger_t *l, uint32_t slot)
+{
+    uint64_t  version;
+
+    version = trove_ledger_makes(l);
+
+    if (version == TROVE_LEDGER_UNMADE) {
+        return;
+    }
+
+    trove_ledger_note(l, version, slot);
+    TROVE_FAULT("replica: tick entered");
+
+    trove_ledger_publish(l, version);
+    TROVE_FAULT("replica: tick published");
+}
+
+
 /* The head that the marked row will have: its latest claim is decided. */
 
 static uint32_t
 trove_ledger_head(trove_ledger_t *l, uint32_t op,
     const trove_ledger_row_t *row)
 {
-    uint32_t  head;
+    uint32_t            head;
+    trove_reward_t      reward;
+    trove_claim_row_t  *c;
 
     head = trove_row_head(trove_get(&row->state));
 
-    if (op != TROVE_LEDGER_REMOVE || head > l->at.conf.claims) {
-        return head;
+    if (head == 0 || head > l->at.conf.claims) {
+        return (op == TROVE_LEDGER_REMOVE) ? 0 : head;
     }
 
-    if (head != 0) {
-        trove_claim_decide(trove_ledger_claim(l, head - 1));
+    c = trove_ledger_claim(l, head - 1);
+
+    if (op == TROVE_LEDGER_REMOVE) {
+        trove_claim_decide(c);
         TROVE_FAULT("settled");
+        return 0;
     }
 
-    return 0;
+    /* of a copy, the row may become that of another reward of its id */
+
+    memcpy(&reward, l->intent.words, sizeof(reward));
+
+    return (c->born == reward.taken) ? head : 0;
 }
 
 
@@ -1257,6 +1383,8 @@ trove_ledger_sane_rows(const trove_ledger_t *l)
         written = version - ((version - seq) & TROVE_ROW_VERSION);
 
         if (slot < used
+            && (trove_get(&l->generation) & 1) == 0
+            && written > trove_get(&l->loaded)
             && version - written < l->at.log_size
             && trove_get(trove_ledger_log(l, written))
                != (written << 32 | slot))

@@ -39,7 +39,7 @@
 
 
 #define TROVE_LEDGER_MAGIC    0x72656764656c7674ULL      /* "tvledger" */
-#define TROVE_LEDGER_LAYOUT   3
+#define TROVE_LEDGER_LAYOUT   4
 
 #define TROVE_LEDGER_MAX      ((uint32_t) INT32_MAX)
 #define TROVE_LEDGER_LOG_MIN  4096
@@ -47,6 +47,10 @@
 #define TROVE_LEDGER_WORDS    6
 #define TROVE_LEDGER_WORD_ID  3
 #define TROVE_LEDGER_NONE     UINT32_MAX
+
+/* Of an intent: the next version, whichever that is; or none is made. */
+#define TROVE_LEDGER_NEXT     0
+#define TROVE_LEDGER_UNMADE   UINT64_MAX
 
 /* Bytes for a store's name, with a zero behind it. */
 #define TROVE_LEDGER_STORE    40
@@ -102,7 +106,8 @@ typedef enum {
     TROVE_LEDGER_IDLE,
     TROVE_LEDGER_UPDATE,      /* a row is replaced                           */
     TROVE_LEDGER_INSERT,      /* a row is filled, and a cell led to it       */
-    TROVE_LEDGER_REMOVE       /* a row is freed, and its cell closed         */
+    TROVE_LEDGER_REMOVE,      /* a row is freed, and its cell closed         */
+    TROVE_LEDGER_CLEAR        /* rewards, players and claims are gone        */
 } trove_ledger_op_t;
 
 
@@ -117,6 +122,7 @@ typedef struct {
     uint32_t          live;
     uint32_t          born;
     uint64_t          index_seq;
+    uint64_t          version;          /* that it makes, see above          */
     uint64_t          words[TROVE_LEDGER_WORDS];
 } trove_ledger_intent_t;
 
@@ -162,6 +168,7 @@ struct trove_ledger_s {
     _Atomic uint32_t        live;       /* rewards                           */
     _Atomic uint32_t        free;       /* first free slot plus one, or zero */
     _Atomic uint32_t        born;       /* of the latest new reward          */
+    _Atomic uint64_t        generation; /* see trove_replica.h; 0: no copy   */
 
     trove_aligned(TROVE_CACHE_LINE)
     trove_lock_t            lock;
@@ -183,6 +190,13 @@ struct trove_ledger_s {
     char                    store[TROVE_LEDGER_STORE];  /* its instance      */
     _Atomic uint32_t        store_rc;   /* trove_store_rc_t of the last one  */
     _Atomic uint32_t        flush_wanted;   /* a ticket was given out        */
+
+    /* of a copy, whose follower is the "store_writer" */
+
+    _Atomic uint64_t        replica_log;    /* changes that are carried out  */
+    _Atomic uint64_t        replica_seen;   /* trove_clock_ns(), 0: never    */
+    _Atomic uint64_t        loaded;     /* rows of versions up to it are     */
+                                        /* not in the log                    */
 
     /* numbers that were given out */
 
@@ -265,7 +279,8 @@ typedef struct {
 typedef enum {
     TROVE_REDO_IDLE,
     TROVE_REDO_TAP,           /* the image is to be stored                   */
-    TROVE_REDO_CLAIM          /* and before it a claim, if it was decided    */
+    TROVE_REDO_CLAIM,         /* and before it a claim, if it was decided    */
+    TROVE_REDO_GIVEN          /* and before it one that was granted already  */
 } trove_redo_op_t;
 
 
@@ -288,6 +303,8 @@ struct trove_redo_s {
     uint32_t            last;           /* it takes the last of the stock    */
     uint32_t            latest;         /* the player's claim afterwards     */
     trove_record_data_t image;          /* the record afterwards             */
+    uint32_t            gives;          /* the claim that "given" will be    */
+    trove_claim_row_t   given;
 };
 
 
@@ -305,11 +322,22 @@ _Static_assert(sizeof(trove_record_data_t) == TROVE_RECORD_WORDS * 8,
 _Static_assert(sizeof(trove_record_t) == TROVE_CACHE_LINE, "one line");
 _Static_assert(sizeof(trove_name_t) == 48, "a name's size");
 _Static_assert(sizeof(trove_claim_row_t) == 40, "a claim's size");
-_Static_assert(sizeof(trove_redo_t) == 2 * TROVE_CACHE_LINE, "a redo's size");
+_Static_assert(sizeof(trove_redo_t) == 3 * TROVE_CACHE_LINE, "a redo's size");
 
 
 #define trove_ledger_at(l, type, offset)                                      \
     ((type *) ((char *) (l) + (l)->at.offset))
+
+
+/* Whether all that was read since is of one copy that nobody was filling. */
+
+static inline int
+trove_ledger_whole(const trove_ledger_t *l, uint64_t generation)
+{
+    atomic_thread_fence(memory_order_acquire);
+
+    return (generation & 1) == 0 && trove_get(&l->generation) == generation;
+}
 
 
 static inline trove_ledger_row_t *
@@ -405,6 +433,16 @@ trove_claim_decide(trove_claim_row_t *c)
 trove_rc_t trove_ledger_lock(trove_ledger_t *l);
 void trove_ledger_unlock(trove_ledger_t *l);
 
+/* As trove_ledger_put(), of a reward that is told apart by "born". */
+trove_rc_t trove_ledger_put_born(trove_ledger_t *l, const trove_reward_t *r,
+    uint32_t born);
+
+/* With the lock: notes that all is gone but boards, and carries it out. */
+void trove_ledger_clear(trove_ledger_t *l);
+
+/* The latter; may be done again. */
+void trove_ledger_cleared(trove_ledger_t *l);
+
 /* TROVE_OK, TROVE_NOTFOUND or TROVE_BUSY. */
 trove_rc_t trove_ledger_find(trove_ledger_t *l, uint32_t id, uint32_t *slot);
 
@@ -427,6 +465,8 @@ trove_rc_t trove_ledger_read(trove_ledger_t *l, uint32_t slot,
 uint64_t trove_ledger_enter(trove_ledger_t *l, uint32_t slot);
 void trove_ledger_publish(trove_ledger_t *l, uint64_t version);
 
+/* Of a copy, with the lock: a version that changes nothing but what is read. */
+void trove_ledger_tick(trove_ledger_t *l, uint32_t slot);
 
 
 /* A balance stops at what it can hold. */
@@ -572,6 +612,12 @@ void trove_redo_forget(trove_redo_t *r);
 
 /* Carries out what was noted, and lets the record go. */
 void trove_redo_finish(trove_redo_t *r, uint32_t op);
+
+/* A number that was taken and not used, or a new one; TROVE_FULL. */
+trove_rc_t trove_claim_number(trove_redo_t *r);
+
+/* The claim is its reward's head, if that is none of a higher ordinal. */
+void trove_claim_top(trove_ledger_t *l, uint32_t slot, uint32_t claim);
 
 /* Has the index lead to the claim, once. */
 void trove_claim_lead(trove_ledger_t *l, const trove_claim_row_t *c,

@@ -172,7 +172,9 @@ trove_rc_t
 trove_player_get(trove_ledger_t *l, const trove_slice_t *id,
     trove_player_t *p)
 {
-    uint32_t  player;
+    uint32_t    player;
+    uint64_t    generation;
+    trove_rc_t  rc;
 
     if (l->at.conf.players == 0 || id->len == 0
         || id->len > TROVE_PLAYER_MAX)
@@ -180,13 +182,15 @@ trove_player_get(trove_ledger_t *l, const trove_slice_t *id,
         return TROVE_NOTFOUND;
     }
 
+    generation = trove_acquire(&l->generation);
     player = trove_player_find(l, id, trove_player_hash(l, id));
 
-    if (player == TROVE_LEDGER_NONE) {
-        return TROVE_NOTFOUND;
-    }
+    rc = (player != TROVE_LEDGER_NONE) ? trove_player_read(l, player, p)
+                                       : TROVE_NOTFOUND;
 
-    return trove_player_read(l, player, p);
+    /* of a copy that is filled anew the number may be another player's */
+
+    return trove_ledger_whole(l, generation) ? rc : TROVE_BUSY;
 }
 
 

@@ -33,7 +33,7 @@ typedef struct {
 
 /*
  * TROVE_NOTFOUND, also for an id that none can have; TROVE_BUSY: its owner
- * lives and does not move.
+ * lives and does not move, or the ledger is a copy that is being filled.
  */
 trove_rc_t trove_player_get(trove_ledger_t *l, const trove_slice_t *id,
     trove_player_t *p);

@@ -16,6 +16,7 @@ typedef struct {
     unsigned char         *claims;
     uint64_t              *first;       /* of a slot, in "given"             */
     unsigned char         *given;       /* of a reward's stock               */
+    int                    copy;
 } trove_players_sane_t;
 
 
@@ -27,6 +28,7 @@ static int trove_players_sane_chain(trove_players_sane_t *s, uint32_t player,
 static int trove_players_sane_claims(trove_players_sane_t *s);
 static int trove_players_sane_claim(trove_players_sane_t *s, uint32_t n);
 static int trove_players_sane_stock(trove_players_sane_t *s);
+static int trove_players_sane_heads(trove_players_sane_t *s);
 static int trove_players_sane_redos(trove_players_sane_t *s);
 
 
@@ -46,7 +48,13 @@ trove_players_sane(trove_ledger_t *l)
 
     given = 0;
 
-    for (slot = 0; s.first != NULL && slot < l->at.conf.rewards; slot++) {
+    /* a copy may lack claims that are on their way */
+
+    s.copy = (trove_get(&l->generation) != 0);
+
+    for (slot = 0; s.first != NULL && slot < l->at.conf.rewards && !s.copy;
+         slot++)
+    {
         s.first[slot] = given;
         given += trove_ledger_taken(l, trove_row_head(trove_get(
                                     &trove_ledger_rowp(l, slot)->state)));
@@ -60,7 +68,8 @@ trove_players_sane(trove_ledger_t *l)
            && trove_players_sane_index(&s)
            && trove_players_sane_claims(&s)
            && trove_players_sane_records(&s)
-           && trove_players_sane_stock(&s)
+           && (s.copy ? trove_players_sane_heads(&s)
+                      : trove_players_sane_stock(&s))
            && trove_players_sane_redos(&s);
 
     free(s.players);
@@ -265,6 +274,10 @@ trove_players_sane_claim(trove_players_sane_t *s, uint32_t n)
         return 0;
     }
 
+    if (s->copy) {
+        return c->ordinal != 0;
+    }
+
     slot = trove_ledger_slot((trove_ledger_t *) s->l, c->reward);
 
     if (slot == TROVE_LEDGER_NONE
@@ -297,6 +310,44 @@ trove_players_sane_stock(trove_players_sane_t *s)
             if (!s->given[s->first[slot] + i]) {
                 return 0;
             }
+        }
+    }
+
+    return 1;
+}
+
+
+/* Each head is a claim of that very reward. */
+
+static int
+trove_players_sane_heads(trove_players_sane_t *s)
+{
+    uint32_t                  slot, head;
+    trove_ledger_copy_t       row;
+    const trove_claim_row_t  *c;
+
+    for (slot = 0; slot < s->l->at.conf.rewards; slot++) {
+
+        if (trove_ledger_read((trove_ledger_t *) s->l, slot, &row)
+            != TROVE_OK)
+        {
+            return 0;
+        }
+
+        head = trove_row_head(row.state);
+
+        if (head == 0) {
+            continue;
+        }
+
+        c = trove_ledger_claim(s->l, head - 1);
+
+        if (head > trove_get(&s->l->claims)
+            || s->claims[head - 1] == 0
+            || c->reward != row.reward.id
+            || c->born != row.born)
+        {
+            return 0;
         }
     }
 

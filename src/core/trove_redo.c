@@ -33,6 +33,11 @@ static trove_rc_t trove_redo_settle(trove_ledger_t *l, trove_redo_t *r);
 static int trove_redo_decided(trove_ledger_t *l, trove_redo_t *r);
 static void trove_redo_spare(trove_ledger_t *l, trove_redo_t *r);
 static void trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r);
+static void trove_redo_finish_given(trove_ledger_t *l, trove_redo_t *r);
+static void trove_claim_write(trove_claim_row_t *c,
+    const trove_claim_row_t *from);
+static void trove_claim_behead(trove_ledger_t *l, uint32_t slot,
+    uint32_t claim, const trove_claim_row_t *given);
 
 
 trove_rc_t
@@ -150,7 +155,7 @@ trove_redo_settle(trove_ledger_t *l, trove_redo_t *r)
 
     op = trove_acquire(&r->op);
 
-    if (op == TROVE_REDO_TAP) {
+    if (op == TROVE_REDO_TAP || op == TROVE_REDO_GIVEN) {
         trove_redo_finish(r, op);
 
     } else if (op == TROVE_REDO_CLAIM && trove_redo_decided(l, r)) {
@@ -179,13 +184,15 @@ trove_redo_decided(trove_ledger_t *l, trove_redo_t *r)
 {
     uint64_t  state;
 
-    if (r->claim == 0 || r->claim > l->at.conf.claims
-        || r->slot >= l->at.conf.rewards)
-    {
+    if (r->claim == 0 || r->claim > l->at.conf.claims) {
         return 0;
     }
 
-    state = trove_acquire(&trove_ledger_rowp(l, r->slot)->state);
+    state = 0;
+
+    if (r->slot < l->at.conf.rewards) {
+        state = trove_acquire(&trove_ledger_rowp(l, r->slot)->state);
+    }
 
     return trove_row_head(state) == r->claim
            || (trove_acquire(&trove_ledger_claim(l, r->claim - 1)->at)
@@ -392,6 +399,9 @@ trove_redo_finish(trove_redo_t *r, uint32_t op)
 
     if (op == TROVE_REDO_CLAIM) {
         trove_redo_finish_claim(l, r);
+
+    } else if (op == TROVE_REDO_GIVEN) {
+        trove_redo_finish_given(l, r);
     }
 
     memcpy(words, &r->image, sizeof(words));
@@ -436,6 +446,102 @@ trove_redo_finish_claim(trove_ledger_t *l, trove_redo_t *r)
         trove_ledger_publish(l, version);
         TROVE_FAULT("claim: published");
     }
+}
+
+
+/*
+ * A claim of a copy, which may be one that the player had of an earlier reward
+ * of the same id, written anew.
+ */
+
+static void
+trove_redo_finish_given(trove_ledger_t *l, trove_redo_t *r)
+{
+    trove_claim_row_t  *c;
+
+    if (r->gives == 0 || r->gives > l->at.conf.claims) {
+        return;
+    }
+
+    c = trove_ledger_claim(l, r->gives - 1);
+
+    trove_claim_behead(l, r->slot, r->gives, &r->given);
+    trove_claim_write(c, &r->given);
+
+    trove_claim_lead(l, c, r->gives - 1);
+    TROVE_FAULT("replica: given indexed");
+
+    trove_claim_top(l, r->slot, r->gives - 1);
+    TROVE_FAULT("replica: given top");
+}
+
+
+static void
+trove_claim_write(trove_claim_row_t *c, const trove_claim_row_t *from)
+{
+    c->player = from->player;
+    c->reward = from->reward;
+    c->born = from->born;
+    c->ordinal = from->ordinal;
+    c->prev = from->prev;
+    c->value = from->value;
+    c->balance = from->balance;
+    TROVE_FAULT("replica: given written");
+
+    trove_release(&c->at, trove_get(&from->at) | TROVE_CLAIM_DECIDED);
+    TROVE_FAULT("replica: given decided");
+}
+
+
+/* No reward's head becomes a claim of another one. */
+
+static void
+trove_claim_behead(trove_ledger_t *l, uint32_t slot, uint32_t claim,
+    const trove_claim_row_t *given)
+{
+    trove_ledger_row_t   *row;
+    trove_ledger_copy_t   copy;
+
+    if (slot >= l->at.conf.rewards
+        || trove_ledger_read(l, slot, &copy) != TROVE_OK
+        || trove_row_head(copy.state) != claim
+        || copy.born == given->born)
+    {
+        return;
+    }
+
+    row = trove_ledger_rowp(l, slot);
+
+    (void) trove_cas(&row->state, &copy.state,
+                     trove_row_state(trove_row_seq(copy.state), 0));
+    TROVE_FAULT("replica: given beheaded");
+}
+
+
+void
+trove_claim_top(trove_ledger_t *l, uint32_t slot, uint32_t claim)
+{
+    trove_claim_row_t    *c;
+    trove_ledger_row_t   *row;
+    trove_ledger_copy_t   copy;
+
+    c = trove_ledger_claim(l, claim);
+
+    if (slot >= l->at.conf.rewards
+        || trove_ledger_read(l, slot, &copy) != TROVE_OK
+        || copy.reward.id != c->reward
+        || copy.born != c->born
+        || copy.reward.taken >= c->ordinal)
+    {
+        return;
+    }
+
+    row = trove_ledger_rowp(l, slot);
+
+    (void) trove_cas(&row->state, &copy.state,
+                     trove_row_state(trove_row_seq(copy.state), claim + 1));
+
+    trove_dirty_set(l, TROVE_DIRTY_REWARDS, slot);
 }
 
 

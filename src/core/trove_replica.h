@@ -84,8 +84,8 @@ void trove_replica_resign(trove_ledger_t *l);
 
 /*
  * Empties the ledger in place and is LOADING from before that on, of this
- * instance: up to 39 bytes.  TROVE_OK or TROVE_BUSY: then it is LOADING, too,
- * and not yet empty.
+ * instance: up to 39 bytes.  TROVE_OK; TROVE_BUSY: it may be LOADING by now,
+ * and is not empty.
  */
 trove_rc_t trove_replica_begin(trove_ledger_t *l, const char *instance);
 

@@ -186,6 +186,22 @@ trove_view_version(const trove_view_t *v)
 }
 
 
+uint64_t
+trove_view_generation(const trove_view_t *v)
+{
+    return v->generation;
+}
+
+
+int
+trove_view_succeeds(const trove_view_t *v, const trove_view_t *other)
+{
+    return v->generation > other->generation
+           || (v->generation == other->generation
+               && v->version >= other->version);
+}
+
+
 size_t
 trove_view_memory(const trove_view_t *v)
 {

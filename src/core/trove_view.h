@@ -58,8 +58,9 @@ typedef struct {
 
 /*
  * Builds a view of all that the ledger held when it was begun; sorts,
- * therefore takes some 150 ns a reward, and may run in any thread.  Returns
- * TROVE_OK, TROVE_NOMEM, TROVE_NOPAGES, TROVE_BUSY or TROVE_CANCELED.
+ * therefore takes some 150 ns a reward, and may run in any thread.  Of a copy
+ * that is being filled it is empty.  Returns TROVE_OK, TROVE_NOMEM,
+ * TROVE_NOPAGES, TROVE_BUSY or TROVE_CANCELED.
  */
 trove_rc_t trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
     const trove_simd_t *simd, trove_pages_t pages, trove_cancel_pt cancel);
@@ -70,15 +71,20 @@ void trove_view_destroy(trove_view_t *view);
  * Applies at most "max" of the ledger's later changes.  TROVE_OK: the view
  * is up to date; TROVE_AGAIN: there are more; TROVE_FULL or TROVE_BEHIND: a
  * new view must be built, this one stays as it is and goes on answering;
- * TROVE_BUSY: a row is being written, by somebody who does not move.
+ * TROVE_BUSY: a row is being written, by somebody who does not move.  A view
+ * of a copy stays as it is while that is filled anew, and then is behind.
  */
 trove_rc_t trove_view_sync(trove_view_t *view, uint32_t max);
+
+/* Whether there is nothing to sync. */
+int trove_view_synced(const trove_view_t *view);
 
 /*
  * Brings a view that lacks any number of changes up to the ledger, but for
  * those that come meanwhile; looks at every row if that takes less time than
  * the changes do, or they are not logged any more.  TROVE_OK, TROVE_CANCELED,
  * TROVE_FULL or TROVE_BUSY as above: the view is one for all that.
+ * TROVE_BEHIND: it is of a copy that was filled anew.
  */
 trove_rc_t trove_view_follow(trove_view_t *view, trove_cancel_pt cancel);
 
@@ -93,6 +99,15 @@ int trove_view_ragged(const trove_view_t *view);
 
 /* The version of the ledger that its answers reflect. */
 uint64_t trove_view_version(const trove_view_t *view);
+
+/*
+ * trove_replica_generation() of the ledger when it was built; 0: of no copy, or
+ * of one that was not whole, and the view is empty.
+ */
+uint64_t trove_view_generation(const trove_view_t *view);
+
+/* Whether it is no older than the other one. */
+int trove_view_succeeds(const trove_view_t *view, const trove_view_t *other);
 
 size_t trove_view_memory(const trove_view_t *view);
 size_t trove_view_large(const trove_view_t *view);

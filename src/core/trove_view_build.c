@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "trove_fault.h"
+#include "trove_replica.h"
 #include "trove_sort.h"
 #include "trove_view_data.h"
 
@@ -36,6 +37,9 @@ typedef struct {
 } trove_build_t;
 
 
+static trove_rc_t trove_build_once(trove_view_t **view,
+    trove_ledger_t *ledger, const trove_simd_t *simd, trove_pages_t pages,
+    trove_cancel_pt cancel);
 static trove_rc_t trove_build_view(trove_build_t *b);
 static trove_rc_t trove_build_temp(trove_build_t *b);
 static trove_rc_t trove_build_sample(trove_build_t *b);
@@ -62,6 +66,27 @@ trove_rc_t
 trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
     const trove_simd_t *simd, trove_pages_t pages, trove_cancel_pt cancel)
 {
+    trove_rc_t  rc;
+
+    for ( ;; ) {
+        rc = trove_build_once(view, ledger, simd, pages, cancel);
+
+        if (rc != TROVE_OK || (*view)->generation == 0
+            || trove_replica_whole(ledger, (*view)->generation))
+        {
+            return rc;
+        }
+
+        trove_view_destroy(*view);
+    }
+}
+
+
+static trove_rc_t
+trove_build_once(trove_view_t **view, trove_ledger_t *ledger,
+    const trove_simd_t *simd, trove_pages_t pages, trove_cancel_pt cancel)
+{
+    uint64_t                    generation;
     trove_rc_t                  rc;
     trove_view_t               *v;
     trove_build_t               b;
@@ -75,6 +100,7 @@ trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
     }
 
     conf = trove_ledger_conf(ledger);
+    generation = trove_replica_generation(ledger);
 
     v = self.base;
     v->self = self;
@@ -89,6 +115,14 @@ trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
     b.cancel = cancel;
     b.pages = pages;
     b.used = trove_ledger_slots(ledger);
+
+    if (generation & 1) {
+        v->version = 0;
+        b.used = 0;
+
+    } else {
+        v->generation = generation;
+    }
 
     rc = trove_build_view(&b);
 

@@ -54,6 +54,7 @@ struct trove_view_s {
     const trove_simd_t  *simd;
     trove_ledger_t      *ledger;
     uint64_t             version;
+    uint64_t             generation;  /* of the ledger, if that is a copy    */
     trove_space_kind_t   space;
 
     uint32_t             slots;       /* that "place" has room for           */

@@ -28,10 +28,11 @@
 #include <unistd.h>
 
 #include "trove_fault.h"
+#include "trove_replica.h"
 #include "trove_view_data.h"
 
 
-#define TROVE_SNAPSHOT_MAGIC   0x3130747061736e76ULL     /* "vnsapt01" */
+#define TROVE_SNAPSHOT_MAGIC   0x3230747061736e76ULL     /* "vnsapt02" */
 #define TROVE_SNAPSHOT_PART    ((off_t) 1 << 40)
 #define TROVE_SNAPSHOT_CHUNK   ((size_t) 256 << 10)      /* between cancels */
 
@@ -48,6 +49,7 @@
 typedef struct {
     uint64_t  magic;          /* 0: there is none yet                        */
     uint64_t  version;
+    uint64_t  generation;
     uint32_t  view_size;      /* of trove_view_t                             */
     uint32_t  part;
 } trove_snapshot_head_t;
@@ -113,6 +115,12 @@ trove_view_save(const trove_view_t *v, int fd,
         return TROVE_INVALID;
     }
 
+    /* of a copy that was not whole */
+
+    if (v->generation == 0 && trove_replica_generation(v->ledger) != 0) {
+        return TROVE_OK;
+    }
+
     rc = trove_snapshot_wait(fd, TROVE_SNAPSHOT_SAVING, cancel);
 
     if (rc != TROVE_OK) {
@@ -139,7 +147,11 @@ trove_snapshot_save(const trove_view_t *v, int fd,
 
     if (trove_snapshot_head(fd, &head) == TROVE_OK) {
 
-        if (v->version <= head.version + v->live / TROVE_SNAPSHOT_SHARE) {
+        if (v->generation < head.generation
+            || (v->generation == head.generation
+                && v->version <= head.version
+                                 + v->live / TROVE_SNAPSHOT_SHARE))
+        {
             return TROVE_OK;
         }
 
@@ -215,6 +227,7 @@ trove_snapshot_publish(const trove_view_t *v, int fd, uint32_t part)
 
     head.magic = TROVE_SNAPSHOT_MAGIC;
     head.version = v->version;
+    head.generation = v->generation;
     head.view_size = sizeof(trove_view_t);
     head.part = part;
 

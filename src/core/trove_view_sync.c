@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "trove_replica.h"
 #include "trove_view_data.h"
 
 
@@ -19,6 +20,7 @@
 #define TROVE_FOLLOW_TRIES   100      /* ms that writers of rows have        */
 
 
+static trove_rc_t trove_view_stale(const trove_view_t *v);
 static trove_rc_t trove_view_catch_up(trove_view_t *v, trove_cancel_pt cancel);
 static trove_rc_t trove_view_look(trove_view_t *v, trove_cancel_pt cancel);
 static trove_rc_t trove_view_apply(trove_view_t *v, uint32_t slot);
@@ -43,6 +45,10 @@ trove_view_sync(trove_view_t *v, uint32_t max)
 {
     uint32_t    i, n, slots[TROVE_SYNC_SLOTS];
     trove_rc_t  rc;
+
+    if (trove_replica_generation(v->ledger) != v->generation) {
+        return trove_view_stale(v);
+    }
 
     while (max) {
         n = max < TROVE_SYNC_SLOTS ? max : TROVE_SYNC_SLOTS;
@@ -75,6 +81,31 @@ trove_view_sync(trove_view_t *v, uint32_t max)
 }
 
 
+/*
+ * Of a copy that is being filled nothing is taken over, and then everything.
+ */
+
+static trove_rc_t
+trove_view_stale(const trove_view_t *v)
+{
+    return (trove_replica_state(v->ledger) == TROVE_REPLICA_LOADING)
+           ? TROVE_OK : TROVE_BEHIND;
+}
+
+
+int
+trove_view_synced(const trove_view_t *v)
+{
+    uint64_t  generation;
+
+    generation = trove_replica_generation(v->ledger);
+
+    return (generation & 1) != 0
+           || (generation == v->generation
+               && trove_ledger_version(v->ledger) == v->version);
+}
+
+
 trove_rc_t
 trove_view_follow(trove_view_t *v, trove_cancel_pt cancel)
 {
@@ -85,6 +116,11 @@ trove_view_follow(trove_view_t *v, trove_cancel_pt cancel)
     tries = TROVE_FOLLOW_TRIES;
 
     for ( ;; ) {
+
+        if (trove_replica_generation(v->ledger) != v->generation) {
+            return trove_view_stale(v);
+        }
+
         lacks = trove_ledger_version(v->ledger) - v->version;
         rc = TROVE_BEHIND;
 
@@ -192,6 +228,10 @@ trove_view_apply(trove_view_t *v, uint32_t slot)
     trove_reward_t  reward;
 
     rc = trove_ledger_row(v->ledger, slot, &reward);
+
+    if (!trove_replica_whole(v->ledger, v->generation)) {
+        return TROVE_BUSY;
+    }
 
     if (rc == TROVE_OK && trove_view_row(&reward, &row)) {
         return trove_view_put(v, slot, &row);

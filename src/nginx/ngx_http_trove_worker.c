@@ -256,7 +256,8 @@ ngx_http_trove_view_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 
         /* what does not fit is answered of when a new one is built */
 
-        w->behind = trove_view_follow(w->view, NULL) == TROVE_FULL;
+        rc = trove_view_follow(w->view, NULL);
+        w->behind = (rc == TROVE_FULL || rc == TROVE_BEHIND);
 
         ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
                       "the view of trove \"%V\" is the one kept at version "
@@ -348,9 +349,7 @@ ngx_http_trove_wake_handler(ngx_event_t *ev)
 
     ngx_http_trove_turn(w);
 
-    if (trove_view_version(w->view) != trove_ledger_version(w->trove->ledger)
-        || ngx_http_trove_flush_pending(w))
-    {
+    if (!trove_view_synced(w->view) || ngx_http_trove_flush_pending(w)) {
         ngx_http_trove_arm(w, w->trove->epoch);
     }
 }
@@ -490,8 +489,7 @@ ngx_http_trove_epoch_handler(ngx_event_t *ev)
 
     if (active
         || w->behind
-        || trove_view_version(w->view)
-           != trove_ledger_version(w->trove->ledger)
+        || !trove_view_synced(w->view)
         || ngx_http_trove_flush_pending(w))
     {
         ngx_http_trove_arm(w, w->trove->epoch);
@@ -507,12 +505,11 @@ ngx_http_trove_sync(ngx_http_trove_worker_t *w, uint32_t max)
     uint64_t    before;
     trove_rc_t  rc;
 
-    before = trove_view_version(w->view);
-
-    if (before == trove_ledger_version(w->trove->ledger) && !w->behind) {
+    if (trove_view_synced(w->view) && !w->behind) {
         return;
     }
 
+    before = trove_view_version(w->view);
     rc = w->behind ? TROVE_BEHIND : trove_view_sync(w->view, max);
 
     trove_stats_add(w->stats, view_changes,
@@ -604,6 +601,7 @@ static void
 ngx_http_trove_build_thread(void *data)
 {
     uint64_t                  start;
+    trove_rc_t                rc;
     ngx_http_trove_t         *trove;
     ngx_http_trove_worker_t  *w;
 
@@ -618,7 +616,9 @@ ngx_http_trove_build_thread(void *data)
 
     if (w->built) {
 
-        if (trove_view_follow(w->built, ngx_http_trove_pause) != TROVE_FULL) {
+        rc = trove_view_follow(w->built, ngx_http_trove_pause);
+
+        if (rc != TROVE_FULL && rc != TROVE_BEHIND) {
             return;
         }
 
@@ -678,7 +678,7 @@ ngx_http_trove_build_done(void *data)
     if (w->built) {
         (void) trove_view_sync(w->built, NGX_HTTP_TROVE_SYNC_MAX);
 
-        if (trove_view_version(w->built) >= trove_view_version(w->view)) {
+        if (trove_view_succeeds(w->built, w->view)) {
             ngx_http_trove_swap(w);
 
         } else {

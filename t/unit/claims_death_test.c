@@ -665,7 +665,7 @@ everything(const world_t *dead, const char *point)
 }
 
 
-/* Others' points: of the statistics, of flushes, of workers, and of boards. */
+/* Others' points: of statistics, flushes, workers, boards, and copies. */
 
 static int
 is_elsewhere(const char *point)
@@ -673,7 +673,7 @@ is_elsewhere(const char *point)
     size_t  i;
 
     static const char *const  parts[] = {
-        "stats", "flush", "snapshot", "board", "tree"
+        "stats", "flush", "snapshot", "board", "tree", "replica"
     };
 
     for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -152,7 +152,8 @@ sub of_boards {
 sub of_the_rest {
     my $self = shift;
 
-    return grep { $self->name($_) !~ $BOARDS } $self->points;
+    return grep { $self->name($_) !~ $BOARDS && $self->name($_) !~ /^replica/ }
+           $self->points;
 }
 
 
