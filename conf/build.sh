@@ -18,6 +18,13 @@ die() {
 }
 
 
+# nginx's configure would only say that there is no compiler
+
+case $ROOT$BUILD in
+*[[:space:]]*) die "nginx cannot be built in a path with a space: $ROOT, $BUILD" ;;
+esac
+
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"

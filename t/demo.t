@@ -100,6 +100,14 @@ open my $f, '<', "$dir/error.log" or die "error.log: $!\n";
 is_deeply([ grep { $_ =~ $Trove::Nginx::BAD } <$f> ], [],
           'nothing bad was logged');
 
+{
+    local $ENV{TROVE_BUILD} = "$dir/a folder";
+
+    ($status, $said) = demo();
+    isnt($status, 0, 'it does not build in a path with a space');
+    like($said, qr/path with a space: .*a folder/, 'and says why');
+}
+
 my $other = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$port", Listen => 1,
                                   ReuseAddr => 1)
     or die "port $port: $!\n";
