@@ -29,6 +29,8 @@
  *                score    scores for a board, of players at random
  *                zadd     the same for the key "board" of Redis
  *                rank     GETs of the rows of players at random
+ *                zrevrank   their ranks of that key
+ *                zrevrange  the first hundred of it
  *   same         1: answered by something of no meaning
  *   to           ADDRESS:PORT or the path of a Unix socket
  *   path         of a POST, default /poll
@@ -93,6 +95,7 @@
 #define LOAD_SCORE        7             /* digits of a score                 */
 #define LOAD_SCORES       9000000       /* from the lowest of so many digits */
 #define LOAD_DATA         160           /* bytes beside a score              */
+#define LOAD_TOP          100           /* members of a ZREVRANGE            */
 
 
 typedef enum {
@@ -106,7 +109,9 @@ typedef enum {
     LOAD_REDISTAP,
     LOAD_SCORE_POST,
     LOAD_ZADD,
-    LOAD_RANK
+    LOAD_RANK,
+    LOAD_ZREVRANK,
+    LOAD_ZREVRANGE
 } load_kind_t;
 
 
@@ -291,6 +296,8 @@ static int load_check_redistap(load_conn_t *c, uint32_t line, char **p);
 static int load_check_scores(load_conn_t *c, const char *p, const char *end);
 static int load_check_rank(load_conn_t *c, const char *p, const char *end);
 static int load_check_zadds(load_conn_t *c);
+static int load_check_zrevranks(load_conn_t *c);
+static int load_check_zrevranges(load_conn_t *c);
 static int load_drawn(load_conn_t *c, uint32_t line, uint32_t coin, int value,
     int64_t balance);
 
@@ -349,7 +356,7 @@ static uint64_t       load_after = UINT64_MAX;
 
 static const char  *load_kinds[] = {
     "get", "batch", "redis", "post", "any", "claim", "tap", "redistap",
-    "score", "zadd", "rank", NULL
+    "score", "zadd", "rank", "zrevrank", "zrevrange", NULL
 };
 
 /* as bench/lib/Bench/Servers.pm configures them */
@@ -850,7 +857,10 @@ load_make(load_conn_t *c)
     c->serial = s->serial;
 
     for (i = 0; i < s->lines; i++) {
-        load_digits(p + form->player, load_player(s, s->serial), LOAD_PLAYER);
+        if (form->player) {
+            load_digits(p + form->player, load_player(s, s->serial),
+                        LOAD_PLAYER);
+        }
 
         if (form->reward) {
             load_digits(p + form->reward,
@@ -991,7 +1001,12 @@ load_read(load_conn_t *c)
             break;
 
         case LOAD_ZADD:
+        case LOAD_ZREVRANK:
             whole = load_whole_replies(c, 1);
+            break;
+
+        case LOAD_ZREVRANGE:
+            whole = load_whole_replies(c, 1 + 2 * LOAD_TOP);
             break;
 
         default:
@@ -1227,6 +1242,12 @@ load_check_answer(load_conn_t *c)
 
     } else if (kind == LOAD_ZADD) {
         ok = load_check_zadds(c);
+
+    } else if (kind == LOAD_ZREVRANK) {
+        ok = load_check_zrevranks(c);
+
+    } else if (kind == LOAD_ZREVRANGE) {
+        ok = load_check_zrevranges(c);
 
     } else {
         ok = load_check_taps(c, c->buf, c->buf + c->len);
@@ -1644,6 +1665,53 @@ load_check_zadds(load_conn_t *c)
 }
 
 
+/* Of each a rank that there is. */
+
+static int
+load_check_zrevranks(load_conn_t *c)
+{
+    char      *p;
+    uint32_t   i;
+
+    p = c->buf;
+
+    for (i = 0; i < c->request->lines; i++) {
+
+        if (*p != ':' || strtoull(p + 1, &p, 10) >= c->stream->players) {
+            return 0;
+        }
+
+        p += 2;
+    }
+
+    return p == c->buf + c->len;
+}
+
+
+/* Each has as many members as are asked for, of nine bytes. */
+
+static int
+load_check_zrevranges(load_conn_t *c)
+{
+    char      head[LOAD_LINE];
+    size_t    len, size;
+    uint32_t  i;
+
+    len = snprintf(head, sizeof(head), "*%u\r\n$9\r\n%.1s", LOAD_TOP,
+                   c->stream->letter);
+    size = len - 5 + LOAD_TOP * 15;
+
+    for (i = 0; i < c->request->lines; i++) {
+
+        if (memcmp(c->buf + i * size, head, len) != 0) {
+            return 0;
+        }
+    }
+
+    return c->len == size * c->request->lines;
+}
+
+
 static void
 load_stream(char *text)
 {
@@ -1698,6 +1766,8 @@ load_stream(char *text)
     case LOAD_SCORE_POST:
     case LOAD_ZADD:
     case LOAD_RANK:
+    case LOAD_ZREVRANK:
+    case LOAD_ZREVRANGE:
         load_form(s);
         break;
 
@@ -1978,9 +2048,9 @@ load_form(load_stream_t *s)
 
     form->len = strlen(form->line);
 
-    if (s->kind == LOAD_REDISTAP || s->kind == LOAD_ZADD
-        || s->kind == LOAD_RANK)
-    {
+    /* all from there on are no POSTs */
+
+    if (s->kind == LOAD_REDISTAP || s->kind >= LOAD_ZADD) {
         form->head = "";
         return;
     }
@@ -2036,6 +2106,17 @@ load_form_line(load_stream_t *s)
         load_format(&form->line, "GET %s?player=%.1s%08u HTTP/1.1\r\n"
                     "Host: localhost\r\n\r\n", s->path, s->letter, 0);
         form->player = strstr(form->line, "player=") + 8 - form->line;
+        break;
+
+    case LOAD_ZREVRANK:
+        load_format(&form->line, "*3\r\n$8\r\nZREVRANK\r\n$5\r\nboard\r\n"
+                    "$9\r\n%.1s%08u\r\n", s->letter, 0);
+        form->player = strstr(form->line, "$9\r\n") + 5 - form->line;
+        break;
+
+    case LOAD_ZREVRANGE:
+        load_format(&form->line, "*4\r\n$9\r\nZREVRANGE\r\n$5\r\nboard\r\n"
+                    "$1\r\n0\r\n$2\r\n%02u\r\n", LOAD_TOP - 1);
         break;
 
     default:

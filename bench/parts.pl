@@ -513,14 +513,23 @@ sub scores_batched {
     my $zadd = stream(%s, name => 'zadd', kind => 'zadd', players => $RACERS,
                       letter => 'b', to => $socket, pid => $redis);
 
+    # and what ranks and lists of the same members cost Redis
+
+    my @reads = map { stream(name => $_->[0], kind => $_->[0], %s,
+                             lines => $_->[1], players => $RACERS,
+                             letter => 'b', to => $socket, pid => $redis) }
+                [ zrevrank => 1000 ], [ zrevrange => 10 ];
+
     measure('check', $trove, $zadd);
 
-    my %of = rounds(0.5, $QUICK ? 8 : 20, $trove, $zadd);
+    my %of = (rounds(0.5, $QUICK ? 8 : 20, $trove, $zadd),
+              rounds(0.2, $QUICK ? 4 : 10, @reads));
 
-    printf "  a score: %.0f ns of CPU, of Redis %.0f\n",
+    printf "  a score: %.0f ns of CPU, of Redis %.0f; a rank of Redis %.0f,"
+           . " its top 100 %.0f\n",
            map { my $name = $_;
                  1000 * median(map { cpu_line($_) } @{ $of{$name} }) }
-           qw(scores zadd);
+           qw(scores zadd zrevrank zrevrange);
 
     figure('scores in batches, per core, against ZADD pipelined', '>=', 2,
            'x', map { cpu_line($of{zadd}[$_]) / cpu_line($of{scores}[$_]) }
