@@ -60,9 +60,9 @@ local function integer(n)
 end
 
 
--- an error of a read names its key
+-- an error names its key
 
-local function read(command, key, ...)
+local function checked(command, key, ...)
     local res = redis.pcall(command, key, ...)
 
     if type(res) == 'table' and res.err then
@@ -223,7 +223,7 @@ for i = 1, nboards do
     end
 end
 
-local meta = read('HMGET', trove, 'format', 'instance', 'space', 'log',
+local meta = checked('HMGET', trove, 'format', 'instance', 'space', 'log',
                   'version', 'born', 'claims')
 
 if not meta[2] then
@@ -250,7 +250,7 @@ local slot = integer(number % CALLS)
 local touched
 
 if session ~= '' then
-    local kept = read('HMGET', sessions, slot, 'at')
+    local kept = checked('HMGET', sessions, slot, 'at')
 
     touched = tonumber(kept[2] or '')
 
@@ -403,7 +403,7 @@ local function fetch(key, ids, rows, size, format)
         return
     end
 
-    local values = read('HMGET', key, unpack(ids))
+    local values = checked('HMGET', key, unpack(ids))
 
     for i = 1, #ids do
         local value = values[i]
@@ -422,7 +422,7 @@ end
 -- a row's fourth is its data; the last seq may be that of the period before
 
 local function fetch_rows(key, ids, rows)
-    local values = read('HMGET', key, unpack(ids))
+    local values = checked('HMGET', key, unpack(ids))
 
     for i = 1, #ids do
         local value = values[i]
@@ -446,11 +446,11 @@ fetch(players_key, player_ids, players, PLAYER_SIZE, PLAYER)
 fetch(claims_key, claim_ids, claims, CLAIM_SIZE, CLAIM)
 
 if #reward_ids ~= 0 then
-    nrewards = read('HLEN', rewards_key)
+    nrewards = checked('HLEN', rewards_key)
 end
 
 if #player_ids ~= 0 then
-    nplayers = read('HLEN', players_key)
+    nplayers = checked('HLEN', players_key)
 end
 
 for i = 1, nboards do
@@ -458,7 +458,7 @@ for i = 1, nboards do
 
     if b.ids then
         fetch_rows(b.key, b.ids, b.have)
-        b.count = read('HLEN', b.key)
+        b.count = checked('HLEN', b.key)
         b.was = b.count
         b.before = {}
         b.ends = begins(b.reset, b.period + 1)
@@ -948,9 +948,10 @@ end
 if #changes ~= 0 then
     log = entry
 
-    call('XADD', trove .. ':log', 'MAXLEN', '~', integer(max_log),
-         integer(log) .. '-0', 'v', integer(version_before),
-         'o', session .. ':' .. integer(number), 'd', table.concat(changes))
+    checked('XADD', trove .. ':log', 'MAXLEN', '~', integer(max_log),
+            integer(log) .. '-0', 'v', integer(version_before),
+            'o', session .. ':' .. integer(number),
+            'd', table.concat(changes))
 
     call('HSET', trove, 'log', integer(log), 'version', integer(version),
          'born', integer(born), 'claims', integer(claims_ever))
