@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# Random writes, removals and reads through four workers and over reloads, of
-# boards of every keep, order and ties, against a sorted list.
+# Random writes, removals and reads through four workers, over reloads, deaths
+# and restarts from the store, of boards of every keep, order and ties, against
+# a sorted list.
 
 use strict;
 use warnings;
@@ -44,8 +45,13 @@ my $conf = join "\n", map {
 } @names;
 
 my $t = Trove::Nginx->start(workers => 4, listen => 'reuseport',
-                            http => "trove hunt { $conf %%SIMD%% }",
-                            server => <<'SERVER');
+                            http => <<"HTTP", server => <<'SERVER');
+    trove hunt {
+        store sqlite:%%DIR%%/hunt.db;
+        $conf
+        %%SIMD%%
+    }
+HTTP
     location /board/ { trove_board hunt; }
     location = /stats { trove_stats; }
 SERVER
@@ -164,9 +170,32 @@ my @ops = (
     },
 );
 
-for my $part (1 .. 3) {
+# what must not change a thing
 
-    for (1 .. $OPS / 3) {
+my @ends = (
+
+    sub { ok($t->hup, 'a reload') },
+
+    sub {
+        $t->quit;
+        unlink $t->dir . '/hunt.db-ledger' or die "unlink: $!\n";
+        ok($t->again, 'a restart, from the store');
+    },
+
+    sub {
+        $t->kill_all;
+        ok($t->again, 'a restart after kill -9');
+    },
+
+    sub {
+        $t->kill_worker(($t->workers)[0]);
+        pass('the death of a worker');
+    },
+);
+
+for my $part (1 .. @ends) {
+
+    for (1 .. $OPS / @ends) {
         my $name = pick(@names);
 
         pick(@ops)->($name, $board{$name}, pick(@c));
@@ -175,14 +204,9 @@ for my $part (1 .. 3) {
 
     is_deeply(\@wrong, [], "part $part: every answer is as the list says");
 
-    ok($t->hup, 'a reload');
+    $ends[$part - 1]->();
     @c = values %{ $t->clients };
 }
-
-# a worker that dies between writes takes nothing with it
-
-$t->kill_worker(($t->workers)[0]);
-@c = values %{ $t->clients };
 
 for my $name (@names) {
     same($name, rows_of(pick(@c)->get("/board/$name?top=100")),

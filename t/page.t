@@ -15,6 +15,7 @@ use Test::More;
 use lib "$FindBin::Bin/lib";
 use Trove::Browser;
 use Trove::Nginx;
+use Trove::Store;
 
 
 if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') eq 'scalar') {
@@ -26,7 +27,8 @@ my $PICTURES = $ENV{TROVE_TEST_PICTURES};     # a folder to keep them in
 my $t = Trove::Nginx->start(workers => 2, http => <<'HTTP', server => <<'END');
     trove hunt { capacity rewards=1k players=100 claims=20; arena 1m;
                  coin one value=1 weight=1; board weekly rows=10; }
-    trove combat { capacity rewards=10; arena 1m; }
+    trove combat { capacity rewards=10; arena 1m;
+                   store sqlite:%%DIR%%/combat.db; }
 HTTP
         location = /poll    { trove_poll    hunt; }
         location = /claim   { trove_claim   hunt; }
@@ -34,7 +36,7 @@ HTTP
         location = /rewards { trove_rewards hunt; }
         location /board/    { trove_board   hunt; }
         location = /stats   { trove_stats; }
-        location = /combat  { trove_poll    combat; }
+        location = /combat  { trove_rewards combat; }
 
         location = /tables/stats {
             root      %%DIR%%;
@@ -88,12 +90,18 @@ unlike($res->{headers}{'content-security-policy'}, qr/unsafe|\*|https?:/,
        'without exception');
 is($res->{headers}{'x-content-type-options'}, 'nosniff', 'no guesses');
 is($res->{headers}{'content-encoding'}, undef, 'not compressed unless asked');
-unlike($res->{body}, qr/(?:innerHTML|outerHTML|insertAdjacent|document\.write)/
-                     , 'text goes to text nodes')
-    if $res->{body} !~ /uPlot/;
-unlike($res->{body}, qr/(?:src|href)="(?!#|data:,")/, 'no file besides it');
+unlike($res->{body}, qr/(?:src|href)="(?!#|data:,"|\?format=)/,
+       'no file besides it');
+like($res->{body}, qr{<noscript>.*\bformat=json.*</noscript>\s*<main[^>]*
+                      \ hidden>}xs, 'without JavaScript it says what there is');
 
 my $whole = $res->{body};
+my $own_code = join '', map { local (@ARGV, $/) = $_; <> }
+               glob "$FindBin::Bin/../src/page/*.js";
+
+like($own_code, qr/replaceChildren/, 'its own code');
+unlike($own_code, qr/innerHTML|outerHTML|insertAdjacentHTML|document\.write/,
+       'has text go to text nodes');
 
 $res = $t->request('GET', '/stats', { Accept => 'text/html',
                                       'Accept-Encoding' => 'gzip' });
@@ -261,19 +269,29 @@ for my $case (
     [ 't.arena_exhausted = at', 2, qr/^60 requests .* arena used up/ ],
     [ 't.store_failing = 1; t.store_full += at', 2,
       qr/^The store takes no writes \(full\)/ ],
+    [ 't.store_failing = 1; t.store_hangs += at', 2,
+      qr/^The store takes no writes \(hangs\)/ ],
+    [ 't.store_log = 3e8', 1, qr/^The log of the store has 286.1 MB/ ],
     [ 't.store_lag = 5', 1, qr/^The store is 5 s behind/ ],
     [ 't.store_ack_timeouts = 4', 2, qr/^4 writes .* in vain/ ],
-    [ 't.claims_full = 5', 2, qr/^5 writes .* ledger full/ ],
+    [ 't.claims_full = 5; t.board_full = 1; t.rewards_full = 3; '
+      . 't.endpoints.tap.requests["507"] = t.taps_full = 11', 2,
+      qr/^20 writes .* ledger full/ ],
     [ 't.endpoints.tap.requests["503"] = 7', 2, qr/^7 of 7 .* failed/ ],
     [ 't.endpoints.tap.requests = { "200": 9999, "500": 1 }', 1,
       qr/^1 of 10000 .* failed/ ],
     [ 't.ledger_busy = 3', 1, qr/held too long 3 times/ ],
-    [ 't.rewards_capacity = 7.4', 1, qr/^Of rewards 94.6 % are used\z/ ],
+    [ 't.rewards_capacity = 7.3', 1, qr/^Of rewards 95.9 % are used\z/ ],
+    [ 't.rewards_capacity = 7', 2, qr/^Of rewards 100 % are used\z/ ],
     [ 't.rewards = 7 + at', 2, qr/, all in 1\d min at this rate/ ],
+    [ 't.boards.weekly.rows = 10', 2, qr/^Of rows of board weekly 100 %/ ],
     [ 't.ledger_version = 99; t.view_version = at === 60 ? 50 : 49', 1,
       qr/^Polls do not see/ ],
     [ 't.view_build_failures = 1', 2, qr/^A view could not be built/ ],
     [ 't.workers[0].pid = 1', 0, qr/^Worker \d+ ended/ ],
+    [ 't.workers[0].pid = 1; t.worker_deaths = 1', 2, qr/^Worker \d+ died/ ],
+    [ 't.worker_deaths = 3', 2, qr/^3 workers died in the last minute/ ],
+    [ 't.started = 900', 0, qr/^Counting began 160 s ago|3 min ago/ ],
     [ 't.endpoints.poll.requests["400"] += 50', 0,
       qr/^100 % .* were refused/ ],
     [ 't.slots_exhausted = 2', 0, qr/^2 workers have no slot/ ])
@@ -285,17 +303,58 @@ for my $case (
     like($said // 'nothing', qr/^$level /, "told: $words");
 }
 
+# and what is no reason to say anything
+
+for my $change ('t.rewards_capacity = 7.4', 't.rewards = 7 + Math.min(30, at)',
+                't.store_lag = 1', 't.store_log = 2e8',
+                't.endpoints.poll.requests["200"] += 9 * at',
+                't.started = 100')
+{
+    is_deeply($b->eval("said((t, at) => { $change })"), [ '-1 All is well' ],
+              "nothing is said: $change");
+}
+
+is($b->eval('said((t, at) => { t.worker_deaths = 1 })'
+            . '.filter((s) => /full|failed/.test(s)).length'), 0,
+   'nor of what did not happen');
+
 $t->post('/tap', qq({"player":"p$_"})) for 1 .. 110;
 $b->until('document.getElementById("statements").innerText.includes('
-          . '"found the ledger full")');
+          . '"10 writes of the last minute found the ledger full")');
 like(statements(), qr/^Broken/, 'what is broken comes first');
+is($b->eval('document.title'), "\x{26a0} hunt \x{2013} trove",
+   'so in the title');
 
 my ($worker) = $t->workers;
 
 $t->kill_worker($worker);
 $b->until('document.getElementById("statements").innerText.includes('
-          . "'Worker $worker ended')");
+          . "'Worker $worker died')");
 pass('a worker that died is told');
+
+# what is wrong where nobody looks
+
+my $store = hold_store("$t->{dir}/combat.db");
+
+is($t->post('/combat', '{"id":1,"x":1,"y":1}')->{status}, 200, 'a write');
+$b->until('[ ...document.querySelectorAll("#statements li") ].some((li) =>'
+          . ' li.textContent.startsWith("Brokencombat")'
+          . ' && li.textContent.includes("The store takes no writes (busy)"))');
+is($b->eval('document.title'), "\x{26a0} hunt \x{2013} trove",
+   'a store that fails is told, of another trove, too');
+$b->eval('document.querySelector("#statements button").focus()');
+$b->key('Enter');
+$b->until('document.title.endsWith("combat \u2013 trove")');
+is($b->eval('document.activeElement.id'), 'health', 'which a key shows');
+like($b->eval('document.getElementById("store").innerText'),
+     qr/It takes no writes/, 'with its store');
+let_store_go($store);
+$b->until('!document.getElementById("statements").innerText.includes('
+          . '"takes no writes")');
+pass('until it is well');
+$b->eval('document.getElementById("trove").focus()');
+$b->key('ArrowUp');
+$b->until('document.title.endsWith("hunt \u2013 trove")');
 
 my $own = qr/format=json|trove=\w+&board=weekly&top=5/;
 
@@ -336,9 +395,25 @@ picture('tables');
 
 $b->open($url);
 $b->until("histories.size > 0 && $points >= 1");
-$t->stop;
-$b->until('document.getElementById("statements").innerText.includes('
-          . '"No answer for")');
-pass('a server that is away is told');
+
+for my $case ([ kill => 7 ], [ quit => 8 ]) {
+    my ($how, $polls) = @$case;
+
+    $how eq 'kill' ? $t->kill_all : $t->quit;
+    $b->until('document.getElementById("statements").innerText.includes('
+              . '"No answer for")');
+    like(statements(), qr/there is no connection/, "$how: it is told");
+    unlike(statements(), qr/^Good/m, 'and not that all is well');
+    like($b->eval('document.title'), qr/^\x{26a0} /, 'in the title, too');
+
+    $t->again;
+    $t->get('/poll?x=0&y=0&r=5') for 1 .. $polls;
+    $b->until('[ ...document.querySelectorAll("#codes tbody tr") ].some((tr) =>'
+              . ' tr.textContent.startsWith("poll 200")'
+              . " && tr.cells[2].textContent === '$polls')");
+    unlike(statements(), qr/No answer/, 'and forgotten when it is there again');
+    like($b->eval('document.getElementById("requests").innerText'),
+         qr/^poll\t[\d.]+\t[\d.]+/m, 'with rates that are none below zero');
+}
 
 done_testing;

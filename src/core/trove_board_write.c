@@ -140,16 +140,14 @@ trove_board_write_all(trove_ledger_t *l, uint32_t board,
     const trove_board_write_t *q, trove_board_written_t *written,
     trove_rc_t *rc, uint32_t n)
 {
-    uint32_t  some;
+    uint32_t    some;
+    trove_rc_t  done;
 
-    for ( /* void */ ; n != 0; n -= some) {
+    done = TROVE_OK;
+
+    for ( /* void */ ; n != 0 && done == TROVE_OK; n -= some) {
         some = (n < TROVE_FETCH) ? n : TROVE_FETCH;
-
-        if (trove_board_write_some(l, board, q, written, rc, some)
-            != TROVE_OK)
-        {
-            break;
-        }
+        done = trove_board_write_some(l, board, q, written, rc, some);
 
         q += some;
         written += some;
@@ -164,7 +162,7 @@ trove_board_write_all(trove_ledger_t *l, uint32_t board,
 }
 
 
-/* TROVE_OK, or TROVE_BUSY: nothing was done. */
+/* TROVE_OK, or TROVE_BUSY: not all was done. */
 
 static trove_rc_t
 trove_board_write_some(trove_ledger_t *l, uint32_t board,
@@ -172,7 +170,7 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
     trove_rc_t *rc, uint32_t n)
 {
     uint32_t            i;
-    trove_rc_t          lock;
+    trove_rc_t          lock, done;
     trove_board_plan_t  w[TROVE_FETCH];
 
     for (i = 0; i < n; i++) {
@@ -192,16 +190,20 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
     }
 
     lock = trove_board_lock(l, board);
+    done = lock;
 
     for (i = 0; i < n; i++) {
 
         if (rc[i] == TROVE_OK) {
-            rc[i] = (lock == TROVE_OK) ? trove_board_plan_locked(&w[i])
+            rc[i] = (done == TROVE_OK) ? trove_board_plan_locked(&w[i])
                                        : TROVE_BUSY;
         }
 
         if (rc[i] == TROVE_OK) {
             trove_board_apply(&w[i], &written[i]);
+
+        } else if (rc[i] == TROVE_BUSY) {
+            done = TROVE_BUSY;
         }
     }
 
@@ -209,7 +211,7 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
         trove_board_unlock(l, board);
     }
 
-    return lock;
+    return done;
 }
 
 

@@ -139,6 +139,17 @@ class History {
         return this.series.get(name) || Array(this.times.length).fill(null);
     }
 
+    /* Whether it is more than so many seconds ago. */
+
+    risen(name, seconds) {
+        const list = this.of(name);
+        const since = this.times[this.times.length - 1] - seconds;
+        const then = list.findLastIndex((value, i) => value !== null
+                                                  && this.times[i] <= since);
+
+        return then >= 0 && list[list.length - 1] > list[then];
+    }
+
     /* How fast a series climbs, a second, by the means of its two halves. */
 
     slope(name, least) {
@@ -207,9 +218,16 @@ function inNumber(n) {
         return '–';
     }
 
-    return n >= 1e7 ? short(n / 1e6) + ' M' : n >= 1e5 ? short(n / 1e3) + ' k'
-                    : n >= 100 || Number.isInteger(n) ? String(Math.round(n))
-                    : short(n, 2);
+    for (const [ least, of, unit ] of [ [ 1e10, 1e9, ' G' ], [ 1e7, 1e6, ' M' ],
+                                        [ 1e5, 1e3, ' k' ] ])
+    {
+        if (n >= least) {
+            return short(n / of) + unit;
+        }
+    }
+
+    return n >= 100 || Number.isInteger(n) ? String(Math.round(n))
+                                           : short(n, 2);
 }
 
 

@@ -8,6 +8,17 @@
 
 const BAD = 2, WARN = 1, NOTE = 0;
 
+/* From when on it is bad: the limits of the alerts in conf/rules. */
+
+const LIMITS = {
+    lag: 0.02,                /* seconds */
+    errors: 0.01,             /* of the requests */
+    behind: 10,               /* seconds */
+    log: 2.5e8,               /* bytes */
+    used: 0.95,               /* of a capacity */
+    growth: 16e6,             /* bytes an hour */
+};
+
 
 function sumOf(object) {
     return Object.values(object).reduce((sum, n) => sum + n, 0);
@@ -55,7 +66,7 @@ const RULES = [
                   : 'another module, a slow disk (logs, temporary files), or '
                     + 'a machine without a CPU to spare. Compare with top.';
 
-        return statement(lag > 20e-3 ? BAD : WARN,
+        return statement(lag > LIMITS.lag ? BAD : WARN,
                          'Epoch lag p99 ' + inSeconds(lag)
                          + ': the event loop is stuck that long', 'Behind '
                          + why);
@@ -75,7 +86,8 @@ const RULES = [
 
         if (t.store_failing) {
             const names = [ 'full', 'busy', 'io', 'gone', 'foreign', 'nomem',
-                            'away', 'timeout', 'denied', 'readonly', 'lost' ];
+                            'hangs', 'away', 'timeout', 'denied', 'readonly',
+                            'lost' ];
             const why = names.filter((name) =>
                             h.grown((x) => x['store_' + name], 60) > 0);
 
@@ -87,10 +99,19 @@ const RULES = [
         }
 
         return t.store_lag > 2
-               && statement(t.store_lag > 10 ? BAD : WARN,
+               && statement(t.store_lag > LIMITS.behind ? BAD : WARN,
                             'The store is ' + inTime(t.store_lag) + ' behind',
                             'Its disk is too slow for the writes, or it '
                             + 'hangs; see iostat.');
+    },
+
+    function log(h) {
+        const n = h.last.trove.store_log;
+
+        return n > LIMITS.log
+               && statement(WARN, 'The log of the store has ' + inBytes(n),
+                            'A program reads the database for long, so that '
+                            + 'what is new cannot be put in its place.');
     },
 
     function waiting(h) {
@@ -103,19 +124,20 @@ const RULES = [
     },
 
     function full(h) {
-        const n = h.grown((t) => codesOf(t, /^507$/) + t.rewards_full
-                                 + t.claims_full + t.taps_full, 60);
+        const n = h.grown((t) => t.rewards_full + t.claims_full + t.taps_full
+                                 + t.board_full, 60);
 
         return n > 0 && statement(BAD, inNumber(n) + ' writes of the last '
                                   + 'minute found the ledger full',
-                                  'Raise "capacity" and restart.');
+                                  'They were refused; the table of '
+                                  + 'capacities says which it was.');
     },
 
     function failing(h) {
         const n = h.grown((t) => codesOf(t, /^5/), 60);
         const all = h.grown((t) => codesOf(t, /./), 60);
 
-        return n > 0 && statement(n > all / 100 ? BAD : WARN,
+        return n > 0 && statement(n > all * LIMITS.errors ? BAD : WARN,
                                   inNumber(n) + ' of ' + inNumber(all)
                                   + ' requests of the last minute failed',
                                   'Codes 500 to 599; the table of codes says '
@@ -134,21 +156,26 @@ const RULES = [
     function capacity(h) {
         const said = [];
 
-        for (const [ name, used, room ] of capacities(h.last.trove)) {
+        for (const [ name, used, room, how ] of capacities(h.last.trove)) {
             const slope = h.slope('used ' + name, 60);
-            const left = slope > 0 ? (room - used) / slope : Infinity;
 
-            if (room === 0 || (used < 0.9 * room && left > 86400)) {
+            /* what a load brought that is over says nothing of tomorrow */
+
+            const left = slope > 0 && h.risen('used ' + name, 30)
+                         ? (room - used) / slope : Infinity;
+
+            if (room === 0 || (used < LIMITS.used * room && left > 86400)) {
                 continue;
             }
 
-            said.push(statement(used > 0.98 * room || left < 3600 ? BAD : WARN,
+            said.push(statement(used >= room || left < 3600 ? BAD : WARN,
                                 'Of ' + name + ' '
                                 + short(100 * used / room) + ' % are used'
-                                + (left < 86400 ? ', all in ' + inTime(left)
-                                                  + ' at this rate' : ''),
+                                + (used < room && left < 86400
+                                   ? ', all in ' + inTime(left)
+                                     + ' at this rate' : ''),
                                 'Beyond it writes are answered 507. Raise '
-                                + '"capacity" and restart.'));
+                                + how + ' and restart.'));
         }
 
         return said;
@@ -176,14 +203,42 @@ const RULES = [
     },
 
     function workers(h) {
+        const died = h.grown((t) => t.worker_deaths, 60);
         const pids = (t) => t.workers.map((w) => w.pid);
         const now = new Set(pids(h.last.trove));
         const gone = pids(h.before(60).trove).filter((pid) => !now.has(pid));
 
-        return gone.length > 0
-               && statement(NOTE, 'Worker ' + gone.join(', ')
-                            + ' ended in the last minute',
-                            'A reload, or a death: the error log says which.');
+        if (died > 0) {
+            return statement(BAD, (gone.length === died
+                                   ? 'Worker ' + gone.join(', ')
+                                   : died > 1 ? died + ' workers' : 'A worker')
+                             + ' died in the last minute',
+                             'Others have taken their place, and nothing that '
+                             + 'was acknowledged is lost. The error log has '
+                             + 'the signal; a 9 is the kernel for want of '
+                             + 'memory (dmesg), or somebody.');
+        }
+
+        if (gone.length > 0) {
+            return statement(NOTE, 'Worker ' + gone.join(', ')
+                             + ' ended in the last minute', 'By a reload.');
+        }
+
+        const ever = h.last.trove.worker_deaths;
+
+        return ever > 0
+               && statement(NOTE, (ever > 1 ? ever + ' workers' : 'A worker')
+                            + ' died since counting began',
+                            'The error log has the signals.');
+    },
+
+    function restarted(h) {
+        const since = h.last.at - h.last.trove.started;
+
+        return since >= 0 && since < 300
+               && statement(NOTE, 'Counting began ' + inTime(since) + ' ago',
+                            'nginx was started, or this trove is new. Without '
+                            + 'a store its rewards have to be posted again.');
     },
 
     function climbing(h) {
@@ -191,7 +246,7 @@ const RULES = [
                            (w) => h.slope('worker ' + w.pid, 300) || 0);
         const most = Math.max(0, ...slopes) * 3600;
 
-        return most > 8 * 1048576
+        return most > LIMITS.growth
                && statement(WARN, 'A worker\'s memory climbs by '
                             + inBytes(most) + ' an hour',
                             'More rewards make larger views; else it is '
@@ -219,28 +274,45 @@ const RULES = [
 ];
 
 
-/* What there is a capacity of: its name, what is used, and the room. */
+/*
+ * What there is a capacity of: its name, what is used, the room, and how to
+ * make it larger.
+ */
 
 function capacities(t) {
     const list = [
-        [ 'rewards', t.rewards, t.rewards_capacity ],
-        [ 'players', t.players, t.players_capacity ],
-        [ 'claims', t.claims, t.claims_capacity ],
+        [ 'rewards', t.rewards, t.rewards_capacity, '"capacity rewards="' ],
+        [ 'players', t.players, t.players_capacity, '"capacity players="' ],
+        [ 'claims', t.claims, t.claims_capacity, '"capacity claims="' ],
     ];
 
     for (const [ name, board ] of Object.entries(t.boards || {})) {
-        list.push([ 'rows of board ' + name, board.rows, board.rows_capacity ]);
+        list.push([ 'rows of board ' + name, board.rows, board.rows_capacity,
+                    '"rows=" of the board' ]);
     }
 
     return list;
 }
 
 
-/* All there is to be said of a trove, the worst first. */
+/* Rules that say the same of each trove, for its workers serve them all */
+
+const OF_WORKERS = [ 'eventLoop', 'workers', 'climbing' ];
+
+
+/* What the rules say, the worst first. */
+
+function troubles(h) {
+    return RULES.flatMap((rule) => [ rule(h) || [] ].flat().map((said) =>
+                         ({ ...said, rule: rule.name })))
+                .sort((a, b) => b.level - a.level);
+}
+
+
+/* And that all is well, if nothing else is. */
 
 function health(h) {
-    const said = RULES.flatMap((rule) => rule(h) || [])
-                      .sort((a, b) => b.level - a.level);
+    const said = troubles(h);
 
     if (said.some(({ level }) => level > NOTE)) {
         return said;
@@ -248,9 +320,38 @@ function health(h) {
 
     const p99 = h.quantile((t) => t.latency.poll, 0.99, 10);
     const rate = h.rate((t) => sumOf(t.endpoints.poll.requests), 10);
+    const lines = h.rate((t) => t.endpoints.poll.lines_ok
+                                + t.endpoints.poll.lines_error, 10);
 
     return [ statement(-1, 'All is well', rate > 0
-                       ? inNumber(rate) + ' polls a second, p99 '
-                         + inSeconds(p99) : 'No polls at this moment.'),
+                       ? inNumber(rate) + ' requests to poll a second'
+                         + (lines > 0 ? ', with ' + inNumber(lines)
+                                        + ' polls in batches' : '')
+                         + ', p99 ' + inSeconds(p99)
+                       : 'No polls at this moment.'),
              ...said ];
+}
+
+
+/*
+ * What is bad of the troves that are not shown, and not said already: each
+ * with the name of its trove.
+ */
+
+function elsewhere(histories, shown, said) {
+    const known = new Set(said.map(({ rule }) => rule));
+    const list = [];
+
+    for (const [ trove, h ] of histories) {
+        for (const s of trove === shown ? [] : troubles(h)) {
+            if (s.level > NOTE
+                && !(OF_WORKERS.includes(s.rule) && known.has(s.rule)))
+            {
+                known.add(s.rule);
+                list.push({ ...s, trove });
+            }
+        }
+    }
+
+    return list.sort((a, b) => b.level - a.level);
 }

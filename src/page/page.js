@@ -6,7 +6,9 @@
 
 const EVERY = 1000;           /* ms between two looks */
 const PATIENCE = 5000;        /* ms until a look is given up */
-const SLOWEST = 16000;        /* ms between looks at a server that is away */
+const SLOWEST = 4000;         /* ms between looks at a server that is away */
+const TOPS = 5;               /* boards that are read at once */
+const OTHERS = 5;             /* statements of troves that are not shown */
 
 const LEVELS = { '2': [ 'bad', 'Broken' ], '1': [ 'warn', 'Look at' ],
                  '0': [ 'note', 'Note' ], '-1': [ 'good', 'Good' ] };
@@ -32,6 +34,7 @@ let failures = 0;
 let paused = false;
 let timer = 0;
 let tops = '';                /* whose boards are shown */
+let turn = 0;                 /* of the boards: which are read next */
 
 
 async function look() {
@@ -54,7 +57,7 @@ async function look() {
             throw new Error('it answers ' + answer.status);
         }
 
-        take(await answer.json());
+        take(await read(answer));
         failure = '';
         failures = 0;
 
@@ -75,7 +78,9 @@ async function look() {
     if (histories.size > 0) {
         show();
     } else {
-        tell([ statement(BAD, 'No statistics', failure) ]);
+        tell([ failure ? statement(BAD, 'No statistics', failure)
+                       : statement(NOTE, 'No trove', 'The configuration of '
+                                   + 'nginx has none.') ]);
     }
 
     const wait = Math.min(SLOWEST, EVERY * 2 ** Math.min(failures, 5));
@@ -85,37 +90,54 @@ async function look() {
 }
 
 
-/* The top of each board of the trove that is shown. */
+async function read(answer) {
+    let statistics = null;
+
+    try {
+        statistics = JSON.parse(await answer.text());
+
+    } catch (e) {
+        if (!(e instanceof SyntaxError)) {
+            throw e;
+        }
+    }
+
+    if (!statistics || typeof statistics.troves !== 'object') {
+        throw new Error('what it answers are no statistics of trove');
+    }
+
+    return statistics;
+}
+
+
+/* The top of each board of the trove that is shown, of many in turns */
 
 async function lookAtBoards(signal) {
     const trove = $('trove').value || [ ...histories.keys() ][0];
     const boards = Object.keys(histories.get(trove)?.last.trove.boards || {});
-    const lists = [];
+
+    const boxes = boxesOf(trove, boards);
 
     try {
-        for (const board of boards) {
+        for (let i = 0; i < Math.min(TOPS, boards.length); i++) {
+            const at = turn++ % boards.length;
             const answer = await fetch('?' + new URLSearchParams(
-                { trove, board, top: 5 }), { signal, cache: 'no-store' });
+                { trove, board: boards[at], top: 5 }),
+                { signal, cache: 'no-store' });
 
             if (answer.ok) {
-                lists.push(await answer.json());
+                showBoard(boxes[at], await answer.json());
             }
         }
 
     } catch (e) {
         return;               /* the next look will tell */
     }
-
-    showBoards(trove, lists);
 }
 
 
 function take(answer) {
     const at = Date.now() / 1000;
-
-    if (typeof answer.troves !== 'object') {
-        throw new Error('these are no statistics of trove');
-    }
 
     doc = answer;
     answered = Date.now();
@@ -136,7 +158,7 @@ function take(answer) {
     }
 
     for (const name of histories.keys()) {
-        if (!doc.troves[name]) {
+        if (!Object.hasOwn(doc.troves, name)) {
             histories.delete(name);
         }
     }
@@ -182,7 +204,6 @@ function show() {
     const endpoint = choose($('endpoint'), endpoints);
 
     $('trove-choice').hidden = histories.size < 2;
-    document.title = (failure ? '⚠ ' : '') + name + ' – trove';
 
     for (const e of document.querySelectorAll('.endpoint')) {
         e.textContent = endpoint;
@@ -192,11 +213,7 @@ function show() {
         + ', ' + t.simd + ', counting for '
         + inTime(Math.max(0, answered / 1000 - t.started));
 
-    tell([ ...(failure ? [ statement(BAD, 'No answer for '
-                               + inTime((Date.now() - answered) / 1000)
-                               + ': ' + failure, 'What is below is what was '
-                               + 'known last.') ] : []),
-           ...health(h) ]);
+    showHealth(name, h);
 
     charts.requests.draw(h, endpoints.map((e) => [ 'rate ' + e, e ]));
     charts.latency.draw(h, [ [ '0.5 ' + endpoint, 'p50' ],
@@ -234,11 +251,37 @@ function choose(select, names) {
 }
 
 
+/* Of the trove that is shown, and what is bad of others */
+
+function showHealth(name, h) {
+    const away = failure ? [ statement(BAD, 'No answer for '
+                                 + inTime((Date.now() - answered) / 1000)
+                                 + ': ' + failure, 'What is below is what was '
+                                 + 'known last.') ] : [];
+    const said = [ ...away, ...health(h).filter(({ level }) => level >= NOTE
+                                                               || !failure) ];
+    const others = elsewhere(histories, name, said);
+    const more = new Set(others.slice(OTHERS).map(({ trove }) => trove));
+
+    if (more.size > 0) {
+        others.splice(OTHERS, Infinity,
+                      statement(others[OTHERS].level, 'And more of '
+                                + [ ...more ].join(', ')));
+    }
+
+    const bad = [ ...said, ...others ].some(({ level }) => level === BAD);
+
+    document.title = (bad ? '⚠ ' : '') + name + ' – trove';
+    tell([ ...said, ...others ]);
+}
+
+
 function tell(statements) {
-    const items = statements.map(({ level, what, where }) => {
+    const items = statements.map(({ level, what, where, trove }) => {
         const [ tone, word ] = LEVELS[level];
 
         return element('li', { className: tone }, element('b', {}, word),
+                       ...(trove === undefined ? [] : [ opener(trove) ]),
                        element('span', {}, what + '. ' + (where || '')));
     });
 
@@ -250,6 +293,20 @@ function tell(statements) {
         tell.said = now;
         $('statements').replaceChildren(...items);
     }
+}
+
+
+function opener(trove) {
+    const button = element('button', { type: 'button', title: 'Show it' },
+                           trove);
+
+    button.addEventListener('click', () => {
+        $('trove').value = trove;
+        redraw();
+        $('health').focus();
+    });
+
+    return button;
 }
 
 
@@ -270,14 +327,21 @@ function showCodes(h) {
 
 
 function showCapacity(t) {
-    const rows = capacities(t).filter(([ , , room ]) => room > 0)
-                              .map(([ name, used, room ]) => {
-        const meter = element('meter', { min: 0, max: room, high: 0.9 * room,
+    const amounts = [
+        [ 'arenas, most in an epoch', t.arena_peak, t.arena_size, inBytes ],
+        ...capacities(t).map(([ name, used, room ]) =>
+                                 [ name, used, room, inNumber ]),
+    ];
+
+    const rows = amounts.filter(([ , , room ]) => room > 0)
+                        .map(([ name, used, room, say ]) => {
+        const meter = element('meter', { min: 0, max: room,
+                                         high: LIMITS.used * room,
                                          value: used });
 
         meter.setAttribute('aria-label', name);
 
-        return row(name, meter, inNumber(used), inNumber(room),
+        return row(name, meter, say(used), say(room),
                    short(100 * used / room) + ' %');
     });
 
@@ -323,27 +387,30 @@ function showMemory(t) {
 }
 
 
-function showBoards(trove, lists) {
-    const key = [ trove, ...lists.map((list) => list.board) ].join('\n');
+/* Where the boards are shown, made anew when they are others */
 
-    $('boards').hidden = lists.length === 0;
+function boxesOf(trove, boards) {
+    const key = [ trove, ...boards ].join('\n');
+
+    $('boards').hidden = boards.length === 0;
 
     if (key !== tops) {
         tops = key;
-        $('boards').replaceChildren(element('h2', {}, 'Boards'),
-            ...lists.map(() => element('div')));
+        turn = 0;
+        $('tops').replaceChildren(...boards.map(() => element('div')));
     }
 
-    lists.forEach((list, i) => {
-        const ends = list.ends === null ? '' : ', ends '
-                     + new Date(list.ends * 1000).toLocaleString();
+    return [ ...$('tops').children ];
+}
 
-        table($('boards').children[i + 1],
-              list.board + ', ' + inNumber(list.rows) + ' rows' + ends,
-              [ 'player', 'rank', 'score' ],
-              list.list.map((e) => row(e.player, String(e.rank),
-                                       String(e.score))));
-    });
+
+function showBoard(box, { board, rows, ends, list }) {
+    const until = ends === null ? '' : ', ends '
+                  + new Date(ends * 1000).toLocaleString();
+
+    table(box, board + ', ' + inNumber(rows) + ' rows' + until,
+          list.length > 0 ? [ 'player', 'rank', 'score' ] : [],
+          list.map((e) => row(e.player, String(e.rank), String(e.score))));
 }
 
 
@@ -369,5 +436,9 @@ $('trove').addEventListener('change', redraw);
 $('endpoint').addEventListener('change', redraw);
 document.addEventListener('visibilitychange', look);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+
+for (const part of [ 'header', 'page' ]) {
+    $(part).hidden = false;
+}
 
 look();

@@ -6,6 +6,7 @@
  */
 
 #include "boards.h"
+#include "trove_board_tree.h"
 #include "trove_restore.h"
 
 
@@ -967,6 +968,53 @@ what_no_board_can_have_is_invalid(void **state)
 }
 
 
+/* As the header says: or what is asked for again would be done twice. */
+
+static void
+behind_one_that_is_busy_all_are(void **state)
+{
+    char                    id[3][16];
+    uint32_t                i, n;
+    trove_rc_t              rc[3];
+    trove_ledger_t         *l;
+    trove_board_tree_t      tree;
+    trove_board_conf_t      conf;
+    trove_board_state_t     s;
+    trove_board_write_t     q[3];
+    trove_board_written_t   written[3];
+
+    conf = board_conf("board", 10);
+    conf.keep = TROVE_BOARD_SUM;
+    l = boards_new(&conf, 1);
+    memset(q, 0, sizeof(q));
+
+    for (i = 0; i < 3; i++) {
+        q[i].player = player_id(id[i], i);
+        q[i].score = 10 - i;
+        q[i].now = NOW;
+    }
+
+    trove_board_write_all(l, 0, q, written, rc, 3);
+
+    /* the second one's place is another's */
+
+    trove_board_tree(l, 0, 0, &tree);
+    tree.leaf[0].row[1] = 9;
+
+    trove_board_write_all(l, 0, q, written, rc, 3);
+
+    assert_int_equal(rc[0], TROVE_OK);
+    assert_int_equal(rc[1], TROVE_BUSY);
+    assert_int_equal(rc[2], TROVE_BUSY);
+
+    assert_int_equal(trove_board_list(l, 0, 0, NOW, 3, 1, w.text, w.entries,
+                                      &n, &s), TROVE_OK);
+    assert_true(w.entries[0].score == 8);
+
+    ledger_free(l);
+}
+
+
 int
 main(void)
 {
@@ -978,6 +1026,7 @@ main(void)
         cmocka_unit_test(a_ledger_is_filled_from_what_was_stored),
         cmocka_unit_test(what_no_ledger_has_had_is_not_restored),
         cmocka_unit_test(what_no_board_can_have_is_invalid),
+        cmocka_unit_test(behind_one_that_is_busy_all_are),
     };
 
     return cmocka_run_group_tests(tests, random_setup, NULL);

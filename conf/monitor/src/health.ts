@@ -13,10 +13,13 @@ export interface Finding {
 }
 
 
-const FULL = 0.9;
-const LAG = 0.02;            // seconds
-const BEHIND = 10;           // seconds
-const LOG = 250e6;           // bytes
+/** The limits of the alerts in conf/rules. */
+export const LIMITS = {
+    lag: 0.02,               // seconds
+    behind: 10,              // seconds
+    log: 2.5e8,              // bytes
+    used: 0.95,              // of a capacity
+};
 
 
 /** All there is to say of a sample, the worst first. */
@@ -57,11 +60,11 @@ function *store(trove: Trove): Generator<[Finding['level'], string]> {
                       + 'or another program; the error log tells'];
     }
 
-    if (trove.store_lag > BEHIND) {
+    if (trove.store_lag > LIMITS.behind) {
         yield ['bad', `the store is ${duration(trove.store_lag)} behind`];
     }
 
-    if (trove.store_log > LOG) {
+    if (trove.store_log > LIMITS.log) {
         yield ['warn', 'the log of the store grows: a program reads the store '
                        + 'for long'];
     }
@@ -103,7 +106,7 @@ function *events({ counters, durations, endpoints, restarted }: TroveRates):
 
     const lag = durations.epoch_lag.quantile(0.99);
 
-    if (lag !== null && lag > LAG) {
+    if (lag !== null && lag > LIMITS.lag) {
         yield ['warn', `epochs are ${duration(lag)} late (p99): a disk, `
                        + 'another module, or no CPU keeps the event loop'];
     }
@@ -118,7 +121,7 @@ function *events({ counters, durations, endpoints, restarted }: TroveRates):
 function *capacity(name: string, n: number, of: number):
     Generator<[Finding['level'], string]>
 {
-    if (of > 0 && n >= of * FULL) {
+    if (of > 0 && n >= of * LIMITS.used) {
         yield [n >= of ? 'bad' : 'warn',
                `the ${name} take ${Math.floor(n / of * 100)} % of their `
                + 'capacity'];

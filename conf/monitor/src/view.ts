@@ -1,7 +1,7 @@
 // What the terminal shows of a sample: lines of spans, which know nothing of
 // a terminal but its width and height.
 
-import { byClass, health } from './health.js';
+import { byClass, health, LIMITS } from './health.js';
 import { allWorkers } from './monitor.js';
 import { own, type TroveRates } from './rates.js';
 import type { BadSample, GoodSample, Sample } from './samples.js';
@@ -31,6 +31,7 @@ export interface ViewState {
 
 const BAR = 24;
 const FINDINGS = 5;
+const BOARDS = 4;            // the fullest
 
 
 export function add(state: ViewState, sample: Sample): void {
@@ -253,13 +254,20 @@ function *fill(trove: Trove): Generator<Line> {
     yield *bar('players', trove.players, trove.players_capacity, whole);
     yield *bar('claims', trove.claims, trove.claims_capacity, whole);
 
-    for (const [name, { rows, rows_capacity }] of Object.entries(trove.boards))
-    {
+    yield *bar('arena', trove.arena_used, trove.arena_size, bytes,
+               `, at most ${bytes(trove.arena_peak)}`);
+
+    const boards = Object.entries(trove.boards).sort(([, a], [, b]) =>
+        b.rows / b.rows_capacity - a.rows / a.rows_capacity);
+
+    for (const [name, { rows, rows_capacity }] of boards.slice(0, BOARDS)) {
         yield *bar('board', rows, rows_capacity, whole, `, ${name}`);
     }
 
-    yield *bar('arena', trove.arena_used, trove.arena_size, bytes,
-               `, at most ${bytes(trove.arena_peak)}`);
+    if (boards.length > BOARDS) {
+        yield [{ text: `           and ${boards.length - BOARDS} boards that `
+                       + 'are less full', style: 'dim' }];
+    }
 }
 
 
@@ -276,7 +284,7 @@ function *bar(name: string, n: number, of: number,
     yield [
         { text: name.padEnd(11) },
         { text: '[' + '#'.repeat(full) + '.'.repeat(BAR - full) + ']',
-          style: part >= 1 ? 'bad' : part >= 0.9 ? 'warn' : undefined },
+          style: part >= 1 ? 'bad' : part >= LIMITS.used ? 'warn' : undefined },
         { text: ` ${String(Math.floor(part * 100)).padStart(3)}%  `
                 + `${show(n)} of ${show(of)}${more}` },
     ];

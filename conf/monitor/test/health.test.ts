@@ -26,6 +26,18 @@ test('nothing', () => {
 });
 
 
+test('what is near a limit is not beyond it', () => {
+    assert.deepEqual(found({
+        store_lag: 9.5, store_log: 2.4e8, rewards: 94, rewards_capacity: 100,
+        players: 0, players_capacity: 0,
+        epoch_lag: histogram({ 1000: 99, 19000000: 1 }),
+        endpoints: { tap: { requests: { 200: 1, 404: 4 }, lines_ok: 0,
+                            lines_error: 3 } },
+        boards: { weekly: { rows: 94, rows_capacity: 100, rebuilds: 9 } },
+    }), []);
+});
+
+
 const cases: [Partial<Trove>, string, RegExp][] = [
     [{ store_failing: 1 }, 'bad', /takes no writes/],
     [{ store_lag: 11.5 }, 'bad', /11.5s behind/],
@@ -39,7 +51,7 @@ const cases: [Partial<Trove>, string, RegExp][] = [
      'bad', /^tap: 5 answers\/s are errors/],
     [{ epoch_lag: histogram({ 1000: 1, 50000000: 1 }) }, 'warn',
      /epochs are 50ms late/],
-    [{ rewards: 9, rewards_capacity: 10 }, 'warn', /rewards take 90 %/],
+    [{ rewards: 96, rewards_capacity: 100 }, 'warn', /rewards take 96 %/],
     [{ players: 10, players_capacity: 10 }, 'bad', /players take 100 %/],
     [{ claims: 95, claims_capacity: 100 }, 'warn', /claims take 95 %/],
     [{ boards: { weekly: { rows: 9, rows_capacity: 9, rebuilds: 0 } } },
@@ -59,7 +71,7 @@ for (const [of, level, text] of cases) {
 
 
 test('the worst comes first', () => {
-    assert.deepEqual(found({ started: NOW, rewards: 9, rewards_capacity: 10,
+    assert.deepEqual(found({ started: NOW, rewards: 19, rewards_capacity: 20,
                              arena_exhausted: 1 }).map(([level]) => level),
                      ['bad', 'warn', 'info']);
 });

@@ -24,7 +24,7 @@ function sample(before: Reading, after: Reading): GoodSample {
 
 function hunt(n: number, name = 'gold') {
     return trove({
-        rewards: 930, rewards_capacity: 1000,
+        rewards: 960, rewards_capacity: 1000,
         players: n, players_capacity: 400,
         arena_size: 1 << 24, arena_used: 1 << 20, arena_peak: 1 << 21,
         store_opens: 1, store_commits: n,
@@ -67,7 +67,7 @@ test('80 columns show what there is', () => {
     const all = text(state()).join('\n');
 
     assert.match(all, /^poll +200 +100 +0 +100 +1.02us/m);
-    assert.match(all, /^rewards +\[#{22}\.\.\] +93% +930 of 1,000$/m);
+    assert.match(all, /^rewards +\[#{23}\.\] +96% +960 of 1,000$/m);
     assert.match(all, /^players +.* 75% +300 of 400$/m);
     assert.match(all, /^board +\[.* 50% +5 of 10, hunt$/m);
     assert.match(all, /^arena .*1 MB of 16 MB, at most 2 MB$/m);
@@ -75,7 +75,7 @@ test('80 columns show what there is', () => {
     assert.match(all, /^coins +hunt 100\/s$/m);
     assert.match(all, /claims_granted 300\/s/);
     assert.match(all, /^4711 +3 MB/m);
-    assert.match(all, /rewards take 93 % of their capacity/);
+    assert.match(all, /rewards take 96 % of their capacity/);
     assert.match(all, /poll: 100 answers\/s are errors of the server/);
     assert.match(all, /epochs are 30ms late/);
 });
@@ -92,6 +92,28 @@ test('no line is longer than the terminal, no screen higher', () => {
             }
         }
     }
+});
+
+
+test('thirty boards leave room for the rest', () => {
+    const boards = Object.fromEntries(Array.from({ length: 30 }, (_, i) =>
+        [`b${i}`, { rows: i, rows_capacity: 40, rebuilds: 0 }]));
+    const at = (seconds: number): Reading => ({
+        stats: stats({ hunt: { ...hunt(100), boards } }),
+        at: seconds * 1000, date: (NOW + seconds) * 1000,
+    });
+    const view: ViewState = { url: 'a' };
+
+    add(view, sample(at(0), at(1)));
+
+    const all = text(view, 80, 24).join('\n');
+
+    assert.deepEqual([...all.matchAll(/^board .*, (b\d+)$/gm)]
+                     .map(([, name]) => name), ['b29', 'b28', 'b27', 'b26']);
+    assert.match(all, /and 26 boards that are less full/);
+    assert.match(all, /^arena /m);
+    assert.match(all, /^store /m);
+    assert.match(all, /^memory /m);
 });
 
 
@@ -139,7 +161,7 @@ test('while the server is away the last figures stay, and it is said', () => {
 
     assert.match(all, /3 times: no answer; again in 4s/);
     assert.match(all, /^hunt \(1 of 2\)  as it was/m);
-    assert.match(all, /930 of 1,000/);
+    assert.match(all, /960 of 1,000/);
 });
 
 
