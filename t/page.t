@@ -303,6 +303,20 @@ for my $case (
     like($said // 'nothing', qr/^$level /, "told: $words");
 }
 
+# each reason that a store can fail for, whichever there are
+
+my @reasons = $t->get('/stats?format=prometheus')->{body}
+    =~ /^trove_store_failures_total\{trove="hunt",reason="(\w+)"/mg;
+
+cmp_ok(scalar @reasons, '>', 6, 'reasons');
+
+for my $reason (@reasons) {
+    is_deeply([ grep { /\($reason\)/ }
+                @{ $b->eval("said((t, at) => { t.store_failing = 1;"
+                            . " t.store_$reason += at })") } ],
+              [ "2 The store takes no writes ($reason)" ], "told: $reason");
+}
+
 # and what is no reason to say anything
 
 for my $change ('t.rewards_capacity = 7.4', 't.rewards = 7 + Math.min(30, at)',
