@@ -10,7 +10,6 @@ use warnings;
 use FindBin;
 use JSON::PP;
 use Test::More;
-use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib";
 use Trove::Load;
@@ -138,23 +137,37 @@ sub compare {
 }
 
 
+# Waits until Prometheus has seen more of each kind of request
+
+sub seen {
+    my $before = counted('trove_requests_total');
+
+    ok((wait_until {
+           my $now = counted('trove_requests_total');
+
+           keys %$now >= 8
+           && !grep { $now->{$_} < ($before->{$_} // 0) + 20 } keys %$now;
+       } 60), 'Prometheus sees them');
+}
+
+
 my $load = load();
 
-sleep 2;
+seen();
 finish($load);
 compare('under load');
 is(scalar keys %want, 8, 'of many kinds');
 
 $load = load();
-sleep 1;
+seen();
 ok($t->hup(gone => 1), 'a reload');
-sleep 1;
+seen();
 finish($load);
 compare('over it');
 
 $t->kill_worker(($t->workers)[0]);
 $load = load();
-sleep 1;
+seen();
 finish($load);
 compare('over the death of a worker');
 
