@@ -7,11 +7,15 @@
 use strict;
 use warnings;
 
+use File::Basename qw(basename);
+use File::Copy qw(copy);
+use File::Temp qw(tempdir);
 use FindBin;
 use IO::Select;
 use JSON::PP;
 use POSIX ();
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use lib "$FindBin::Bin/lib";
 use Trove::Nginx;
@@ -21,7 +25,17 @@ if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') eq 'scalar') {
     plan skip_all => 'the same module as of dynamic';
 }
 
-my $target = $Trove::Nginx::MODULE || $Trove::Nginx::NGINX;
+# a copy of its own, for breakpoints are in a file: what other tests run is let
+# alone
+
+my $file = $Trove::Nginx::MODULE ? \$Trove::Nginx::MODULE
+                                 : \$Trove::Nginx::NGINX;
+my $target = tempdir(CLEANUP => 1, TMPDIR => 1) . '/' . basename($$file);
+
+copy($$file, $target) or die "$target: $!\n";
+chmod 0755, $target;
+$$file = $target;
+
 my %arguments = (request => 5, epoch_lag => 3, epoch_turn => 4,
                  arena_exhausted => 4, claim_decided => 6, store_commit => 4);
 my @scripts = glob "$Trove::Nginx::ROOT/conf/trace/*.bt";
@@ -92,6 +106,8 @@ for my $script (@scripts) {
     open my $f, '<', $script or die "$script: $!\n";
     my $text = do { local $/; <$f> };
     my @used = $text =~ /^usdt:\$1:trove:(\w+)$/mg;
+
+    unlike($text, qr/^u(?:ret)?probe:/m, "$name stops no other program");
 
     ok(scalar @used, "$name has probes");
     is_deeply([ grep { !$probe{$_} } @used ], [], 'which there are');
@@ -252,7 +268,8 @@ SKIP: {
     # the scripts themselves
 
     my %says = (arena => qr/^\@epoch_bytes\[hunt\]/m, poll => qr/^\@us\[hunt\]/m,
-                stalls => qr/^\@lag_us\[hunt\]/m);
+                stalls => qr/worker\ $worker:\ an\ epoch\ of\ hunt\ is\ late\ by
+                             .*^\@lag_us\[hunt\].*^\@turn_us:/msx);
 
     for my $script (@scripts) {
         my ($name) = $script =~ m{([^/]+)\.bt$};
@@ -261,6 +278,15 @@ SKIP: {
 
         $said = traced(sub {
             $t->get('/poll?x=1&y=1') for 1 .. 50;
+
+            # epochs that are late
+
+            for (1 .. ($name eq 'stalls' ? 10 : 0)) {
+                $t->get('/poll?x=1&y=1');
+                kill 'STOP', $worker;
+                sleep 0.05;
+                kill 'CONT', $worker;
+            }
         }, $t->write_file("$name.bt", $text . $tick), $target);
 
         like($said // '', $says{$name}, "$name.bt says what it is for");
