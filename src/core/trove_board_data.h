@@ -208,6 +208,8 @@ typedef struct {
 
 _Static_assert(sizeof(trove_board_words_t) + 8 == TROVE_BOARD_HEAD,
                "what of a row is no data");
+_Static_assert(offsetof(trove_board_words_t, score) == 0,
+               "the word that is the score");
 _Static_assert(offsetof(trove_board_words_t, tag)
                == 8 * (TROVE_BOARD_WORDS - 1),
                "the word whose lower half is the tag, whose upper the lengths");
@@ -309,6 +311,15 @@ static inline uint32_t
 trove_board_next(const trove_board_t *b, uint32_t cell)
 {
     return (cell + 1 == b->at.cells) ? 0 : cell + 1;
+}
+
+
+/* Whether the row is that player's. */
+
+static inline int
+trove_board_is(const trove_board_words_t *head, const trove_slice_t *id)
+{
+    return head->len == id->len && memcmp(head->id, id->data, id->len) == 0;
 }
 
 

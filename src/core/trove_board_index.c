@@ -63,9 +63,7 @@ trove_board_probe(const trove_ledger_t *l, uint32_t board, uint32_t table,
         if (found >> 32 == tag && row < trove_board_conf(l, board)->rows) {
             trove_board_head(trove_board_line(l, board, table, row), &head);
 
-            if (head.len == id->len
-                && memcmp(head.id, id->data, id->len) == 0)
-            {
+            if (trove_board_is(&head, id)) {
                 *cell = at;
                 return row;
             }

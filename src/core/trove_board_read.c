@@ -66,7 +66,7 @@ typedef struct {
     uint32_t                   left;
     int                        ends;    /* with the last row there is        */
     uint32_t                   rank;    /* of the last entry, 0: none        */
-    int64_t                    key;     /* and its key                       */
+    int64_t                    score;   /* and its score                     */
     uint32_t                   nvisits;
     trove_board_visit_t        visit[TROVE_BOARD_VISITS];
 } trove_board_read_t;
@@ -75,15 +75,15 @@ typedef struct {
 static trove_rc_t trove_board_read(trove_board_read_t *r);
 static trove_rc_t trove_board_try(trove_board_read_t *r);
 static trove_rc_t trove_board_start(trove_board_read_t *r);
-static void trove_board_fetch_player(trove_board_read_t *r);
+static uint32_t trove_board_fetch_player(trove_board_read_t *r, int64_t *key,
+    int *guessed);
 static trove_rc_t trove_board_start_player(trove_board_read_t *r);
 static int trove_board_start_rank(trove_board_read_t *r);
 static trove_rc_t trove_board_walk(trove_board_read_t *r);
 static int trove_board_copy_leaves(trove_board_read_t *r);
 static int trove_board_copy_leaf(trove_board_read_t *r,
     const trove_board_visit_t *v);
-static int trove_board_copy_row(trove_board_read_t *r, uint32_t row,
-    int64_t key);
+static int trove_board_copy_row(trove_board_read_t *r, uint32_t row);
 static int trove_board_same(const trove_board_read_t *r);
 
 
@@ -324,49 +324,81 @@ trove_board_start(trove_board_read_t *r)
 }
 
 
-/* The row and the leaf that most likely are the player's, at once. */
+/*
+ * The row and the leaf that most likely are the player's, at once.  Returns
+ * the row, or TROVE_LEDGER_NONE; *guessed says whether r->start was found by
+ * the key that its cell has.
+ */
 
-static void
-trove_board_fetch_player(trove_board_read_t *r)
+static uint32_t
+trove_board_fetch_player(trove_board_read_t *r, int64_t *key, int *guessed)
 {
-    trove_board_key_t          key;
+    uint32_t                   row;
+    trove_board_key_t          best;
     const trove_board_cell_t  *cell;
 
+    *guessed = 0;
     cell = trove_board_likely(r->l, r->board, r->table, r->tag);
 
-    if (cell != NULL) {
-        trove_board_fetch(r, (uint32_t) trove_get(&cell->link) - 1);
-
-        key.key = trove_get(&cell->key);
-        key.reached = 0;
-
-        if (trove_board_tree_descend(&r->tree, &key, &r->start)) {
-            trove_board_tree_fetch(&r->tree, &r->start);
-        }
+    if (cell == NULL) {
+        return TROVE_LEDGER_NONE;
     }
+
+    row = (uint32_t) trove_get(&cell->link) - 1;
+    trove_board_fetch(r, row);
+
+    best.key = trove_get(&cell->key);
+    best.reached = 0;
+    *key = best.key;
+
+    if (trove_board_tree_descend(&r->tree, &best, &r->start)) {
+        trove_board_tree_fetch_rows(&r->tree, &r->start);
+        *guessed = !r->start.tied;
+    }
+
+    return (row < r->conf->rows) ? row : TROVE_LEDGER_NONE;
 }
 
 
 static trove_rc_t
 trove_board_start_player(trove_board_read_t *r)
 {
-    uint32_t              row, cell, rank;
-    trove_board_key_t     key;
-    trove_board_words_t   head;
+    int                  guessed;
+    int64_t              likely;
+    uint32_t             row, cell, rank;
+    trove_board_key_t    key;
+    trove_board_words_t  head;
 
-    trove_board_fetch_player(r);
-
-    row = trove_board_probe(r->l, r->board, r->table, r->player, r->tag,
-                            &cell);
+    row = trove_board_fetch_player(r, &likely, &guessed);
 
     if (row == TROVE_LEDGER_NONE) {
         return TROVE_NOTFOUND;
     }
 
     trove_board_head(trove_board_line(r->l, r->board, r->table, row), &head);
+
+    if (trove_unlikely(!trove_board_is(&head, r->player))) {
+
+        /* of another one with the same tag */
+
+        row = trove_board_probe(r->l, r->board, r->table, r->player, r->tag,
+                                &cell);
+        guessed = 0;
+
+        if (row == TROVE_LEDGER_NONE) {
+            return TROVE_NOTFOUND;
+        }
+
+        trove_board_head(trove_board_line(r->l, r->board, r->table, row),
+                         &head);
+    }
+
     key = trove_board_key(r->conf, &head);
 
-    if (!trove_board_tree_find(&r->tree, &key, &r->start)) {
+    if ((!(guessed && key.key == likely)
+         && !trove_board_tree_descend(&r->tree, &key, &r->start))
+        || !trove_board_tree_place_row(&r->tree, row, &r->start))
+    {
         return TROVE_AGAIN;
     }
 
@@ -417,7 +449,7 @@ trove_board_start_rank(trove_board_read_t *r)
         return 0;
     }
 
-    r->key = key.key;
+    r->score = (r->conf->order == TROVE_BOARD_DESC) ? -key.key : key.key;
     r->rank = trove_board_tree_position(&r->tree, &r->start) + 1;
 
     return 1;
@@ -508,9 +540,7 @@ trove_board_copy_leaf(trove_board_read_t *r, const trove_board_visit_t *v)
 
         row = trove_board_peek(&leaf->row[i]);
 
-        if (row >= r->conf->rows
-            || !trove_board_copy_row(r, row, leaf->key[i]))
-        {
+        if (row >= r->conf->rows || !trove_board_copy_row(r, row)) {
             return 0;
         }
 
@@ -539,7 +569,7 @@ trove_board_copy_text(char *to, const char *from, uint32_t n)
 
 
 static int
-trove_board_copy_row(trove_board_read_t *r, uint32_t row, int64_t key)
+trove_board_copy_row(trove_board_read_t *r, uint32_t row)
 {
     char                       *text;
     uint64_t                    word;
@@ -568,11 +598,13 @@ trove_board_copy_row(trove_board_read_t *r, uint32_t row, int64_t key)
     e->player.len = head.len;
     e->data.data = (const unsigned char *) text + TROVE_BOARD_TEXT;
     e->data.len = head.data_len;
-    e->score = (r->conf->order == TROVE_BOARD_DESC) ? -key : key;
+    e->score = (int64_t) trove_get(&line->words[0]);
 
-    if (r->rank == 0 || r->conf->ties == TROVE_BOARD_FIRST || key != r->key) {
+    if (r->rank == 0 || r->conf->ties == TROVE_BOARD_FIRST
+        || e->score != r->score)
+    {
         r->rank = r->from + r->n + 1;
-        r->key = key;
+        r->score = e->score;
     }
 
     e->rank = r->rank;

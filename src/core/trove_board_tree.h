@@ -151,7 +151,7 @@ trove_board_reached(const trove_board_tree_t *tree, uint32_t row)
 }
 
 
-/* All of its lines; of who only asks for a row's place, those up to the keys. */
+/* All of its lines; for who asks for a row's place, those up to the keys. */
 
 static inline void
 trove_board_tree_fetch(const trove_board_tree_t *tree,

@@ -65,6 +65,34 @@ trove_siphash_word(trove_siphash_t *s, uint64_t word)
 }
 
 
+/* What is behind the last whole word, which is read with some before it. */
+
+static inline uint64_t
+trove_siphash_rest(const unsigned char *data, size_t len)
+{
+    size_t    i;
+    uint64_t  word;
+
+    if (len % 8 == 0) {
+        return 0;
+    }
+
+    if (len > 8) {
+        memcpy(&word, data + len - 8, 8);
+
+        return trove_siphash_little(word) >> (8 - len % 8) * 8;
+    }
+
+    word = 0;
+
+    for (i = 0; i < len; i++) {
+        word |= (uint64_t) data[i] << i * 8;
+    }
+
+    return word;
+}
+
+
 uint64_t
 trove_siphash(const uint64_t key[2], const unsigned char *data, size_t len)
 {
@@ -82,13 +110,8 @@ trove_siphash(const uint64_t key[2], const unsigned char *data, size_t len)
         trove_siphash_word(&s, trove_siphash_little(word));
     }
 
-    word = (uint64_t) len << 56;
-
-    for (/* void */ ; i < len; i++) {
-        word |= (uint64_t) data[i] << i % 8 * 8;
-    }
-
-    trove_siphash_word(&s, word);
+    trove_siphash_word(&s, (uint64_t) len << 56
+                           | trove_siphash_rest(data, len));
 
     s.v2 ^= 0xff;
 
