@@ -95,6 +95,9 @@ like($said, $warned, 'which warns of it');
 my $log = length $t->log;
 $t->again;
 like(substr($t->log, $log), $warned, 'as a start does');
+ok(wait_until {
+    substr($t->log, $log) =~ /\[error\].* store .*: no files can be made beside/
+}, 'and says what fails');
 chown +(getpwnam 'nobody')[2, 3], $folder;
 ok(wait_until { $t->client->request(tap_of('a'))->{status} == 200 },
    'until it does');

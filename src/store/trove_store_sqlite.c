@@ -782,6 +782,14 @@ trove_sqlite_fail(trove_sqlite_t *s, const char *what)
     }
 
     rc = trove_sqlite_rc(s->db);
+
+    /* "No such file", says errno, of a file that was only looked for */
+
+    if (sqlite3_extended_errcode(s->db) == SQLITE_READONLY_DIRECTORY) {
+        return trove_sqlite_refuse(s, rc, "%s: no files can be made beside it",
+                                   what);
+    }
+
     error = (rc == TROVE_STORE_BUSY) ? 0 : trove_sqlite_errno(s->db);
 
     return trove_sqlite_refuse(s, rc, "%s: %s (%d%s%s)", what,
