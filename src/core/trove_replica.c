@@ -168,8 +168,9 @@ trove_replica_begin(trove_ledger_t *l, const char *instance)
     trove_set(&l->replica_log, 0);
     TROVE_FAULT("replica: named");
 
-    trove_ledger_clear(l);
     trove_ledger_unlock(l);
+
+    /* rows of boards have players, thus before these */
 
     for (i = 0; i < trove_ledger_boards(l); i++) {
 
@@ -180,6 +181,13 @@ trove_replica_begin(trove_ledger_t *l, const char *instance)
         trove_board_reset(l, i);
         trove_board_unlock(l, i);
     }
+
+    if (trove_ledger_lock(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    trove_ledger_clear(l);
+    trove_ledger_unlock(l);
 
     return TROVE_OK;
 }

@@ -483,18 +483,17 @@ views_stay_and_then_are_new(void **state)
 
 typedef struct {
     _Atomic int       stop;
+    _Atomic int       failed;           /* what a reader has seen            */
     _Atomic uint64_t  reads;
 } reading_t;
 
 
-static uint64_t
-load_of(trove_ledger_t *l)
-{
-    return trove_replica_generation(l) / 2;
-}
+/*
+ * What they have seen that cannot be, or 0.  TROVE_BUSY is an answer: who
+ * writes may be interrupted for long.
+ */
 
-
-static void
+static int
 read_player(trove_ledger_t *l, uint32_t i)
 {
     char             id[16];
@@ -510,19 +509,22 @@ read_player(trove_ledger_t *l, uint32_t i)
     /* what it gives is never another's, whoever looks at the generation */
 
     if (rc == TROVE_OK && (uint32_t) (p.balance % 1000) != i) {
-        _exit(1);
+        return 1;
     }
 
-    if (trove_replica_whole(l, generation) && generation != 0
-        && (rc != TROVE_OK
-            || (uint64_t) p.balance != generation / 2 * 1000 + i))
-    {
-        _exit(2);
+    if (!trove_replica_whole(l, generation) || generation == 0) {
+        return 0;
     }
+
+    if (rc == TROVE_OK) {
+        return ((uint64_t) p.balance == generation / 2 * 1000 + i) ? 0 : 2;
+    }
+
+    return (rc == TROVE_BUSY) ? 0 : 3;
 }
 
 
-static void
+static int
 read_reward(trove_ledger_t *l, uint32_t id)
 {
     uint64_t        generation;
@@ -533,19 +535,22 @@ read_reward(trove_ledger_t *l, uint32_t id)
     rc = trove_ledger_get(l, id, &r);
 
     if (rc == TROVE_OK && (r.id != id || (uint32_t) r.value % 1000 != id)) {
-        _exit(3);
+        return 4;
     }
 
-    if (trove_replica_whole(l, generation) && generation != 0
-        && (rc != TROVE_OK
-            || (uint64_t) r.value != generation / 2 * 1000 + id))
-    {
-        _exit(4);
+    if (!trove_replica_whole(l, generation) || generation == 0) {
+        return 0;
     }
+
+    if (rc == TROVE_OK) {
+        return ((uint64_t) r.value == generation / 2 * 1000 + id) ? 0 : 5;
+    }
+
+    return (rc == TROVE_BUSY) ? 0 : 6;
 }
 
 
-static void
+static int
 read_board(trove_ledger_t *l)
 {
     char                   id[16], text[ROWS * 160];
@@ -559,12 +564,14 @@ read_board(trove_ledger_t *l)
     generation = trove_replica_generation(l);
     rc = trove_board_list(l, 0, 0, NOW, 1, ROWS, text, e, &n, &state);
 
-    if (!trove_replica_whole(l, generation) || generation == 0) {
-        return;
+    if (!trove_replica_whole(l, generation) || generation == 0
+        || rc == TROVE_BUSY)
+    {
+        return 0;
     }
 
     if (rc != TROVE_OK || n != ROWS || state.rows != ROWS) {
-        _exit(5);
+        return 7;
     }
 
     for (i = 0; i < n; i++) {
@@ -574,53 +581,48 @@ read_board(trove_ledger_t *l)
             || e[i].player.len != s.len
             || memcmp(e[i].player.data, s.data, s.len) != 0)
         {
-            _exit(6);
+            return 8;
         }
     }
+
+    return 0;
 }
 
 
 static trove_view_t *
 read_view(trove_ledger_t *l, trove_view_t *v)
 {
-    uint64_t       found;
     trove_rc_t     rc;
     trove_view_t  *new;
 
     rc = (v != NULL) ? trove_view_sync(v, 1000) : TROVE_BEHIND;
 
-    if (rc == TROVE_BEHIND || rc == TROVE_FULL) {
-
-        if (trove_view_build(&new, l, kernels(), TROVE_PAGES_OFF, NULL)
-            != TROVE_OK)
-        {
-            return v;
-        }
-
-        if (v != NULL && !trove_view_succeeds(new, v)) {
-            trove_view_destroy(new);
-            new = v;
-
-        } else if (v != NULL) {
-            trove_view_destroy(v);
-        }
-
-        v = new;
+    if ((rc != TROVE_BEHIND && rc != TROVE_FULL)
+        || trove_view_build(&new, l, kernels(), TROVE_PAGES_OFF, NULL)
+           != TROVE_OK)
+    {
+        return v;
     }
 
-    found = found_by(v);
-
-    if (found != (trove_view_generation(v) ? READ_REWARDS : 0)) {
-        _exit(7);
+    if (v == NULL) {
+        return new;
     }
 
-    return v;
+    if (!trove_view_succeeds(new, v)) {
+        trove_view_destroy(new);
+        return v;
+    }
+
+    trove_view_destroy(v);
+
+    return new;
 }
 
 
 static void
 reader(trove_ledger_t *l, reading_t *reading, int views)
 {
+    int            failed;
     uint32_t       i;
     trove_view_t  *v;
 
@@ -631,11 +633,18 @@ reader(trove_ledger_t *l, reading_t *reading, int views)
 
         if (views) {
             v = read_view(l, v);
+            failed = (v != NULL
+                      && found_by(v) != (trove_view_generation(v)
+                                         ? READ_REWARDS : 0)) ? 9 : 0;
 
         } else {
-            read_player(l, i);
-            read_reward(l, 1 + i);
-            read_board(l);
+            failed = read_player(l, i);
+            failed = failed ? failed : read_reward(l, 1 + i);
+            failed = failed ? failed : read_board(l);
+        }
+
+        if (failed) {
+            reading->failed = failed;
         }
 
         reading->reads++;
@@ -685,6 +694,47 @@ fill_load(trove_ledger_t *l, trove_redo_t *r, uint64_t n)
 }
 
 
+/* Begins a load, or goes on from the death of who did; whether it died. */
+
+static int
+load_by_child(trove_ledger_t *l, uint64_t nth)
+{
+    pid_t          pid;
+    uint64_t       n;
+    trove_redo_t  *r;
+
+    pid = child_new();
+
+    if (pid == 0) {
+        trove_fault_arm(NULL, nth);
+
+        if (!trove_replica_elect(l)
+            || trove_redo_open(l, &r) != TROVE_OK
+            || trove_replica_begin(l, "a") != TROVE_OK)
+        {
+            _exit(1);
+        }
+
+        n = (trove_replica_generation(l) + 1) / 2;
+        fill_load(l, r, n);
+
+        if (trove_replica_live(l, n, n * 7 % 50) != TROVE_OK) {
+            _exit(1);
+        }
+
+        /* and the same rows again */
+
+        fill_load(l, r, n);
+        _exit(0);
+    }
+
+    n = (uint64_t) child_end(pid);
+    assert_true((int) n <= 0);
+
+    return n != 0;
+}
+
+
 static void
 readers_see_whole_loads(void **state)
 {
@@ -692,7 +742,6 @@ readers_see_whole_loads(void **state)
     pid_t                pid[3];
     uint64_t             n, before;
     reading_t           *reading;
-    trove_redo_t        *r;
     trove_ledger_t      *l;
     trove_ledger_conf_t  conf;
     trove_board_conf_t   board;
@@ -709,7 +758,6 @@ readers_see_whole_loads(void **state)
 
     l = trove_ledger_init(shared_new(trove_ledger_size(&conf)), &conf);
     reading = shared_new(sizeof(reading_t));
-    r = redo_new(l);
 
     for (i = 0; i < 3; i++) {
         pid[i] = child_new();
@@ -720,26 +768,25 @@ readers_see_whole_loads(void **state)
         }
     }
 
-    for (n = 1; n <= READ_LOADS; n++) {
-        assert_int_equal(trove_replica_begin(l, "a"), TROVE_OK);
-        fill_load(l, r, n);
-        assert_int_equal(trove_replica_live(l, n, n * 7 % 50), TROVE_OK);
-        assert_int_equal(load_of(l), n);
+    for (n = 0; n < READ_LOADS; n++) {
 
-        /* and the same rows again */
+        while (random_below(2)
+               && load_by_child(l, 1 + random_below(3000)))
+        {
+            /* void */
+        }
 
-        fill_load(l, r, n);
+        assert_false(load_by_child(l, UINT64_MAX));
 
         before = reading->reads;
 
-        while (reading->reads < before + 3
-               && waitpid(-1, NULL, WNOHANG) == 0)
-        {
+        while (reading->reads < before + 3 && !reading->failed) {
             (void) usleep(100);
         }
     }
 
     reading->stop = 1;
+    assert_int_equal(reading->failed, 0);
 
     for (i = 0; i < 3; i++) {
         assert_int_equal(child_end(pid[i]), 0);
