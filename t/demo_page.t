@@ -9,6 +9,7 @@ use warnings;
 
 use File::Temp qw(tempdir);
 use FindBin;
+use JSON::PP;
 use Test::More;
 
 use lib "$FindBin::Bin/lib";
@@ -115,6 +116,27 @@ is($c->request('POST', '/claim', { 'Content-Type' => 'application/json' },
 like($b->eval('$("events").innerText'), qr/ claimed $id, and now has \d+/,
      'as it is told');
 
+# whoever is ahead is text
+
+my $json = { 'Content-Type' => 'application/json' };
+my $hostile = '<img src=x onerror=broken=1>';
+
+$c->request('POST', '/rewards', $json,
+            '{"id":3999999999,"x":1,"y":60,"value":100000}');
+is($c->request('POST', '/claim', $json, qq({"player":"$hostile",)
+               . '"reward":3999999999,"x":1,"y":60}')->{status}, 200,
+   'a player whose name is markup');
+$b->until('document.querySelector("#board th").textContent.startsWith("<img")');
+is($b->eval('document.querySelectorAll("img").length'), 0, 'is a name');
+
+# a claim that is refused for other reasons than that somebody was faster
+
+$b->eval('hunt.claimed(hunt.players[0], 1, { error: "no more room" });'
+         . 'hunt.claimed(hunt.players[0], 1, { error: GONE })');
+like($b->eval('$("events").innerText'),
+     qr/^a claim is refused: no more room$/m, 'is told');
+unlike($b->eval('$("events").innerText'), qr/stock/, 'and who was late is not');
+
 # controls
 
 $b->eval('$("players").value = 50; $("players").dispatchEvent('
@@ -162,6 +184,33 @@ for my $case ([ hunt => 1200, 800 ], [ 'hunt-dark' => 1200, 800, dark => 1 ],
 is_deeply([ grep { !m{^(?:http://127\.0\.0\.1:$port/|data:)} } $b->requests ],
           [], 'it asked nobody else');
 is_deeply([ $b->console ], [], 'and the console is empty');
+
+# the server goes and comes, and the page is opened anew
+
+is($b->eval('$("trouble").hidden'), JSON::PP::true, 'there was no trouble');
+
+my $names = $b->eval('hunt.players[0].id');
+
+demo('stop');
+$b->until('$("trouble").innerText === "nginx does not answer"');
+pass('a server that is away is told, in sight');
+demo();
+$b->until('$("trouble").hidden');
+
+$c = Trove::Client->new($port);
+
+$polls = stats()->{endpoints}{poll}{lines_ok};
+$b->until("server.last.trove.endpoints.poll.lines_ok > $polls");
+pass('and the hunt goes on when it is there again');
+
+$b->open("http://127.0.0.1:$port/");
+$b->until('hunt.players.length > 0');
+is($b->eval('hunt.players[0].id'), $names, 'by the same players');
+
+my $res = $c->get('/');
+
+like($res->{body}, qr{<noscript>.*poll\?x=.*</noscript>}s,
+     'without JavaScript it says what there is');
 
 my $sources = join '', map { local (@ARGV, $/) = $_; <> }
               glob "$FindBin::Bin/../conf/hunt/*.js";

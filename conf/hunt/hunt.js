@@ -11,6 +11,24 @@ const REACH = 1800;           /* and that a claim is made from */
 const WALK = 1000;            /* metres a second at speed 1 */
 const TAPS = 0.1;             /* of the players tap in a tick */
 const NDJSON = 'application/x-ndjson';
+const GONE = "the reward's stock is gone";
+
+
+/* What the players of this tab are called by, the same when it is reloaded */
+
+function names() {
+    const kept = sessionStorage.getItem('hunters');
+
+    if (kept) {
+        return kept;
+    }
+
+    const run = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
+
+    sessionStorage.setItem('hunters', run);
+
+    return run;
+}
 
 
 class Hunt {
@@ -24,7 +42,7 @@ class Hunt {
         this.places = { x: [], y: [], n: 0 };
         this.speed = 1;
         this.wait = null;               /* seconds, for the last polls */
-        this.run = Math.floor(Date.now() / 1000).toString(36);
+        this.run = names();
         this.busy = false;
     }
 
@@ -34,8 +52,7 @@ class Hunt {
         const answer = await fetch('rewards', { cache: 'no-store' });
 
         if (!answer.ok) {
-            throw new Error('the rewards are not to be had: '
-                            + answer.status);
+            throw new Error('rewards answers ' + answer.status);
         }
 
         const lines = (await answer.text()).trim().split('\n');
@@ -234,6 +251,10 @@ class Hunt {
 
     claimed(p, id, answer) {
         const mine = this.placed.find((r) => r.id === id);
+
+        if (answer.error && answer.error !== GONE) {
+            this.tell('a claim is refused: ' + answer.error);
+        }
 
         if (mine && !mine.gone && !answer.error) {
             mine.gone = true;

@@ -6,12 +6,19 @@
 
 const BOARD = 'hunters';
 
+/* Of the lines: what is written beside them, and at which part of the height */
+
+const SCALE = [ [ '1 s', 0 ], [ '1 ms', 0.5 ], [ '1 µs', 1 ] ];
+
 const $ = (id) => document.getElementById(id);
 
 const events = [];
 const hunt = new Hunt(happened);
-const world = new WorldMap($('map'), (at) => hunt.place(at).catch(failed));
+const world = new WorldMap($('map'), (at) => hunt.place(at).catch(
+                           (e) => happened('not placed, ' + words(e))));
 const server = new History();
+
+const troubles = new Map();   /* in words, by what has them */
 
 let paused = false;
 
@@ -34,6 +41,10 @@ function rows(table, list) {
 
 
 function happened(text) {
+    if (events[0] === text) {
+        return;
+    }
+
     events.unshift(text);
     events.length = Math.min(events.length, 6);
 
@@ -42,11 +53,26 @@ function happened(text) {
 }
 
 
-function failed(e) {
-    const text = 'no answer: ' + e.message;
+function words(e) {
+    return e instanceof TypeError ? 'nginx does not answer' : e.message;
+}
 
-    if (events[0] !== text) {
-        happened(text);
+
+/* What part of the page has trouble, or none any more. */
+
+function trouble(who, e) {
+    if (e) {
+        troubles.set(who, words(e));
+    } else {
+        troubles.delete(who);
+    }
+
+    const text = [ ...new Set(troubles.values()) ].join('; ');
+
+    $('trouble').hidden = text === '';
+
+    if ($('trouble').textContent !== text) {
+        $('trouble').textContent = text;
     }
 }
 
@@ -73,7 +99,8 @@ async function tick() {
     const began = performance.now();
 
     if (!paused && !document.hidden) {
-        await hunt.tick().catch(failed);
+        await hunt.tick().then(() => trouble('hunt'),
+                               (e) => trouble('hunt', e));
     }
 
     setTimeout(tick, Math.max(0, TICK - (performance.now() - began)));
@@ -82,28 +109,41 @@ async function tick() {
 
 /* Once a second: what the server says, and the board */
 
+async function read(path) {
+    const answer = await fetch(path, { cache: 'no-store' });
+
+    if (!answer.ok) {
+        throw new Error(path.replace(/\?.*/, '') + ' answers '
+                        + answer.status);
+    }
+
+    return answer.json();
+}
+
+
 async function look() {
     try {
-        const answer = await fetch('stats?format=json', { cache: 'no-store' });
-        const stats = await answer.json();
+        if (!document.hidden) {
+            const stats = await read('stats?format=json');
+            const began = performance.now();
 
-        const began = performance.now();
+            await read(`poll?x=${world.x}&y=48`);
 
-        await fetch(`poll?x=${world.x}&y=48`, { cache: 'no-store' });
+            const one = (performance.now() - began) / 1000;
 
-        server.add(Date.now() / 1000, stats.troves.hunt);
-        tellServer((performance.now() - began) / 1000);
+            server.add(Date.now() / 1000, stats.troves.hunt);
+            tellServer(one);
 
-        const board = await fetch('board/' + BOARD + '?top=10',
-                                  { cache: 'no-store' });
+            const board = await read(`board/${BOARD}?top=10`);
 
-        if (board.ok) {
-            rows($('board'), (await board.json()).list.map((e) =>
+            rows($('board'), board.list.map((e) =>
                 [ e.player, String(e.rank), String(e.score) ]));
         }
 
+        trouble('look');
+
     } catch (e) {
-        failed(e);
+        trouble('look', e);
     }
 
     setTimeout(look, 1000);
@@ -157,6 +197,23 @@ function lines(names) {
     canvas.height = canvas.clientHeight * devicePixelRatio;
     c.lineWidth = 1.5 * devicePixelRatio;
 
+    c.font = 11 * devicePixelRatio + 'px system-ui, sans-serif';
+    c.textBaseline = 'middle';
+    c.fillStyle = style.getPropertyValue('--faint');
+    c.strokeStyle = style.getPropertyValue('--line');
+
+    const inset = 40 * devicePixelRatio;
+
+    for (const [ text, part ] of SCALE) {
+        const y = canvas.height * (0.08 + 0.84 * part);
+
+        c.fillText(text, 0, y);
+        c.beginPath();
+        c.moveTo(inset, y);
+        c.lineTo(canvas.width, y);
+        c.stroke();
+    }
+
     for (const [ name, color ] of names) {
         const list = server.of(name).slice(-180);
 
@@ -165,8 +222,11 @@ function lines(names) {
 
         list.forEach((v, i) => {
             if (v !== null) {
-                c.lineTo(canvas.width * i / Math.max(1, list.length - 1),
-                         -canvas.height * Math.log10(Math.max(v, 1e-6)) / 6);
+                const part = -Math.log10(Math.min(1, Math.max(v, 1e-6))) / 6;
+
+                c.lineTo(inset + (canvas.width - inset) * i
+                                 / Math.max(1, list.length - 1),
+                         canvas.height * (0.08 + 0.84 * part));
             }
         });
 
@@ -191,10 +251,23 @@ $('pause').addEventListener('click', () => {
     $('pause').setAttribute('aria-pressed', String(paused));
 });
 
-hunt.load().then(() => {
+async function begin() {
+    try {
+        await hunt.load();
+
+    } catch (e) {
+        trouble('rewards', e);
+        setTimeout(begin, 2000);
+        return;
+    }
+
+    trouble('rewards');
     world.show(hunt.places);
     controls();
     tick();
     look();
     frame();
-}).catch(failed);
+}
+
+
+begin();
