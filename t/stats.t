@@ -154,7 +154,7 @@ is_deeply([ $t->get('/stats?format=prometheus')->{body}
 my %labels = map { $_ => 1 } map { /(\w+)="/g } keys %value;
 
 is_deeply([ sort keys %labels ],
-          [qw(code endpoint le name nginx reason result rule simd state table
+          [qw(code endpoint le name nginx reason result rule simd state table to
               trove version worker)], 'labels are these');
 
 # quantiles

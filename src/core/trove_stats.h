@@ -117,7 +117,9 @@
     X(view_build, "trove_view_build_seconds",                                \
       "How long building a new view took, in its thread.")                   \
     X(store_flush, "trove_store_flush_seconds",                              \
-      "How long bringing what had changed to the store took.")
+      "How long bringing what had changed to the store took.")               \
+    X(store_call, "trove_store_call_seconds",                                \
+      "How long the store took to answer a call.")
 
 
 /*
@@ -289,6 +291,19 @@
     X(COUNTER, store_lost, "trove_store_failures_total",                     \
       "reason=\"lost\"",                                                     \
       "Failures of the store, by reason.")                                   \
+    X(COUNTER, store_calls, "trove_store_calls_total", "",                   \
+      "Calls that were sent to the store.")                                  \
+    X(COUNTER, store_calls_again, "trove_store_calls_again_total", "",       \
+      "Calls that were sent once more, for no answer had come.")             \
+    X(COUNTER, breaker_opened, "trove_breaker_transitions_total",            \
+      "to=\"open\"",                                                         \
+      "Times that the breaker came to be open, half-open or closed.")        \
+    X(COUNTER, breaker_half_opened, "trove_breaker_transitions_total",       \
+      "to=\"half-open\"",                                                    \
+      "Times that the breaker came to be open, half-open or closed.")        \
+    X(COUNTER, breaker_closed, "trove_breaker_transitions_total",            \
+      "to=\"closed\"",                                                       \
+      "Times that the breaker came to be open, half-open or closed.")        \
     X(COUNTER, store_log_failures, "trove_store_log_failures_total", "",     \
       "Attempts to put the log of the store in its place that failed.")      \
     X(COUNTER, store_opens, "trove_store_opens_total", "",                   \
@@ -339,6 +354,8 @@
       "Bytes of the view that is kept for workers that start.")              \
     X(TROVE, store_failing, "trove_store_failing", "",                       \
       "1 while the store takes no writes, which are tried again.")           \
+    X(TROVE, breaker_state, "trove_breaker_state", "",                       \
+      "The breaker of the store: 0 closed, 1 half-open, 2 open.")            \
     X(SPAN, store_lag, "trove_store_lag_seconds", "",                        \
       "Seconds since the moment up to which the store has everything.")      \
     X(TROVE, workers_alive, "trove_workers", "",                             \

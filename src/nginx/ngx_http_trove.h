@@ -22,6 +22,7 @@
 #include "trove_alloc.h"
 #include "trove_arena.h"
 #include "trove_board.h"
+#include "trove_breaker.h"
 #include "trove_claims.h"
 #include "trove_clock.h"
 #include "trove_coins.h"
@@ -35,6 +36,8 @@
 #include "trove_players.h"
 #include "trove_probe.h"
 #include "trove_random.h"
+#include "trove_redis.h"
+#include "trove_replica.h"
 #include "trove_simd.h"
 #include "trove_space.h"
 #include "trove_start.h"
@@ -67,6 +70,9 @@ typedef struct ngx_http_trove_flush_s  ngx_http_trove_flush_t;
 typedef struct ngx_http_trove_wait_s   ngx_http_trove_wait_t;
 typedef struct ngx_http_trove_again_s  ngx_http_trove_again_t;
 typedef struct ngx_http_trove_waits_s  ngx_http_trove_waits_t;
+typedef struct ngx_http_trove_redis_s  ngx_http_trove_redis_t;
+typedef struct ngx_http_trove_remote_s  ngx_http_trove_remote_t;
+typedef struct ngx_http_trove_asker_s  ngx_http_trove_asker_t;
 
 
 /* A "trove NAME { }" block; read-only once the configuration is merged. */
@@ -101,6 +107,7 @@ typedef struct {
     ngx_array_t             boards;         /* trove_board_conf_t, by number */
 
     const trove_store_kind_t  *store;       /* NULL: off                     */
+    trove_redis_conf_t     *redis;          /* NULL: it is not               */
     ngx_str_t               store_value;    /* as it was configured          */
     ngx_str_t               store_path;     /* these two end with a zero     */
     ngx_str_t               ledger_path;
@@ -113,6 +120,9 @@ typedef struct {
     trove_field_t          *claim_fields;
     trove_field_t          *board_fields;   /* so many of each board         */
     size_t                  poll_text;      /* longest answer to a poll      */
+
+    trove_redis_conf_t     *redis_addrs;    /* without names                 */
+    trove_breaker_t        *breaker;        /* of all workers                */
 
     ngx_shm_zone_t         *zone;
     ngx_http_trove_file_t  *shared;         /* of the ledger, with a store   */
@@ -141,6 +151,52 @@ typedef struct {
 } ngx_http_trove_loc_conf_t;
 
 
+/*
+ * Goes on with a request by an event of its own: a subrequest has none, and
+ * those of a connection are for what its client does.
+ */
+
+struct ngx_http_trove_again_s {
+    ngx_event_t                event;
+    ngx_http_request_t        *request;
+    ngx_http_event_handler_pt  handler;
+};
+
+/*
+ * What a request has written is to be somewhere else before it is answered:
+ * those of a worker that wait for it, in the order of their tickets.
+ */
+
+struct ngx_http_trove_waits_s {
+    struct ngx_http_trove_worker_s  *worker;
+    ngx_uint_t               (*good)(ngx_http_trove_waits_t *waits,
+                                     uint64_t ticket);
+
+    /* now and then while any waits, and of one that has done so in vain */
+
+    void                     (*look)(ngx_http_trove_waits_t *waits);
+    void                     (*vain)(ngx_http_trove_waits_t *waits,
+                                     uint64_t ticket);
+
+    ngx_queue_t                queue;
+    ngx_uint_t                 n;
+    ngx_event_t                settle;  /* posted: tickets may be good       */
+    ngx_event_t                timeout; /* while any waits                   */
+};
+
+struct ngx_http_trove_wait_s {
+    ngx_queue_t                queue;
+    uint64_t                   ticket;
+    ngx_msec_t                 deadline;
+    ngx_http_trove_waits_t    *waits;
+    ngx_http_trove_again_t    *again;   /* what goes on then                 */
+    ngx_http_trove_again_t     own;
+    unsigned                   queued:1;
+    unsigned                   unsettled:1;
+    unsigned                   failed:1;
+};
+
+
 /* What is done in a thread, and what the event loop does after it. */
 
 typedef struct {
@@ -155,7 +211,7 @@ typedef struct {
 
 /* One worker's part of a trove. */
 
-typedef struct {
+typedef struct ngx_http_trove_worker_s {
     ngx_http_trove_t       *trove;
     trove_stats_t          *stats;
     trove_view_t           *view;
@@ -180,6 +236,9 @@ typedef struct {
     size_t                  built_large;
 
     ngx_http_trove_flush_t *flush;          /* NULL: no store                */
+
+    ngx_http_trove_redis_t *redis;          /* NULL: it is not in Redis      */
+    ngx_http_trove_waits_t  copied;         /* until it has come from there  */
 
     unsigned                active:1;       /* a request came in this epoch  */
     unsigned                dirtied:1;      /* and wrote for the store       */
@@ -217,6 +276,20 @@ typedef enum {
 } ngx_http_trove_status_t;
 
 
+/* What is asked of the ledger, or of Redis, and what comes of it. */
+
+typedef struct {
+    trove_redis_type_t      type;
+    uint32_t                board;
+    uint32_t                id;             /* of the reward                 */
+    uint64_t                number;         /* of a batch's line             */
+    uint64_t                now;            /* of Redis, unix time in ms     */
+    trove_redis_result_t    result;         /* rc may be _CANCELED, _AGAIN   */
+    size_t                  len;
+    u_char                  player[TROVE_PLAYER_MAX];
+} ngx_http_trove_write_t;
+
+
 typedef struct ngx_http_trove_batch_s  ngx_http_trove_batch_t;
 typedef struct ngx_http_trove_object_s  ngx_http_trove_object_t;
 typedef struct ngx_http_trove_tried_s  ngx_http_trove_tried_t;
@@ -236,7 +309,9 @@ typedef struct {
     ngx_http_trove_object_t  *object;
     ngx_http_trove_tried_t   *tried;
     ngx_http_trove_wait_t    *wait;         /* for the store                 */
-    ngx_http_handler_pt       answer;       /* then                          */
+    ngx_http_trove_write_t   *write;        /* if it is one                  */
+    ngx_http_trove_remote_t  *remote;       /* of Redis                      */
+    ngx_http_handler_pt       answer;       /* when what it waits for is so  */
     ngx_http_trove_again_t   *again;        /* the batch's next turn         */
     void                     *data;         /* the endpoint's own            */
     trove_slice_t             player;       /* of trove_player               */
@@ -391,17 +466,6 @@ ngx_int_t ngx_http_trove_watch(ngx_http_request_t *r);
 
 /* ngx_http_trove_again.c */
 
-/*
- * Goes on with a request by an event of its own: a subrequest has none, and
- * those of a connection are for what its client does.
- */
-
-struct ngx_http_trove_again_s {
-    ngx_event_t                event;
-    ngx_http_request_t        *request;
-    ngx_http_event_handler_pt  handler;
-};
-
 #define NGX_HTTP_TROVE_AGAIN_LATER   4      /* ms: a slice of the processor  */
 
 /* It ends with the request, or when it is stopped. */
@@ -437,40 +501,6 @@ const char *ngx_http_trove_busy(ngx_http_trove_ctx_t *ctx);
 
 /* ngx_http_trove_wait.c */
 
-/*
- * What a request has written is to be somewhere else before it is answered:
- * those of a worker that wait for it, in the order of their tickets.
- */
-
-struct ngx_http_trove_waits_s {
-    ngx_http_trove_worker_t   *worker;
-    ngx_uint_t               (*good)(ngx_http_trove_waits_t *waits,
-                                     uint64_t ticket);
-
-    /* now and then while any waits, and of one that has done so in vain */
-
-    void                     (*look)(ngx_http_trove_waits_t *waits);
-    void                     (*vain)(ngx_http_trove_waits_t *waits,
-                                     uint64_t ticket);
-
-    ngx_queue_t                queue;
-    ngx_uint_t                 n;
-    ngx_event_t                settle;  /* posted: tickets may be good       */
-    ngx_event_t                timeout; /* while any waits                   */
-};
-
-struct ngx_http_trove_wait_s {
-    ngx_queue_t                queue;
-    uint64_t                   ticket;
-    ngx_msec_t                 deadline;
-    ngx_http_trove_waits_t    *waits;
-    ngx_http_trove_again_t    *again;   /* what goes on then                 */
-    ngx_http_trove_again_t     own;
-    unsigned                   queued:1;
-    unsigned                   unsettled:1;
-    unsigned                   failed:1;
-};
-
 /* What is not set here is set by the caller. */
 void ngx_http_trove_waits_init(ngx_http_trove_waits_t *waits, ngx_log_t *log);
 void ngx_http_trove_waits_exit(ngx_http_trove_waits_t *waits);
@@ -491,6 +521,86 @@ void ngx_http_trove_wait_end(ngx_http_trove_wait_t *wait);
 
 /* The request goes on later, whatever its client does; what to return. */
 ngx_int_t ngx_http_trove_wait_detach(ngx_http_request_t *r);
+
+
+/* ngx_http_trove_write.c */
+
+/*
+ * The one write of a request: "written" gives the answer, when what has come
+ * of it stands in ctx->write.  Returns what a handler returns, or NGX_BUSY: the
+ * ledger is held, it is called again.
+ */
+ngx_int_t ngx_http_trove_write(ngx_http_request_t *r, trove_redis_op_t *op,
+    ngx_http_handler_pt written);
+
+/*
+ * A line's, which the batch's "written" answers, now or when the batch is
+ * flushed.  NGX_AGAIN: the same line comes again.
+ */
+ngx_int_t ngx_http_trove_write_line(ngx_http_request_t *r,
+    trove_redis_op_t *op, uint64_t number, trove_writer_t *out);
+
+/* Of an rc that is no answer to a write: what to say with a 503. */
+const char *ngx_http_trove_unwritten(ngx_http_trove_ctx_t *ctx, trove_rc_t rc);
+
+
+/* ngx_http_trove_remote.c */
+
+#define NGX_HTTP_TROVE_REMOTE_LINES  128    /* of a batch, put by            */
+
+void ngx_http_trove_remote_start(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
+
+/* See ngx_http_trove_write(), of ctx->write, ctx->answer. */
+ngx_int_t ngx_http_trove_remote(ngx_http_request_t *r, trove_redis_op_t *op);
+
+/* Before the first line of a batch. */
+ngx_int_t ngx_http_trove_remote_batch(ngx_http_request_t *r);
+
+/* Puts a line by; NULL: it has to come again. */
+ngx_http_trove_write_t *ngx_http_trove_remote_line(ngx_http_request_t *r,
+    trove_redis_op_t *op, trove_writer_t *out);
+
+/* Whether its trove is there. */
+ngx_uint_t ngx_http_trove_is_remote(ngx_http_request_t *r);
+
+/* Answers the lines that were put by; NGX_AGAIN: ctx->again comes. */
+ngx_int_t ngx_http_trove_remote_flush(ngx_http_request_t *r,
+    trove_writer_t *out);
+ngx_uint_t ngx_http_trove_remote_waits(ngx_http_trove_ctx_t *ctx);
+
+
+/* ngx_http_trove_redis.c */
+
+/* Who asks for ops, and has "places" in calls until they are answered. */
+
+struct ngx_http_trove_asker_s {
+    ngx_queue_t  places;
+
+    /* "log" has it, decided at "now" us; the "last" of those it has asked */
+    void       (*answered)(ngx_http_trove_asker_t *asker, uint32_t index,
+                           trove_redis_result_t *result, uint64_t log,
+                           uint64_t now, ngx_uint_t last);
+};
+
+ngx_int_t ngx_http_trove_redis_resolve(ngx_conf_t *cf,
+    ngx_http_trove_t *trove);
+ngx_int_t ngx_http_trove_redis_init(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
+void ngx_http_trove_redis_exit(ngx_http_trove_worker_t *w);
+
+/* Whether the breaker lets writes through. */
+ngx_uint_t ngx_http_trove_redis_takes(ngx_http_trove_redis_t *rd);
+
+/*
+ * TROVE_OK: it will be answered, by TROVE_CANCELED if it was not carried out,
+ * by TROVE_AGAIN if that is not known.  TROVE_CANCELED: it is not asked for.
+ */
+trove_rc_t ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
+    const trove_redis_op_t *op, ngx_http_trove_asker_t *asker, uint32_t index);
+
+/* Has what is left of them answered now. */
+void ngx_http_trove_redis_forget(ngx_http_trove_asker_t *asker);
 
 
 /* ngx_http_trove_flush.c */
@@ -534,7 +644,7 @@ typedef struct {
 
     /*
      * One line; answers at most answer_max bytes into "out", with those that
-     * were put by.  NGX_AGAIN: the ledger is held, the same line comes again.
+     * were put by.  NGX_AGAIN: the same line comes again.
      */
     ngx_int_t        (*line)(ngx_http_request_t *r, trove_json_t *json,
                              trove_slice_t *line, uint64_t number,
@@ -546,9 +656,15 @@ typedef struct {
 
     /*
      * Lines may be put by, to be carried out together: those so far have to be
-     * answered now.  NGX_AGAIN: the ledger is held, it is called again.
+     * answered now.  NGX_AGAIN: it is called again.
      */
     ngx_int_t        (*flush)(ngx_http_request_t *r, trove_writer_t *out);
+
+    /* Answers a line that was carried out, see ngx_http_trove_write_line(). */
+    void             (*written)(ngx_http_request_t *r,
+                                ngx_http_trove_write_t *write,
+                                trove_writer_t *out);
+    size_t             text;            /* the most that it writes           */
 
     /* The end of a turn of the event loop in which lines came. */
     void             (*turned)(ngx_http_request_t *r);
@@ -578,6 +694,10 @@ ngx_int_t ngx_http_trove_read_object(ngx_http_request_t *r,
 ngx_int_t ngx_http_trove_read_batch(ngx_http_request_t *r,
     const ngx_http_trove_batch_ops_t *ops, size_t answer_max,
     const trove_field_t *fields, ngx_uint_t nfields);
+
+/* The batch's "written". */
+void ngx_http_trove_batch_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out);
 
 /* Answers a line that is not carried out. */
 void ngx_http_trove_refuse(ngx_http_request_t *r, uint64_t number,
@@ -627,11 +747,7 @@ typedef struct {
     const trove_board_conf_t  *conf;
     const trove_field_t      *fields;
 
-    u_char                    player[TROVE_PLAYER_MAX];    /* of the answer  */
-    size_t                    len;
-    trove_board_written_t     written;
-
-    ngx_http_trove_scores_t  *scores;       /* of a batch                    */
+    ngx_http_trove_scores_t  *scores;       /* of a batch, unless in Redis   */
 } ngx_http_trove_board_ctx_t;
 
 

@@ -35,27 +35,30 @@ struct ngx_http_trove_scores_s {
 static ngx_int_t ngx_http_trove_board_post(ngx_http_request_t *r,
     ngx_http_trove_board_ctx_t *b);
 static ngx_int_t ngx_http_trove_board_delete(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_board_deleted(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_board_removed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_board_object(ngx_http_request_t *r,
     trove_slice_t *object);
+static ngx_int_t ngx_http_trove_board_written(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_board_answer(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_trove_board_parse(ngx_http_request_t *r,
-    trove_json_t *json, trove_slice_t *object, trove_board_write_t *write,
+    trove_json_t *json, trove_slice_t *object, trove_redis_op_t *op,
     trove_fields_t *f, const char **detail);
-static ngx_uint_t ngx_http_trove_board_run(ngx_http_trove_ctx_t *ctx,
-    trove_board_write_t *write, const char **detail);
 static ngx_uint_t ngx_http_trove_board_result(ngx_http_trove_ctx_t *ctx,
     trove_rc_t rc, trove_board_written_t *written, const char **detail);
 static void ngx_http_trove_board_write(trove_writer_t *w,
     trove_slice_t *player, trove_board_written_t *written);
-static void ngx_http_trove_board_keep(ngx_http_trove_board_ctx_t *b,
-    trove_slice_t *player);
 
 static ngx_int_t ngx_http_trove_board_batch(ngx_http_request_t *r,
     ngx_http_trove_board_ctx_t *b);
 static ngx_int_t ngx_http_trove_board_line(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *line, uint64_t number,
     trove_writer_t *out);
+static void ngx_http_trove_board_line_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out);
+static void ngx_http_trove_board_line_result(ngx_http_request_t *r,
+    uint64_t number, trove_slice_t *player, trove_rc_t rc,
+    trove_board_written_t *written, trove_writer_t *out);
 static void ngx_http_trove_board_add(ngx_http_trove_scores_t *s,
     trove_board_write_t *write, uint64_t number);
 static ngx_int_t ngx_http_trove_board_flush(ngx_http_request_t *r,
@@ -69,6 +72,8 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_board_ops = {
     ngx_http_trove_board_line,
     ngx_http_trove_refuse,
     ngx_http_trove_board_flush,
+    ngx_http_trove_board_line_written,
+    NGX_HTTP_TROVE_BOARD_TEXT,
     NULL,
     NULL,
     ngx_http_trove_settle_lines
@@ -187,9 +192,9 @@ ngx_http_trove_board_delete(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
     ngx_uint_t                   status;
-    trove_rc_t                   trc;
     const char                  *detail;
     trove_slice_t                player;
+    trove_redis_op_t             op;
     ngx_http_trove_ctx_t        *ctx;
     ngx_http_trove_board_ctx_t  *b;
 
@@ -206,34 +211,36 @@ ngx_http_trove_board_delete(ngx_http_request_t *r)
         return ngx_http_trove_problem(r, status, detail);
     }
 
-    if (ngx_http_trove_unstored(ctx)) {
-        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_TROVE_UNSTORED_TEXT);
-    }
+    op.type = TROVE_REDIS_UNSCORE;
+    op.board = b->board;
+    op.u.unscore = player;
 
-    trc = trove_board_remove(ctx->worker->trove->ledger, b->board, &player,
-                             ngx_http_trove_board_now());
+    return ngx_http_trove_write(r, &op, ngx_http_trove_board_deleted);
+}
 
-    if (trc == TROVE_NOTFOUND) {
+
+static ngx_int_t
+ngx_http_trove_board_deleted(ngx_http_request_t *r)
+{
+    trove_rc_t             rc;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    rc = ctx->write->result.rc;
+
+    if (rc == TROVE_NOTFOUND) {
         return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
                                       NGX_HTTP_TROVE_BOARD_NOBODY);
     }
 
-    if (trc != TROVE_OK) {
-
-        if (ngx_http_trove_patient(ctx)) {
-            return NGX_BUSY;
-        }
-
+    if (rc != TROVE_OK) {
         return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      ngx_http_trove_busy(ctx));
+                                      ngx_http_trove_unwritten(ctx, rc));
     }
 
     trove_stats_add(ctx->worker->stats, board_removed, 1);
 
     ctx->status = NGX_HTTP_TROVE_REMOVED;
-
-    ngx_http_trove_board_keep(b, &player);
 
     return ngx_http_trove_settle(r, ngx_http_trove_board_removed);
 }
@@ -242,19 +249,17 @@ ngx_http_trove_board_delete(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_board_removed(ngx_http_request_t *r)
 {
-    trove_writer_t               w;
-    ngx_http_trove_ctx_t        *ctx;
-    ngx_http_trove_board_ctx_t  *b;
+    trove_writer_t         w;
+    ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-    b = ctx->data;
 
     if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_BOARD_TEXT) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     trove_write_lit(&w, "{\"removed\":");
-    trove_write_string(&w, b->player, b->len);
+    trove_write_string(&w, ctx->write->player, ctx->write->len);
     trove_write_lit(&w, "}");
 
     return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
@@ -268,7 +273,7 @@ ngx_http_trove_board_object(ngx_http_request_t *r, trove_slice_t *object)
     const char                  *detail;
     trove_json_t                *json;
     trove_fields_t               f;
-    trove_board_write_t          write;
+    trove_redis_op_t             op;
     ngx_http_trove_ctx_t        *ctx;
     ngx_http_trove_board_ctx_t  *b;
 
@@ -278,25 +283,37 @@ ngx_http_trove_board_object(ngx_http_request_t *r, trove_slice_t *object)
     json = trove_json_open(&ctx->worker->arena, b->fields,
                            NGX_HTTP_TROVE_BOARD_FIELDS);
 
-    status = ngx_http_trove_board_parse(r, json, object, &write, &f, &detail);
+    status = ngx_http_trove_board_parse(r, json, object, &op, &f, &detail);
+
+    if (status == NGX_HTTP_OK) {
+        return ngx_http_trove_write(r, &op, ngx_http_trove_board_written);
+    }
 
     if (status == NGX_HTTP_FORBIDDEN) {
         trove_stats_add(ctx->worker->stats, board_forbidden, 1);
     }
 
-    if (status == NGX_HTTP_OK) {
-        status = ngx_http_trove_board_run(ctx, &write, &detail);
-    }
+    return ngx_http_trove_problem(r, status, detail);
+}
 
-    if (status == NGX_HTTP_TROVE_HELD) {
-        return NGX_BUSY;
-    }
+
+static ngx_int_t
+ngx_http_trove_board_written(ngx_http_request_t *r)
+{
+    ngx_uint_t             status;
+    const char            *detail;
+    trove_redis_result_t  *result;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    result = &ctx->write->result;
+
+    status = ngx_http_trove_board_result(ctx, result->rc, &result->u.score,
+                                         &detail);
 
     if (status != NGX_HTTP_OK) {
         return ngx_http_trove_problem(r, status, detail);
     }
-
-    ngx_http_trove_board_keep(b, &write.player);
 
     return ngx_http_trove_settle(r, ngx_http_trove_board_answer);
 }
@@ -305,22 +322,22 @@ ngx_http_trove_board_object(ngx_http_request_t *r, trove_slice_t *object)
 static ngx_int_t
 ngx_http_trove_board_answer(ngx_http_request_t *r)
 {
-    trove_slice_t                player;
-    trove_writer_t               w;
-    ngx_http_trove_ctx_t        *ctx;
-    ngx_http_trove_board_ctx_t  *b;
+    trove_slice_t            player;
+    trove_writer_t           w;
+    ngx_http_trove_ctx_t    *ctx;
+    ngx_http_trove_write_t  *write;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-    b = ctx->data;
+    write = ctx->write;
 
     if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_BOARD_TEXT) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    player.data = b->player;
-    player.len = b->len;
+    player.data = write->player;
+    player.len = write->len;
 
-    ngx_http_trove_board_write(&w, &player, &b->written);
+    ngx_http_trove_board_write(&w, &player, &write->result.u.score);
 
     return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
 }
@@ -330,15 +347,18 @@ ngx_http_trove_board_answer(ngx_http_request_t *r)
 
 static ngx_uint_t
 ngx_http_trove_board_parse(ngx_http_request_t *r, trove_json_t *json,
-    trove_slice_t *object, trove_board_write_t *write, trove_fields_t *f,
+    trove_slice_t *object, trove_redis_op_t *op, trove_fields_t *f,
     const char **detail)
 {
-    trove_rc_t               rc;
-    ngx_uint_t               status;
-    ngx_http_trove_ctx_t    *ctx;
-    ngx_http_trove_score_t   score;
+    trove_rc_t                   rc;
+    ngx_uint_t                   status;
+    trove_board_write_t         *write;
+    ngx_http_trove_ctx_t        *ctx;
+    ngx_http_trove_score_t       score;
+    ngx_http_trove_board_ctx_t  *b;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    b = ctx->data;
 
     ngx_memzero(&score, sizeof(ngx_http_trove_score_t));
     score.data.data = (u_char *) "";
@@ -370,6 +390,10 @@ ngx_http_trove_board_parse(ngx_http_request_t *r, trove_json_t *json,
         return NGX_HTTP_BAD_REQUEST;
     }
 
+    op->type = TROVE_REDIS_SCORE;
+    op->board = b->board;
+    write = &op->u.score;
+
     write->player = score.player;
     write->data = score.data;
     write->has_data = (f->seen & NGX_HTTP_TROVE_BOARD_DATA) != 0;
@@ -377,34 +401,6 @@ ngx_http_trove_board_parse(ngx_http_request_t *r, trove_json_t *json,
     write->seq = score.seq;
 
     return NGX_HTTP_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_trove_board_run(ngx_http_trove_ctx_t *ctx,
-    trove_board_write_t *write, const char **detail)
-{
-    trove_rc_t                   rc;
-    ngx_http_trove_board_ctx_t  *b;
-
-    b = ctx->data;
-
-    *detail = ngx_http_trove_unstored(ctx);
-
-    if (*detail) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
-
-    write->now = ngx_http_trove_board_now();
-
-    rc = trove_board_write(ctx->worker->trove->ledger, b->board, write,
-                           &b->written);
-
-    if (rc == TROVE_BUSY && ngx_http_trove_patient(ctx)) {
-        return NGX_HTTP_TROVE_HELD;
-    }
-
-    return ngx_http_trove_board_result(ctx, rc, &b->written, detail);
 }
 
 
@@ -426,13 +422,13 @@ ngx_http_trove_board_result(ngx_http_trove_ctx_t *ctx, trove_rc_t rc,
         *detail = "the board has no room for another player";
         return NGX_HTTP_INSUFFICIENT_STORAGE;
 
-    case TROVE_BUSY:
-        *detail = ngx_http_trove_busy(ctx);
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-
-    default:
+    case TROVE_INVALID:
         *detail = "the board does not take it";
         return NGX_HTTP_BAD_REQUEST;
+
+    default:
+        *detail = ngx_http_trove_unwritten(ctx, rc);
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
     switch (written->result) {
@@ -496,21 +492,17 @@ ngx_http_trove_board_write(trove_writer_t *w, trove_slice_t *player,
 }
 
 
-/* Until it is answered, which may be in another epoch. */
-
-static void
-ngx_http_trove_board_keep(ngx_http_trove_board_ctx_t *b, trove_slice_t *player)
-{
-    ngx_memcpy(b->player, player->data, player->len);
-    b->len = player->len;
-}
-
-
 static ngx_int_t
 ngx_http_trove_board_batch(ngx_http_request_t *r,
     ngx_http_trove_board_ctx_t *b)
 {
     ngx_http_trove_scores_t  *s;
+
+    if (ngx_http_trove_is_remote(r)) {
+        return ngx_http_trove_read_batch(r, &ngx_http_trove_board_ops,
+                                         NGX_HTTP_TROVE_BOARD_WRONG, b->fields,
+                                         NGX_HTTP_TROVE_BOARD_FIELDS);
+    }
 
     s = ngx_palloc(r->pool, sizeof(ngx_http_trove_scores_t));
     if (s == NULL) {
@@ -545,7 +537,7 @@ ngx_http_trove_board_line(ngx_http_request_t *r, trove_json_t *json,
     ngx_uint_t                   status;
     const char                  *detail;
     trove_fields_t               f;
-    trove_board_write_t          write;
+    trove_redis_op_t             op;
     ngx_http_trove_ctx_t        *ctx;
     ngx_http_trove_scores_t     *s;
     ngx_http_trove_board_ctx_t  *b;
@@ -554,7 +546,11 @@ ngx_http_trove_board_line(ngx_http_request_t *r, trove_json_t *json,
     b = ctx->data;
     s = b->scores;
 
-    status = ngx_http_trove_board_parse(r, json, line, &write, &f, &detail);
+    status = ngx_http_trove_board_parse(r, json, line, &op, &f, &detail);
+
+    if (status == NGX_HTTP_OK && s == NULL) {
+        return ngx_http_trove_write_line(r, &op, number, out);
+    }
 
     if ((status != NGX_HTTP_OK || s->n == NGX_HTTP_TROVE_BOARD_LINES)
         && ngx_http_trove_board_flush(r, out) == NGX_AGAIN)
@@ -563,7 +559,7 @@ ngx_http_trove_board_line(ngx_http_request_t *r, trove_json_t *json,
     }
 
     if (status == NGX_HTTP_OK) {
-        ngx_http_trove_board_add(s, &write, number);
+        ngx_http_trove_board_add(s, &op.u.score, number);
         return NGX_OK;
     }
 
@@ -574,6 +570,49 @@ ngx_http_trove_board_line(ngx_http_request_t *r, trove_json_t *json,
     ngx_http_trove_refuse(r, number, detail, out);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_board_line_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out)
+{
+    trove_slice_t  player;
+
+    player.data = write->player;
+    player.len = write->len;
+
+    ngx_http_trove_board_line_result(r, write->number, &player,
+                                     write->result.rc, &write->result.u.score,
+                                     out);
+}
+
+
+static void
+ngx_http_trove_board_line_result(ngx_http_request_t *r, uint64_t number,
+    trove_slice_t *player, trove_rc_t rc, trove_board_written_t *written,
+    trove_writer_t *out)
+{
+    ngx_uint_t             status;
+    const char            *detail;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    status = ngx_http_trove_board_result(ctx, rc, written, &detail);
+
+    if (status != NGX_HTTP_OK) {
+        ngx_http_trove_refuse(r, number, detail, out);
+        return;
+    }
+
+    ctx->status = NGX_HTTP_TROVE_BATCH;
+
+    ngx_http_trove_board_write(out, player, written);
+    trove_write_lit(out, "\n");
+
+    trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_BOARD, lines_ok,
+                             1);
 }
 
 
@@ -617,6 +656,10 @@ ngx_http_trove_board_flush(ngx_http_request_t *r, trove_writer_t *out)
     b = ctx->data;
     s = b->scores;
 
+    if (s == NULL) {
+        return ngx_http_trove_remote_flush(r, out);
+    }
+
     if (s->done == s->n) {
         return NGX_OK;
     }
@@ -656,8 +699,7 @@ static ngx_int_t
 ngx_http_trove_board_answers(ngx_http_request_t *r,
     ngx_http_trove_board_ctx_t *b, trove_writer_t *out)
 {
-    ngx_uint_t                i, status;
-    const char               *detail;
+    ngx_uint_t                i;
     ngx_http_trove_ctx_t     *ctx;
     ngx_http_trove_scores_t  *s;
 
@@ -675,21 +717,8 @@ ngx_http_trove_board_answers(ngx_http_request_t *r,
             ctx->held = 0;
         }
 
-        status = ngx_http_trove_board_result(ctx, s->rcs[i], &s->written[i],
-                                             &detail);
-
-        if (status != NGX_HTTP_OK) {
-            ngx_http_trove_refuse(r, s->numbers[i], detail, out);
-            continue;
-        }
-
-        ctx->status = NGX_HTTP_TROVE_BATCH;
-
-        ngx_http_trove_board_write(out, &s->writes[i].player, &s->written[i]);
-        trove_write_lit(out, "\n");
-
-        trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_BOARD,
-                                 lines_ok, 1);
+        ngx_http_trove_board_line_result(r, s->numbers[i], &s->writes[i].player,
+                                         s->rcs[i], &s->written[i], out);
     }
 
     return NGX_OK;

@@ -90,6 +90,8 @@ static ngx_int_t ngx_http_trove_batch_line(ngx_http_request_t *r,
     trove_slice_t *line);
 static ngx_int_t ngx_http_trove_batch_flush(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch, ngx_int_t rc);
+static ngx_int_t ngx_http_trove_batch_held(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch);
 static ngx_uint_t ngx_http_trove_batch_late(ngx_http_trove_ctx_t *ctx,
     ngx_http_trove_batch_t *batch);
 static ngx_int_t ngx_http_trove_batch_room(ngx_http_request_t *r,
@@ -573,12 +575,21 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
     batch->fields = fields;
     batch->nfields = nfields;
     batch->answer_max = answer_max;
-    batch->out_size = NGX_HTTP_TROVE_OUT_SIZE + answer_max;
 
     trove_lines_init(&batch->lines, carry, NGX_HTTP_TROVE_OBJECT_MAX);
 
     ctx->batch = batch;
     ctx->again = &batch->again;
+
+    if (ops->written && ctx->worker->redis) {
+        batch->answer_max += NGX_HTTP_TROVE_REMOTE_LINES * ops->text;
+
+        if (ngx_http_trove_remote_batch(r) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    batch->out_size = NGX_HTTP_TROVE_OUT_SIZE + batch->answer_max;
 
     r->request_body_no_buffering = 1;
 
@@ -919,7 +930,7 @@ ngx_http_trove_batch_fill(ngx_http_request_t *r, ngx_http_trove_batch_t *batch,
 
 /*
  * NGX_OK: the buffer is used up, or what may be taken in this turn;
- * NGX_AGAIN: there is no room for answers, or the ledger is held.
+ * NGX_AGAIN: there is no room for answers, or something is waited for.
  */
 
 static ngx_int_t
@@ -960,10 +971,7 @@ ngx_http_trove_batch_lines(ngx_http_request_t *r,
         {
             batch->lines = lines;
 
-            ngx_http_trove_batch_unhurried(r);
-            ngx_http_trove_again_later(&batch->again);
-
-            return NGX_AGAIN;
+            return ngx_http_trove_batch_held(r, batch);
         }
 
         if (b) {
@@ -1023,17 +1031,46 @@ ngx_http_trove_batch_flush(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch, ngx_int_t rc)
 {
     if (batch->ops->flush == NULL
-        || batch->buf == NULL
+        || (batch->buf == NULL && batch->answer_max)
         || (rc != NGX_OK && rc != NGX_AGAIN)
         || batch->ops->flush(r, &batch->writer) == NGX_OK)
     {
         return rc;
     }
 
+    return ngx_http_trove_batch_held(r, batch);
+}
+
+
+/* It is the ledger that is waited for, or Redis, which says when. */
+
+static ngx_int_t
+ngx_http_trove_batch_held(ngx_http_request_t *r,
+    ngx_http_trove_batch_t *batch)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
     ngx_http_trove_batch_unhurried(r);
-    ngx_http_trove_again_later(&batch->again);
+
+    if (!ngx_http_trove_remote_waits(ctx)) {
+        ngx_http_trove_again_later(&batch->again);
+    }
 
     return NGX_AGAIN;
+}
+
+
+void
+ngx_http_trove_batch_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    ctx->batch->ops->written(r, write, out);
 }
 
 

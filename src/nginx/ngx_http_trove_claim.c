@@ -4,7 +4,8 @@
 #include <float.h>
 
 
-#define NGX_HTTP_TROVE_CLAIM_TEXT   (128 + 6 * TROVE_JSON_DETAIL)
+#define NGX_HTTP_TROVE_CLAIM_TEXT   160     /* longest answer, and what is   */
+#define NGX_HTTP_TROVE_CLAIM_WRONG  (64 + 6 * TROVE_JSON_DETAIL)  /* wrong    */
 
 
 /* the order of ngx_http_trove_claim_fields */
@@ -14,30 +15,24 @@
 #define NGX_HTTP_TROVE_CLAIM_Y       0x08
 
 
-/* A claim that was granted, now or before. */
-
-typedef struct {
-    uint32_t       reward;
-    trove_claim_t  claim;
-} ngx_http_trove_claimed_t;
-
-
 static ngx_int_t ngx_http_trove_claim_object(ngx_http_request_t *r,
     trove_slice_t *object);
+static ngx_int_t ngx_http_trove_claim_written(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_claim_answer(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_trove_claim_decide(ngx_http_request_t *r,
-    trove_json_t *json, trove_slice_t *object,
-    ngx_http_trove_claimed_t *claimed, trove_fields_t *f,
-    const char **detail);
+static ngx_uint_t ngx_http_trove_claim_parse(ngx_http_request_t *r,
+    trove_json_t *json, trove_slice_t *object, trove_redis_op_t *op,
+    trove_fields_t *f, const char **detail);
 static const char *ngx_http_trove_claim_missing(ngx_http_trove_t *trove,
     uint32_t seen);
-static ngx_uint_t ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
-    trove_claim_request_t *request, trove_claim_t *claim, const char **detail);
+static ngx_uint_t ngx_http_trove_claim_result(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, const char **detail);
 static void ngx_http_trove_claim_write(trove_writer_t *w,
-    ngx_http_trove_claimed_t *claimed);
+    ngx_http_trove_write_t *write);
 static ngx_int_t ngx_http_trove_claim_line(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *line, uint64_t number,
     trove_writer_t *out);
+static void ngx_http_trove_claim_line_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out);
 
 
 static const trove_field_t  ngx_http_trove_claim_fields[] = {
@@ -115,7 +110,9 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_claim_ops = {
     TROVE_ENDPOINT_CLAIM,
     ngx_http_trove_claim_line,
     ngx_http_trove_refuse,
-    NULL,
+    ngx_http_trove_remote_flush,
+    ngx_http_trove_claim_line_written,
+    NGX_HTTP_TROVE_CLAIM_TEXT,
     NULL,
     NULL,
     ngx_http_trove_settle_lines
@@ -245,7 +242,7 @@ ngx_http_trove_claim_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_trove_read_batch(r, &ngx_http_trove_claim_ops,
-                                     NGX_HTTP_TROVE_CLAIM_TEXT,
+                                     NGX_HTTP_TROVE_CLAIM_WRONG,
                                      trove->claim_fields,
                                      NGX_HTTP_TROVE_CLAIM_FIELDS);
 }
@@ -254,32 +251,43 @@ ngx_http_trove_claim_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_claim_object(ngx_http_request_t *r, trove_slice_t *object)
 {
-    ngx_uint_t                 status;
-    const char                *detail;
-    trove_json_t              *json;
-    trove_fields_t             f;
-    ngx_http_trove_ctx_t      *ctx;
-    ngx_http_trove_claimed_t  *claimed;
+    ngx_uint_t             status;
+    const char            *detail;
+    trove_json_t          *json;
+    trove_fields_t         f;
+    trove_redis_op_t       op;
+    ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    claimed = ngx_palloc(r->pool, sizeof(ngx_http_trove_claimed_t));
-    if (claimed == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->data = claimed;
 
     json = trove_json_open(&ctx->worker->arena,
                            ctx->worker->trove->claim_fields,
                            NGX_HTTP_TROVE_CLAIM_FIELDS);
 
-    status = ngx_http_trove_claim_decide(r, json, object, claimed, &f,
-                                         &detail);
+    status = ngx_http_trove_claim_parse(r, json, object, &op, &f, &detail);
 
-    if (status == NGX_HTTP_TROVE_HELD) {
-        return NGX_BUSY;
+    if (status == NGX_HTTP_OK) {
+        return ngx_http_trove_write(r, &op, ngx_http_trove_claim_written);
     }
+
+    if (status == NGX_HTTP_FORBIDDEN) {
+        trove_stats_add(ctx->worker->stats, claims_forbidden, 1);
+    }
+
+    return ngx_http_trove_problem(r, status, detail);
+}
+
+
+static ngx_int_t
+ngx_http_trove_claim_written(ngx_http_request_t *r)
+{
+    ngx_uint_t             status;
+    const char            *detail;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    status = ngx_http_trove_claim_result(ctx, ctx->write, &detail);
 
     if (status != NGX_HTTP_OK) {
         return ngx_http_trove_problem(r, status, detail);
@@ -301,7 +309,7 @@ ngx_http_trove_claim_answer(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_trove_claim_write(&w, ctx->data);
+    ngx_http_trove_claim_write(&w, ctx->write);
 
     return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
 }
@@ -310,23 +318,25 @@ ngx_http_trove_claim_answer(ngx_http_request_t *r)
 /* 200, or the status of what is wrong with it, and *detail. */
 
 static ngx_uint_t
-ngx_http_trove_claim_decide(ngx_http_request_t *r, trove_json_t *json,
-    trove_slice_t *object, ngx_http_trove_claimed_t *claimed,
-    trove_fields_t *f, const char **detail)
+ngx_http_trove_claim_parse(ngx_http_request_t *r, trove_json_t *json,
+    trove_slice_t *object, trove_redis_op_t *op, trove_fields_t *f,
+    const char **detail)
 {
     trove_rc_t              rc;
-    ngx_uint_t              status;
     ngx_http_trove_ctx_t   *ctx;
-    trove_claim_request_t   request;
+    trove_claim_request_t  *request;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    ngx_memzero(&request, sizeof(trove_claim_request_t));
+    op->type = TROVE_REDIS_CLAIM;
+    request = &op->u.claim;
+
+    ngx_memzero(request, sizeof(trove_claim_request_t));
 
     rc = TROVE_NOMEM;
 
     if (json) {
-        rc = trove_json_parse(json, object->data, object->len, &request, f);
+        rc = trove_json_parse(json, object->data, object->len, request, f);
     }
 
     if (rc == TROVE_NOMEM) {
@@ -344,21 +354,9 @@ ngx_http_trove_claim_decide(ngx_http_request_t *r, trove_json_t *json,
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    status = ngx_http_trove_player_of(r, &request.player, detail);
+    request->placed = (f->seen & NGX_HTTP_TROVE_CLAIM_X) ? 1 : 0;
 
-    if (status != NGX_HTTP_OK) {
-
-        if (status == NGX_HTTP_FORBIDDEN) {
-            trove_stats_add(ctx->worker->stats, claims_forbidden, 1);
-        }
-
-        return status;
-    }
-
-    request.placed = (f->seen & NGX_HTTP_TROVE_CLAIM_X) ? 1 : 0;
-    claimed->reward = request.reward;
-
-    return ngx_http_trove_claim_run(ctx, &request, &claimed->claim, detail);
+    return ngx_http_trove_player_of(r, &request->player, detail);
 }
 
 
@@ -393,45 +391,25 @@ ngx_http_trove_claim_missing(ngx_http_trove_t *trove, uint32_t seen)
 
 
 static ngx_uint_t
-ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
-    trove_claim_request_t *request, trove_claim_t *claim, const char **detail)
+ngx_http_trove_claim_result(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, const char **detail)
 {
-    trove_rc_t                rc;
-    ngx_time_t               *tp;
+    trove_claim_t            *claim;
     trove_stats_t            *stats;
     ngx_http_trove_worker_t  *w;
 
     w = ctx->worker;
     stats = w->stats;
+    claim = &write->result.u.claim;
 
-    *detail = ngx_http_trove_unstored(ctx);
-
-    if (*detail) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
-
-    tp = ngx_timeofday();
-    request->now = (uint64_t) tp->sec * 1000 + tp->msec;
-
-    rc = ngx_http_trove_redo(w);
-
-    if (rc == TROVE_OK) {
-        rc = trove_claim(w->redo, &w->trove->rules, request, claim);
-    }
-
-    if (rc == TROVE_FULL) {
+    if (write->result.rc == TROVE_FULL) {
         trove_stats_add(stats, claims_full, 1);
         *detail = "the trove has no room for another player or claim";
         return NGX_HTTP_INSUFFICIENT_STORAGE;
     }
 
-    if (rc != TROVE_OK) {
-
-        if (ngx_http_trove_patient(ctx)) {
-            return NGX_HTTP_TROVE_HELD;
-        }
-
-        *detail = ngx_http_trove_busy(ctx);
+    if (write->result.rc != TROVE_OK) {
+        *detail = ngx_http_trove_unwritten(ctx, write->result.rc);
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
@@ -441,8 +419,7 @@ ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
                       1);
 
     TROVE_PROBE(claim_decided, w->trove->name.data, w->trove->name.len,
-                request->player.data, request->player.len, request->reward,
-                claim->result);
+                write->player, write->len, write->id, claim->result);
 
     if (claim->result == TROVE_CLAIM_GRANTED
         && claim->flouts != TROVE_CLAIM_GRANTED)
@@ -467,17 +444,20 @@ ngx_http_trove_claim_run(ngx_http_trove_ctx_t *ctx,
 
 
 static void
-ngx_http_trove_claim_write(trove_writer_t *w,
-    ngx_http_trove_claimed_t *claimed)
+ngx_http_trove_claim_write(trove_writer_t *w, ngx_http_trove_write_t *write)
 {
-    trove_write_lit(w, "{\"reward\":");
-    trove_write_uint(w, claimed->reward);
-    trove_write_lit(w, ",\"value\":");
-    trove_write_int(w, claimed->claim.value);
-    trove_write_lit(w, ",\"balance\":");
-    trove_write_int(w, claimed->claim.balance);
+    trove_claim_t  *claim;
 
-    if (claimed->claim.result == TROVE_CLAIM_REPEAT) {
+    claim = &write->result.u.claim;
+
+    trove_write_lit(w, "{\"reward\":");
+    trove_write_uint(w, write->id);
+    trove_write_lit(w, ",\"value\":");
+    trove_write_int(w, claim->value);
+    trove_write_lit(w, ",\"balance\":");
+    trove_write_int(w, claim->balance);
+
+    if (claim->result == TROVE_CLAIM_REPEAT) {
         trove_write_lit(w, ",\"repeat\":true");
     }
 
@@ -489,32 +469,56 @@ static ngx_int_t
 ngx_http_trove_claim_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out)
 {
-    ngx_uint_t                 status;
-    const char                *detail;
-    trove_fields_t             f;
-    ngx_http_trove_ctx_t      *ctx;
-    ngx_http_trove_claimed_t   claimed;
+    ngx_uint_t             status;
+    const char            *detail;
+    trove_fields_t         f;
+    trove_redis_op_t       op;
+    ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    status = ngx_http_trove_claim_decide(r, json, line, &claimed, &f, &detail);
+    status = ngx_http_trove_claim_parse(r, json, line, &op, &f, &detail);
 
-    if (status == NGX_HTTP_TROVE_HELD) {
+    if (status == NGX_HTTP_OK) {
+        return ngx_http_trove_write_line(r, &op, number, out);
+    }
+
+    if (ngx_http_trove_remote_flush(r, out) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
+    if (status == NGX_HTTP_FORBIDDEN) {
+        trove_stats_add(ctx->worker->stats, claims_forbidden, 1);
+    }
+
+    ngx_http_trove_refuse(r, number, detail, out);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_claim_line_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out)
+{
+    ngx_uint_t             status;
+    const char            *detail;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    status = ngx_http_trove_claim_result(ctx, write, &detail);
+
     if (status != NGX_HTTP_OK) {
-        ngx_http_trove_refuse(r, number, detail, out);
-        return NGX_OK;
+        ngx_http_trove_refuse(r, write->number, detail, out);
+        return;
     }
 
     ctx->status = NGX_HTTP_TROVE_BATCH;
 
-    ngx_http_trove_claim_write(out, &claimed);
+    ngx_http_trove_claim_write(out, write);
     trove_write_lit(out, "\n");
 
     trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_CLAIM, lines_ok,
                              1);
-
-    return NGX_OK;
 }

@@ -77,6 +77,8 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_poll_ops = {
     ngx_http_trove_refuse,
     NULL,
     NULL,
+    0,
+    NULL,
     NULL,
     NULL
 };

@@ -33,21 +33,26 @@ typedef struct {
 
 static ngx_int_t ngx_http_trove_rewards_get(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_delete(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_rewards_deleted(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_removed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_id(ngx_http_request_t *r, uint32_t *id,
     ngx_int_t *rc);
 static ngx_int_t ngx_http_trove_reward_object(ngx_http_request_t *r,
     trove_slice_t *object);
+static ngx_int_t ngx_http_trove_reward_written(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_reward_answer(ngx_http_request_t *r);
-static trove_rc_t ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx,
-    trove_json_t *json, trove_slice_t *object, uint64_t *version,
-    trove_fields_t *f);
+static trove_rc_t ngx_http_trove_reward_parse(trove_json_t *json,
+    trove_slice_t *object, trove_redis_op_t *op, trove_fields_t *f);
 static const char *ngx_http_trove_reward_missing(uint32_t seen);
 static const char *ngx_http_trove_put_error(ngx_http_request_t *r,
     trove_rc_t rc, trove_fields_t *f, ngx_uint_t *status);
 static ngx_int_t ngx_http_trove_rewards_line(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *line, uint64_t number,
     trove_writer_t *out);
+static void ngx_http_trove_rewards_line_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out);
+static void ngx_http_trove_rewards_line_refused(ngx_http_request_t *r,
+    uint64_t number, trove_rc_t rc, trove_fields_t *f);
 static void ngx_http_trove_rewards_refuse(ngx_http_request_t *r,
     uint64_t number, const char *detail, trove_writer_t *out);
 static void ngx_http_trove_rewards_turned(ngx_http_request_t *r);
@@ -83,7 +88,9 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_rewards_ops = {
     TROVE_ENDPOINT_REWARDS,
     ngx_http_trove_rewards_line,
     ngx_http_trove_rewards_refuse,
-    NULL,
+    ngx_http_trove_remote_flush,
+    ngx_http_trove_rewards_line_written,
+    0,
     ngx_http_trove_rewards_turned,
     ngx_http_trove_rewards_done,
     ngx_http_trove_settle_lines
@@ -220,12 +227,9 @@ ngx_http_trove_rewards_get(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_rewards_delete(ngx_http_request_t *r)
 {
-    uint32_t               id;
-    ngx_int_t              rc;
-    trove_rc_t             trc;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    uint32_t          id;
+    ngx_int_t         rc;
+    trove_redis_op_t  op;
 
     if (ngx_http_trove_rewards_id(r, &id, &rc) != NGX_OK) {
         return rc;
@@ -237,35 +241,39 @@ ngx_http_trove_rewards_delete(ngx_http_request_t *r)
                                       "by one");
     }
 
-    if (ngx_http_trove_unstored(ctx)) {
-        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_TROVE_UNSTORED_TEXT);
-    }
+    op.type = TROVE_REDIS_REMOVE;
+    op.u.remove = id;
 
-    trc = trove_ledger_remove(ctx->worker->trove->ledger, id, &ctx->version);
+    return ngx_http_trove_write(r, &op, ngx_http_trove_rewards_deleted);
+}
 
-    if (trc == TROVE_NOTFOUND) {
+
+static ngx_int_t
+ngx_http_trove_rewards_deleted(ngx_http_request_t *r)
+{
+    trove_redis_result_t  *result;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    result = &ctx->write->result;
+
+    if (result->rc == TROVE_NOTFOUND) {
         return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
                                       "there is no such reward");
     }
 
-    if (trc != TROVE_OK) {
-
-        if (ngx_http_trove_patient(ctx)) {
-            return NGX_BUSY;
-        }
-
+    if (result->rc != TROVE_OK) {
         return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      ngx_http_trove_busy(ctx));
+                                      ngx_http_trove_unwritten(ctx,
+                                                               result->rc));
     }
 
     trove_stats_add(ctx->worker->stats, rewards_removed, 1);
 
     ctx->status = NGX_HTTP_TROVE_REMOVED;
+    ctx->version = result->u.version;
 
     ngx_http_trove_changed(ctx->worker);
-
-    ctx->found = id;
 
     return ngx_http_trove_settle(r, ngx_http_trove_rewards_removed);
 }
@@ -274,21 +282,17 @@ ngx_http_trove_rewards_delete(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_rewards_removed(ngx_http_request_t *r)
 {
-    uint64_t               id;
     trove_writer_t         w;
     ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    id = ctx->found;
-    ctx->found = 0;
 
     if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_REWARD_TEXT) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     trove_write_lit(&w, "{\"removed\":");
-    trove_write_uint(&w, id);
+    trove_write_uint(&w, ctx->write->id);
     trove_write_lit(&w, ",\"version\":");
     trove_write_uint(&w, ctx->version);
     trove_write_lit(&w, "}");
@@ -323,12 +327,12 @@ ngx_http_trove_rewards_id(ngx_http_request_t *r, uint32_t *id, ngx_int_t *rc)
 static ngx_int_t
 ngx_http_trove_reward_object(ngx_http_request_t *r, trove_slice_t *object)
 {
-    uint64_t               version;
     trove_rc_t             rc;
     ngx_uint_t             status;
     const char            *error;
     trove_json_t          *json;
     trove_fields_t         f;
+    trove_redis_op_t       op;
     ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
@@ -337,20 +341,39 @@ ngx_http_trove_reward_object(ngx_http_request_t *r, trove_slice_t *object)
                            ctx->worker->trove->reward_fields,
                            NGX_HTTP_TROVE_REWARD_FIELDS);
 
-    rc = ngx_http_trove_reward_put(ctx, json, object, &version, &f);
+    rc = ngx_http_trove_reward_parse(json, object, &op, &f);
 
-    if (rc == TROVE_BUSY && ngx_http_trove_patient(ctx)) {
-        return NGX_BUSY;
+    if (rc == TROVE_OK) {
+        return ngx_http_trove_write(r, &op, ngx_http_trove_reward_written);
     }
 
-    if (rc != TROVE_OK) {
-        error = ngx_http_trove_put_error(r, rc, &f, &status);
+    error = ngx_http_trove_put_error(r, rc, &f, &status);
+
+    return ngx_http_trove_problem(r, status, error);
+}
+
+
+static ngx_int_t
+ngx_http_trove_reward_written(ngx_http_request_t *r)
+{
+    ngx_uint_t             status;
+    const char            *error;
+    trove_redis_result_t  *result;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    result = &ctx->write->result;
+
+    if (result->rc != TROVE_OK) {
+        error = ngx_http_trove_put_error(r, result->rc, NULL, &status);
         return ngx_http_trove_problem(r, status, error);
     }
 
+    trove_stats_add(ctx->worker->stats, rewards_accepted, 1);
+
     ngx_http_trove_changed(ctx->worker);
 
-    ctx->version = version;
+    ctx->version = result->u.version;
 
     return ngx_http_trove_settle(r, ngx_http_trove_reward_answer);
 }
@@ -374,22 +397,25 @@ ngx_http_trove_reward_answer(ngx_http_request_t *r)
 
 
 static trove_rc_t
-ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx, trove_json_t *json,
-    trove_slice_t *object, uint64_t *version, trove_fields_t *f)
+ngx_http_trove_reward_parse(trove_json_t *json, trove_slice_t *object,
+    trove_redis_op_t *op, trove_fields_t *f)
 {
     trove_rc_t       rc;
     const char      *missing;
-    trove_reward_t   reward;
+    trove_reward_t  *reward;
 
     if (json == NULL) {
         return TROVE_NOMEM;
     }
 
-    ngx_memzero(&reward, sizeof(trove_reward_t));
+    op->type = TROVE_REDIS_PUT;
+    reward = &op->u.put;
 
-    reward.stock = 1;
+    ngx_memzero(reward, sizeof(trove_reward_t));
 
-    rc = trove_json_parse(json, object->data, object->len, &reward, f);
+    reward->stock = 1;
+
+    rc = trove_json_parse(json, object->data, object->len, reward, f);
 
     if (rc != TROVE_OK) {
         return rc;
@@ -397,7 +423,9 @@ ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx, trove_json_t *json,
 
     missing = ngx_http_trove_reward_missing(f->seen);
 
-    if (missing == NULL && reward.expires && reward.expires <= reward.starts) {
+    if (missing == NULL
+        && reward->expires && reward->expires <= reward->starts)
+    {
         missing = "expires: must be after starts";
     }
 
@@ -407,17 +435,7 @@ ngx_http_trove_reward_put(ngx_http_trove_ctx_t *ctx, trove_json_t *json,
         return TROVE_INVALID;
     }
 
-    if (ngx_http_trove_unstored(ctx)) {
-        return TROVE_CANCELED;
-    }
-
-    rc = trove_ledger_put(ctx->worker->trove->ledger, &reward, version);
-
-    if (rc == TROVE_OK) {
-        trove_stats_add(ctx->worker->stats, rewards_accepted, 1);
-    }
-
-    return rc;
+    return TROVE_OK;
 }
 
 
@@ -459,25 +477,15 @@ ngx_http_trove_put_error(ngx_http_request_t *r, trove_rc_t rc,
         *status = NGX_HTTP_INSUFFICIENT_STORAGE;
         return "the trove has no room for another reward";
 
-    case TROVE_BUSY:
+    case TROVE_INVALID:
         trove_stats_add(stats, rewards_rejected, 1);
-        *status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        return ngx_http_trove_busy(ctx);
-
-    case TROVE_CANCELED:
-        trove_stats_add(stats, rewards_rejected, 1);
-        *status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        return NGX_HTTP_TROVE_UNSTORED_TEXT;
-
-    case TROVE_NOMEM:
-        trove_stats_add(stats, rewards_rejected, 1);
-        *status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        return ngx_http_trove_exhausted(ctx);
+        *status = NGX_HTTP_BAD_REQUEST;
+        return f ? f->detail : "the trove does not take it";
 
     default:
         trove_stats_add(stats, rewards_rejected, 1);
-        *status = NGX_HTTP_BAD_REQUEST;
-        return f->detail;
+        *status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        return ngx_http_trove_unwritten(ctx, rc);
     }
 }
 
@@ -486,41 +494,69 @@ static ngx_int_t
 ngx_http_trove_rewards_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out)
 {
-    uint64_t                version;
-    trove_rc_t              rc;
-    ngx_uint_t              status;
-    const char             *error;
-    trove_fields_t          f;
+    trove_rc_t        rc;
+    trove_fields_t    f;
+    trove_redis_op_t  op;
+
+    rc = ngx_http_trove_reward_parse(json, line, &op, &f);
+
+    if (rc == TROVE_OK) {
+        return ngx_http_trove_write_line(r, &op, number, out);
+    }
+
+    if (ngx_http_trove_remote_flush(r, out) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_trove_rewards_line_refused(r, number, rc, &f);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_rewards_line_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out)
+{
     ngx_http_trove_ctx_t   *ctx;
     ngx_http_trove_load_t  *load;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     load = ctx->data;
 
-    rc = ngx_http_trove_reward_put(ctx, json, line, &version, &f);
-
-    if (rc == TROVE_BUSY && ngx_http_trove_patient(ctx)) {
-        return NGX_AGAIN;
+    if (write->result.rc != TROVE_OK) {
+        ngx_http_trove_rewards_line_refused(r, write->number,
+                                            write->result.rc, NULL);
+        return;
     }
 
-    if (rc == TROVE_OK) {
-        ctx->held = 0;
-        load->accepted++;
-        load->version = version;
-        trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_REWARDS,
-                                 lines_ok, 1);
-        return NGX_OK;
-    }
+    load->accepted++;
+    load->version = write->result.u.version;
 
-    load->full += (rc == TROVE_FULL);
-    load->busy += (rc == TROVE_BUSY || rc == TROVE_NOMEM
-                   || rc == TROVE_CANCELED);
+    trove_stats_add(ctx->worker->stats, rewards_accepted, 1);
+    trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_REWARDS,
+                             lines_ok, 1);
+}
 
-    error = ngx_http_trove_put_error(r, rc, &f, &status);
 
-    ngx_http_trove_rewards_refuse(r, number, error, out);
+static void
+ngx_http_trove_rewards_line_refused(ngx_http_request_t *r, uint64_t number,
+    trove_rc_t rc, trove_fields_t *f)
+{
+    ngx_uint_t              status;
+    const char             *error;
+    ngx_http_trove_ctx_t   *ctx;
+    ngx_http_trove_load_t  *load;
 
-    return NGX_OK;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    load = ctx->data;
+
+    error = ngx_http_trove_put_error(r, rc, f, &status);
+
+    load->full += (status == NGX_HTTP_INSUFFICIENT_STORAGE);
+    load->busy += (status == NGX_HTTP_SERVICE_UNAVAILABLE);
+
+    ngx_http_trove_rewards_refuse(r, number, error, NULL);
 }
 
 

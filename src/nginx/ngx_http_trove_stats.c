@@ -368,6 +368,11 @@ ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
         trove_stat_set(&total->sum.store_lag, trove_flush_lag(trove->ledger));
     }
 
+    if (trove->redis) {
+        trove_stat_set(&total->sum.breaker_state,
+                       trove_breaker_state(trove->breaker));
+    }
+
     trove_stat_set(&total->sum.snapshot_bytes,
                    trove_snapshot_size(trove->snapshot));
 }

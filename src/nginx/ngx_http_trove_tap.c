@@ -2,7 +2,8 @@
 #include "ngx_http_trove.h"
 
 
-#define NGX_HTTP_TROVE_TAP_TEXT      (256 + 6 * TROVE_JSON_DETAIL)
+#define NGX_HTTP_TROVE_TAP_TEXT      256   /* longest answer, and what is    */
+#define NGX_HTTP_TROVE_TAP_WRONG     (64 + 6 * TROVE_JSON_DETAIL)  /* wrong   */
 
 #define NGX_HTTP_TROVE_RATE_MAX      1000000                /* a second */
 #define NGX_HTTP_TROVE_BURST_MAX     1000000000
@@ -24,19 +25,22 @@ static ngx_int_t ngx_http_trove_coin_add(ngx_conf_t *cf,
 static ngx_int_t ngx_http_trove_tap_get(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_tap_object(ngx_http_request_t *r,
     trove_slice_t *object);
+static ngx_int_t ngx_http_trove_tap_written(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_tap_answer(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_trove_tap_decide(ngx_http_request_t *r,
-    trove_json_t *json, trove_slice_t *object, trove_tap_t *tap,
+static ngx_uint_t ngx_http_trove_tap_parse(ngx_http_request_t *r,
+    trove_json_t *json, trove_slice_t *object, trove_redis_op_t *op,
     trove_fields_t *f, const char **detail);
-static ngx_uint_t ngx_http_trove_tap_run(ngx_http_trove_ctx_t *ctx,
-    trove_tap_request_t *request, trove_tap_t *tap, const char **detail);
 static ngx_uint_t ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx,
-    trove_tap_t *tap, uint32_t drawn, const char **detail);
+    ngx_http_trove_write_t *write, const char **detail);
+static void ngx_http_trove_tap_count(ngx_http_trove_ctx_t *ctx,
+    trove_tap_t *tap);
 static void ngx_http_trove_tap_write(trove_writer_t *w,
     const trove_coins_t *coins, trove_tap_t *tap);
 static ngx_int_t ngx_http_trove_tap_line(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *line, uint64_t number,
     trove_writer_t *out);
+static void ngx_http_trove_tap_line_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out);
 
 
 static const trove_field_t  ngx_http_trove_tap_fields[] = {
@@ -55,7 +59,9 @@ static const ngx_http_trove_batch_ops_t  ngx_http_trove_tap_ops = {
     TROVE_ENDPOINT_TAP,
     ngx_http_trove_tap_line,
     ngx_http_trove_refuse,
-    NULL,
+    ngx_http_trove_remote_flush,
+    ngx_http_trove_tap_line_written,
+    NGX_HTTP_TROVE_TAP_TEXT,
     NULL,
     NULL,
     ngx_http_trove_settle_lines
@@ -366,7 +372,7 @@ ngx_http_trove_tap_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_trove_read_batch(r, &ngx_http_trove_tap_ops,
-                                     NGX_HTTP_TROVE_TAP_TEXT,
+                                     NGX_HTTP_TROVE_TAP_WRONG,
                                      ngx_http_trove_tap_fields,
                                      NGX_HTTP_TROVE_TAP_FIELDS);
 }
@@ -443,28 +449,40 @@ ngx_http_trove_tap_object(ngx_http_request_t *r, trove_slice_t *object)
 {
     ngx_uint_t             status;
     const char            *detail;
-    trove_tap_t           *tap;
     trove_json_t          *json;
     trove_fields_t         f;
+    trove_redis_op_t       op;
     ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    tap = ngx_palloc(r->pool, sizeof(trove_tap_t));
-    if (tap == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->data = tap;
-
     json = trove_json_open(&ctx->worker->arena, ngx_http_trove_tap_fields,
                            NGX_HTTP_TROVE_TAP_FIELDS);
 
-    status = ngx_http_trove_tap_decide(r, json, object, tap, &f, &detail);
+    status = ngx_http_trove_tap_parse(r, json, object, &op, &f, &detail);
 
-    if (status == NGX_HTTP_TROVE_HELD) {
-        return NGX_BUSY;
+    if (status == NGX_HTTP_OK) {
+        return ngx_http_trove_write(r, &op, ngx_http_trove_tap_written);
     }
+
+    if (status == NGX_HTTP_FORBIDDEN) {
+        trove_stats_add(ctx->worker->stats, taps_forbidden, 1);
+    }
+
+    return ngx_http_trove_problem(r, status, detail);
+}
+
+
+static ngx_int_t
+ngx_http_trove_tap_written(ngx_http_request_t *r)
+{
+    ngx_uint_t             status;
+    const char            *detail;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    status = ngx_http_trove_tap_result(ctx, ctx->write, &detail);
 
     if (status != NGX_HTTP_OK) {
         return ngx_http_trove_problem(r, status, detail);
@@ -486,26 +504,32 @@ ngx_http_trove_tap_answer(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_trove_tap_write(&w, ctx->worker->trove->coins, ctx->data);
+    ngx_http_trove_tap_write(&w, ctx->worker->trove->coins,
+                             &ctx->write->result.u.tap);
 
     return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
 }
 
 
-/* 200, or the status of what is wrong with it, and *detail. */
+/*
+ * 200, or the status of what is wrong with it, and *detail.  The coin is drawn
+ * for the case that it is granted.
+ */
 
 static ngx_uint_t
-ngx_http_trove_tap_decide(ngx_http_request_t *r, trove_json_t *json,
-    trove_slice_t *object, trove_tap_t *tap, trove_fields_t *f,
+ngx_http_trove_tap_parse(ngx_http_request_t *r, trove_json_t *json,
+    trove_slice_t *object, trove_redis_op_t *op, trove_fields_t *f,
     const char **detail)
 {
     trove_rc_t                    rc;
     ngx_uint_t                    status;
+    trove_coin_t                 *coin;
+    ngx_http_trove_t             *trove;
     ngx_http_trove_ctx_t         *ctx;
-    trove_tap_request_t           request;
     ngx_http_trove_tap_fields_t   fields;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    trove = ctx->worker->trove;
 
     ngx_memzero(&fields, sizeof(ngx_http_trove_tap_fields_t));
 
@@ -528,92 +552,47 @@ ngx_http_trove_tap_decide(ngx_http_request_t *r, trove_json_t *json,
     status = ngx_http_trove_player_of(r, &fields.player, detail);
 
     if (status != NGX_HTTP_OK) {
-
-        if (status == NGX_HTTP_FORBIDDEN) {
-            trove_stats_add(ctx->worker->stats, taps_forbidden, 1);
-        }
-
         return status;
     }
 
-    request.player = fields.player;
-    request.seq = fields.seq;
+    coin = &trove->coins->coins[trove_coins_draw(trove->coins,
+                                                 ctx->worker->random)];
 
-    return ngx_http_trove_tap_run(ctx, &request, tap, detail);
+    op->type = TROVE_REDIS_TAP;
+    op->u.tap.player = fields.player;
+    op->u.tap.seq = fields.seq;
+    op->u.tap.coin = coin->key;
+    op->u.tap.value = coin->value;
+
+    return NGX_HTTP_OK;
 }
 
 
 static ngx_uint_t
-ngx_http_trove_tap_run(ngx_http_trove_ctx_t *ctx,
-    trove_tap_request_t *request, trove_tap_t *tap, const char **detail)
+ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, const char **detail)
 {
-    uint32_t                  drawn;
-    trove_rc_t                rc;
-    struct timespec           ts;
-    ngx_http_trove_t         *trove;
-    ngx_http_trove_worker_t  *w;
+    trove_tap_t    *tap;
+    trove_stats_t  *stats;
 
-    w = ctx->worker;
-    trove = w->trove;
+    stats = ctx->worker->stats;
+    tap = &write->result.u.tap;
 
-    *detail = ngx_http_trove_unstored(ctx);
-
-    if (*detail) {
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
-
-    drawn = trove_coins_draw(trove->coins, w->random);
-
-    /* nginx's time stands still in a turn, and rates are finer than its ms */
-
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    request->now = (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-    request->interval = trove->tap_interval;
-    request->burst = trove->tap_burst;
-    request->coin = trove->coins->coins[drawn].key;
-    request->value = trove->coins->coins[drawn].value;
-
-    rc = ngx_http_trove_redo(w);
-
-    if (rc == TROVE_OK) {
-        rc = trove_tap(w->redo, request, tap);
-    }
-
-    if (rc == TROVE_OK) {
-        return ngx_http_trove_tap_result(ctx, tap, drawn, detail);
-    }
-
-    if (rc == TROVE_FULL) {
-        trove_stats_add(w->stats, taps_full, 1);
+    if (write->result.rc == TROVE_FULL) {
+        trove_stats_add(stats, taps_full, 1);
         *detail = "the trove has no room for another player";
         return NGX_HTTP_INSUFFICIENT_STORAGE;
     }
 
-    if (ngx_http_trove_patient(ctx)) {
-        return NGX_HTTP_TROVE_HELD;
+    if (write->result.rc != TROVE_OK) {
+        *detail = ngx_http_trove_unwritten(ctx, write->result.rc);
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-
-    *detail = ngx_http_trove_busy(ctx);
-
-    return NGX_HTTP_SERVICE_UNAVAILABLE;
-}
-
-
-static ngx_uint_t
-ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx, trove_tap_t *tap,
-    uint32_t drawn, const char **detail)
-{
-    trove_stats_t  *stats;
-
-    stats = ctx->worker->stats;
 
     switch (tap->result) {
 
     case TROVE_TAP_GRANTED:
-        trove_stats_add(stats, taps_granted, 1);
-        trove_stats_add(stats, coins[ctx->worker->trove->coin_stats[drawn]],
-                        1);
+        ngx_http_trove_tap_count(ctx, tap);
         ctx->status = NGX_HTTP_TROVE_COIN;
         ctx->found++;
         return NGX_HTTP_OK;
@@ -635,6 +614,24 @@ ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx, trove_tap_t *tap,
         ctx->retry_after = (tap->wait + 999999) / 1000000;
         *detail = "the player taps too fast";
         return NGX_HTTP_TOO_MANY_REQUESTS;
+    }
+}
+
+
+static void
+ngx_http_trove_tap_count(ngx_http_trove_ctx_t *ctx, trove_tap_t *tap)
+{
+    uint32_t           drawn;
+    trove_stats_t     *stats;
+    ngx_http_trove_t  *trove;
+
+    stats = ctx->worker->stats;
+    trove = ctx->worker->trove;
+
+    trove_stats_add(stats, taps_granted, 1);
+
+    if (trove_coins_find(trove->coins, tap->coin, &drawn) == TROVE_OK) {
+        trove_stats_add(stats, coins[trove->coin_stats[drawn]], 1);
     }
 }
 
@@ -677,30 +674,55 @@ ngx_http_trove_tap_line(ngx_http_request_t *r, trove_json_t *json,
 {
     ngx_uint_t             status;
     const char            *detail;
-    trove_tap_t            tap;
     trove_fields_t         f;
+    trove_redis_op_t       op;
     ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    status = ngx_http_trove_tap_decide(r, json, line, &tap, &f, &detail);
+    status = ngx_http_trove_tap_parse(r, json, line, &op, &f, &detail);
 
-    if (status == NGX_HTTP_TROVE_HELD) {
+    if (status == NGX_HTTP_OK) {
+        return ngx_http_trove_write_line(r, &op, number, out);
+    }
+
+    if (ngx_http_trove_remote_flush(r, out) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
+    if (status == NGX_HTTP_FORBIDDEN) {
+        trove_stats_add(ctx->worker->stats, taps_forbidden, 1);
+    }
+
+    ngx_http_trove_refuse(r, number, detail, out);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_trove_tap_line_written(ngx_http_request_t *r,
+    ngx_http_trove_write_t *write, trove_writer_t *out)
+{
+    ngx_uint_t             status;
+    const char            *detail;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    status = ngx_http_trove_tap_result(ctx, write, &detail);
+
     if (status != NGX_HTTP_OK) {
-        ngx_http_trove_refuse(r, number, detail, out);
-        return NGX_OK;
+        ngx_http_trove_refuse(r, write->number, detail, out);
+        return;
     }
 
     ctx->status = NGX_HTTP_TROVE_BATCH;
 
-    ngx_http_trove_tap_write(out, ctx->worker->trove->coins, &tap);
+    ngx_http_trove_tap_write(out, ctx->worker->trove->coins,
+                             &write->result.u.tap);
     trove_write_lit(out, "\n");
 
     trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_TAP, lines_ok,
                              1);
-
-    return NGX_OK;
 }

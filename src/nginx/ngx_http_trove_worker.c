@@ -104,6 +104,9 @@ ngx_http_trove_exit_process(ngx_cycle_t *cycle)
     for (i = 0; i < ngx_http_trove_nworkers; i++) {
         w = &ngx_http_trove_workers[i];
 
+        ngx_http_trove_redis_exit(w);
+        ngx_http_trove_waits_exit(&w->copied);
+
         /* the store may want another writer */
 
         if (w->wrote || w->trove->store) {
@@ -133,11 +136,14 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
         (void) ngx_http_trove_redo(w);
     }
 
+    ngx_http_trove_remote_start(cycle, w);
+
     if (ngx_http_trove_random_start(cycle, w) != NGX_OK
         || ngx_http_trove_arena_start(cycle, w) != NGX_OK
         || ngx_http_trove_view_start(cycle, w) != NGX_OK
         || ngx_http_trove_wake_start(cycle, w) != NGX_OK
-        || ngx_http_trove_flush_init(cycle, w) != NGX_OK)
+        || ngx_http_trove_flush_init(cycle, w) != NGX_OK
+        || ngx_http_trove_redis_init(cycle, w) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -335,6 +341,8 @@ ngx_http_trove_wake_handler(ngx_event_t *ev)
 
     c = ev->data;
     w = c->data;
+
+    ngx_http_trove_waits_look(&w->copied);
 
     if (w->epoch.timer_set) {
 

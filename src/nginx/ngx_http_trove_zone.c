@@ -102,7 +102,8 @@ ngx_http_trove_zone_add(ngx_conf_t *cf, ngx_http_trove_t *trove)
 
     /* nginx's slab pool keeps a descriptor of each page at the front */
 
-    size = ngx_http_trove_zone_ledger(trove) + trove_stats_size();
+    size = ngx_http_trove_zone_ledger(trove) + trove_stats_size()
+           + sizeof(trove_breaker_t);
     size = ngx_align(size, ngx_pagesize);
     size += size / ngx_pagesize * sizeof(ngx_slab_page_t) + 16 * ngx_pagesize;
 
@@ -259,7 +260,7 @@ ngx_http_trove_zone_create(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
     size = ngx_http_trove_zone_ledger(trove);
     stats = trove_stats_size();
 
-    p = ngx_slab_alloc(pool, size + stats);
+    p = ngx_slab_alloc(pool, size + stats + sizeof(trove_breaker_t));
     if (p == NULL) {
         ngx_log_error(NGX_LOG_EMERG, trove->zone->shm.log, 0,
                       "no room for the %uz bytes of trove \"%V\" in its zone",
@@ -272,6 +273,9 @@ ngx_http_trove_zone_create(ngx_http_trove_t *trove, ngx_slab_pool_t *pool)
     trove->stats = p + size;
 
     trove_stats_init(trove->stats);
+
+    trove->breaker = (trove_breaker_t *) (p + size + stats);
+    ngx_memzero(trove->breaker, sizeof(trove_breaker_t));
 
     if (trove->store) {
         return ngx_http_trove_zone_open(trove, NULL);
@@ -338,6 +342,8 @@ ngx_http_trove_zone_attach(ngx_http_trove_t *trove, ngx_http_trove_t *old,
                       &trove->name);
         return NGX_ERROR;
     }
+
+    trove->breaker = (trove_breaker_t *) (p + size + trove_stats_size());
 
     return NGX_OK;
 }
@@ -407,7 +413,8 @@ ngx_http_trove_zone_connections(ngx_http_trove_t *trove)
     troves = tmcf->troves.elts;
 
     for (i = 0; i < tmcf->troves.nelts; i++) {
-        need += (troves[i]->ack == NGX_HTTP_TROVE_ACK_COMMIT);
+        need += (troves[i]->ack == NGX_HTTP_TROVE_ACK_COMMIT)
+                + (troves[i]->redis != NULL);
     }
 
     if (cycle->connection_n >= need) {
