@@ -94,6 +94,20 @@ sub play {
         }
 
         syswrite $answered, '.';
+
+        # what was sent twice may have counted on the day before as well
+
+        for my $player ($n ? map { $_->{player} } @writes : ()) {
+            ($res) = insist(\$c, 'GET',
+                            "/board/sums?period=-1&player=$player");
+
+            next if $res->{status} == 404;
+
+            my $has = $res->{json}{list}[0]{score};
+            my $sum = $sum{$player}{ $res->{json}{ends} } // 'none';
+
+            push @wrong, "$player had $has, not $sum" if $has ne $sum;
+        }
     }
 
     return { sums => \%sum, wrong => \@wrong, lost => $lost,
