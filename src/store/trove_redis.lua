@@ -11,16 +11,19 @@
 -- entry is stored first, for it is the only write that may be refused.
 
 local pack, unpack_struct = struct.pack, struct.unpack
+local format = string.format
 local floor, sqrt = math.floor, math.sqrt
 local sin, cos, asin, pi = math.sin, math.cos, math.asin, math.pi
 local call = redis.call
 
--- codes of results: trove_redis_wire.c, and the enums of the core's headers
+-- Constants, each of which is put where it stands when the script is built.
+-- The codes of results are trove_redis_wire.c's, and those of enums of the
+-- core's headers.
 
 local OK, NOTFOUND, FULL, INVALID = 0, 1, 2, 3
 
-local GRANTED, REPEAT, GONE, UNKNOWN, EARLY, EXPIRED, LEVEL, FAR, FAST
-    = 0, 1, 2, 3, 4, 5, 6, 7, 8
+local GRANTED, REPEAT, GONE, UNKNOWN = 0, 1, 2, 3
+local EARLY, EXPIRED, LEVEL, FAR, FAST = 4, 5, 6, 7, 8
 
 local TAP_GRANTED, TAP_REPEAT, TAP_STALE, TAP_LIMITED = 0, 1, 2, 3
 
@@ -31,7 +34,6 @@ local NEVER, DAILY, WEEKLY, MONTHLY = 0, 1, 2, 3
 
 local EARTH = 1
 local RADIUS = 6371008.8
-local RADIAN = pi / 180
 
 local LIMIT = 9007199254740992          -- 2^53: integers are exact up to it
 local EARLIEST = 4503599627370496       -- 2^52 us ahead is as good as no rate
@@ -47,6 +49,7 @@ local SCORE = '<ddd'
 
 local REWARD_SIZE, PLAYER_SIZE, CLAIM_SIZE, SCORE_SIZE = 48, 56, 28, 24
 
+local radian = pi / 180
 local trove = KEYS[1]
 
 
@@ -56,7 +59,7 @@ end
 
 
 local function integer(n)
-    return string.format('%.0f', n)
+    return format('%d', n)
 end
 
 
@@ -157,15 +160,15 @@ local function haversine(x1, y1, x2, y2)
         turn = turn + 360
     end
 
-    turn = turn * RADIAN
+    turn = turn * radian
 
-    local s1 = sin((y2 - y1) * RADIAN / 2)
+    local s1 = sin((y2 - y1) * radian / 2)
     local s2 = sin(turn / 2)
-    local both = cos(y1 * RADIAN) * cos(y2 * RADIAN)
+    local both = cos(y1 * radian) * cos(y2 * radian)
     local key = s1 * s1 + both * (s2 * s2)
 
     if key > 0.5 then
-        s1 = sin((y1 + y2) * RADIAN / 2)
+        s1 = sin((y1 + y2) * radian / 2)
         s2 = cos(turn / 2)
         key = 1 - (s1 * s1 + both * (s2 * s2))
     end
@@ -282,7 +285,7 @@ local ops = {}
 local rewards, players, claims = {}, {}, {}             -- false: none
 local reward_ids, player_ids, claim_ids = {}, {}, {}
 local changed_rewards, changed_players, changed_claims = {}, {}, {}
-local nrewards, nplayers
+local nrewards, nplayers                -- once somebody is new
 
 
 local function want(list, rows, id)
@@ -398,7 +401,7 @@ for i = 3, #ARGV do
 end
 
 
-local function fetch(key, ids, rows, size, format)
+local function fetch(key, ids, rows, size, form)
     if #ids == 0 then
         return
     end
@@ -413,7 +416,7 @@ local function fetch(key, ids, rows, size, format)
                 foreign(key, ids[i])
             end
 
-            rows[ids[i]] = { unpack_struct(format, value) }
+            rows[ids[i]] = { unpack_struct(form, value) }
         end
     end
 end
@@ -444,14 +447,6 @@ end
 fetch(rewards_key, reward_ids, rewards, REWARD_SIZE, REWARD)
 fetch(players_key, player_ids, players, PLAYER_SIZE, PLAYER)
 fetch(claims_key, claim_ids, claims, CLAIM_SIZE, CLAIM)
-
-if #reward_ids ~= 0 then
-    nrewards = checked('HLEN', rewards_key)
-end
-
-if #player_ids ~= 0 then
-    nplayers = checked('HLEN', players_key)
-end
 
 for i = 1, nboards do
     local b = boards[i]
@@ -485,7 +480,6 @@ end
 --
 
 local changes, results = {}, {}
-local version_before = version
 local entry = log + 1                   -- if there are changes
 
 
@@ -664,7 +658,23 @@ local function claim_result(rc, result, flouts, value, balance, last)
 end
 
 
--- whether all boards that claims are added to have room for the player
+-- whether there is room for one more
+
+local function room_for_player()
+    nplayers = nplayers or checked('HLEN', players_key)
+
+    return nplayers < max_players
+end
+
+
+local function room_for_reward()
+    nrewards = nrewards or checked('HLEN', rewards_key)
+
+    return nrewards < max_rewards
+end
+
+
+-- and on all boards that claims are added to
 
 local function room(player)
     for i = 1, #credited do
@@ -702,7 +712,7 @@ local function claim(o, index)
         return claim_result(OK, result, flouts, 0, 0, 0)
     end
 
-    if claims_ever >= max_claims or not p and nplayers >= max_players
+    if claims_ever >= max_claims or not p and not room_for_player()
        or not room(player)
     then
         return claim_result(FULL, 0, 0, 0, 0, 0)
@@ -786,7 +796,7 @@ local function tap(o)
     local p = players[player]
 
     if not p then
-        if nplayers >= max_players then
+        if not room_for_player() then
             return tap_result(FULL, 0, 0, 0, 0, 0)
         end
 
@@ -870,7 +880,7 @@ local function put(o)
     end
 
     if not was then
-        if nrewards >= max_rewards then
+        if not room_for_reward() then
             return pack('<Bd', FULL, 0)
         end
 
@@ -897,7 +907,7 @@ local function remove(o)
     end
 
     version = version + 1
-    nrewards = nrewards - 1
+    nrewards = (nrewards or checked('HLEN', rewards_key)) - 1
     rewards[o.id] = false
     changed_rewards[o.id] = true
     change(pack('<c1I4', 'D', tonumber(o.id)))
@@ -918,7 +928,7 @@ end
 -- storing
 --
 
-local function store(key, changed, rows, format)
+local function store(key, changed, rows, form)
     local set, del = {}, {}
 
     for id in pairs(changed) do
@@ -926,9 +936,9 @@ local function store(key, changed, rows, format)
 
         if row then
             set[#set + 1] = id
-            set[#set + 1] = format == SCORE
+            set[#set + 1] = form == SCORE
                             and pack(SCORE, row[1], row[2], row[3]) .. row[4]
-                            or pack(format, unpack(row))
+                            or pack(form, unpack(row))
         else
             del[#del + 1] = id
         end
@@ -946,14 +956,15 @@ local function store(key, changed, rows, format)
 end
 
 if #changes ~= 0 then
+    local id = integer(entry)
+
     log = entry
 
-    checked('XADD', trove .. ':log', 'MAXLEN', '~', integer(max_log),
-            integer(log) .. '-0', 'v', integer(version_before),
-            'o', session .. ':' .. integer(number),
+    checked('XADD', trove .. ':log', 'MAXLEN', '~', max_log, id .. '-0',
+            'v', meta[5], 'o', session .. ':' .. integer(number),
             'd', table.concat(changes))
 
-    call('HSET', trove, 'log', integer(log), 'version', integer(version),
+    call('HSET', trove, 'log', id, 'version', integer(version),
          'born', integer(born), 'claims', integer(claims_ever))
 
     store(rewards_key, changed_rewards, rewards, REWARD)
