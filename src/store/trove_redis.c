@@ -1052,6 +1052,7 @@ trove_redis_formatted(trove_redis_t *r, redisReply **reply, const char *cmd,
 
     asking = 0;
     moved = 0;
+    node = r->node;
     *then = TROVE_REDIS_FAILED;
 
     for (hops = 0; /* void */ ; hops++) {
