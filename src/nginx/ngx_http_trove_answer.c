@@ -8,6 +8,7 @@
 _Static_assert(TROVE_ENDPOINT_POLL == 0, "conf/trace/poll.bt");
 
 
+static ngx_uint_t ngx_http_trove_refused(ngx_http_request_t *r);
 static void ngx_http_trove_exemplar(ngx_http_request_t *r,
     trove_exemplar_t *e, uint64_t now, uint64_t ns);
 static void ngx_http_trove_cleanup(void *data);
@@ -64,6 +65,11 @@ ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
                                       "the method is not allowed here");
     }
 
+    if (ngx_http_trove_refused(r)) {
+        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_TROVE_UNSTORED_TEXT);
+    }
+
     if (r->method != NGX_HTTP_POST) {
         return NGX_OK;
     }
@@ -103,6 +109,23 @@ ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
     }
 
     return NGX_OK;
+}
+
+
+/* It is a write, and Redis takes none: its body need not be read for that. */
+
+static ngx_uint_t
+ngx_http_trove_refused(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    return ctx->worker
+           && ctx->worker->redis
+           && ctx->endpoint != TROVE_ENDPOINT_POLL
+           && (r->method & (NGX_HTTP_POST|NGX_HTTP_DELETE))
+           && ngx_http_trove_unstored(ctx);
 }
 
 
