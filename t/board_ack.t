@@ -75,11 +75,17 @@ for my $c (values %$clients) {
 # a store that another program holds: for a moment
 
 my $holder = hold_store($db);
-my @waiting = send_all([ score_of('sums', 'w', 1) ],
-                       [ batch_of('/board/sums',
-                                  { player => 'v', score => 1 },
-                                  { player => 'v', score => 2 }) ],
-                       [ 'DELETE', '/board/sums?player=b1' ]);
+my @waiting = send_all([ score_of('sums', 'w', 1) ]);
+
+# its rank is that of the moment, whatever the other worker decides then
+
+ok(wait_until { $t->get('/board/sums?player=w')->{status} == 200 },
+   'a score is decided');
+
+push @waiting, send_all([ batch_of('/board/sums',
+                                   { player => 'v', score => 1 },
+                                   { player => 'v', score => 2 }) ],
+                        [ 'DELETE', '/board/sums?player=b1' ]);
 
 ok(wait_until { counters($t)->{waiting} == 3 }, 'they wait');
 is($t->get_json('/board/sums?player=v')->{list}[0]{score}, 3,
