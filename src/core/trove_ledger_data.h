@@ -194,6 +194,7 @@ struct trove_ledger_s {
     /* of a copy, whose follower is the "store_writer" */
 
     _Atomic uint64_t        replica_log;    /* changes that are carried out  */
+    _Atomic uint64_t        replica_mark;   /* of the latest that was begun  */
     _Atomic uint64_t        replica_seen;   /* trove_clock_ns(), 0: never    */
     _Atomic uint64_t        loaded;     /* rows of versions up to it are     */
                                         /* not in the log                    */

@@ -71,6 +71,13 @@ trove_replica_log(const trove_ledger_t *l)
 
 
 uint64_t
+trove_replica_mark(const trove_ledger_t *l)
+{
+    return trove_acquire(&l->replica_mark);
+}
+
+
+uint64_t
 trove_replica_seen(const trove_ledger_t *l)
 {
     return trove_get(&l->replica_seen);
@@ -244,6 +251,18 @@ trove_replica_stamp(trove_ledger_t *l, uint64_t version)
                       trove_row_state(version & TROVE_ROW_VERSION,
                                       trove_row_head(trove_get(&row->state))));
     }
+}
+
+
+void
+trove_replica_begun(trove_ledger_t *l, uint64_t mark)
+{
+    trove_set(&l->replica_mark, mark);
+
+    /* nothing of it is seen before */
+
+    atomic_thread_fence(memory_order_release);
+    TROVE_FAULT("replica: marked");
 }
 
 

@@ -66,6 +66,12 @@ int trove_replica_loaded(const trove_ledger_t *l);
 uint64_t trove_replica_log(const trove_ledger_t *l);
 
 /*
+ * What tells the change after that one, if it was begun, or else that one from
+ * others of the same number; 0: nothing does.
+ */
+uint64_t trove_replica_mark(const trove_ledger_t *l);
+
+/*
  * When it was last known to be what the other place has: trove_clock_ns(); 0:
  * never.
  */
@@ -95,6 +101,9 @@ trove_rc_t trove_replica_begin(trove_ledger_t *l, const char *instance);
  */
 trove_rc_t trove_replica_live(trove_ledger_t *l, uint64_t log,
     uint64_t version);
+
+/* The change of this mark is going to be carried out, or in LOADING was. */
+void trove_replica_begun(trove_ledger_t *l, uint64_t mark);
 
 /* All of this change is carried out; or nothing is missing at this moment. */
 void trove_replica_applied(trove_ledger_t *l, uint64_t log);
