@@ -312,6 +312,10 @@
       "Requests that waited for the store in vain.")                         \
     X(COUNTER, store_refused, "trove_store_refused_total", "",               \
       "Writes refused because the store took none.")                         \
+    X(COUNTER, store_entries, "trove_store_entries_total", "",               \
+      "Entries of the store's log that were carried out on the ledger.")     \
+    X(COUNTER, store_snapshots, "trove_store_snapshots_total", "",           \
+      "Times that all of the store was read anew.")                          \
     X(SUM, arena_size, "trove_arena_bytes", "state=\"size\"",                \
       "Bytes of the workers' arenas: all, of the last epoch, at most.")      \
     X(SUM, arena_used, "trove_arena_bytes", "state=\"used\"",                \
@@ -326,6 +330,8 @@
       "Bytes of the log of the store that are not yet in their place.")      \
     X(SUM, store_waiting, "trove_store_waiting", "",                         \
       "Requests that wait for the store.")                                   \
+    X(SUM, store_connected, "trove_store_connected", "",                     \
+      "1 while the ledger follows a store that many machines share.")        \
     X(LEAST, view_version, "trove_view_version", "",                         \
       "The version of the ledger that every worker's polls have reached.")   \
     X(PROCESS, allocator_committed, "trove_allocator_committed_bytes", "",   \
@@ -358,6 +364,10 @@
       "The breaker of the store: 0 closed, 1 half-open, 2 open.")            \
     X(SPAN, store_lag, "trove_store_lag_seconds", "",                        \
       "Seconds since the moment up to which the store has everything.")      \
+    X(TROVE, store_position, "trove_store_log", "",                          \
+      "Entry of the store's log that the ledger has reached.")               \
+    X(SPAN, store_age, "trove_store_age_seconds", "",                        \
+      "Seconds since the ledger was last known to be what the store has.")   \
     X(TROVE, workers_alive, "trove_workers", "",                             \
       "Workers alive that have a slot of their own.")                        \
     X(TROVE, started, "trove_start_time_seconds", "",                        \

@@ -95,7 +95,15 @@ const RULES = [
                              + (why.length ? ' (' + why.join(', ') + ')' : ''),
                              'It is tried again by itself; what is granted '
                              + 'meanwhile is not durable. See the error log '
-                             + 'and the disk.');
+                             + 'and the disk, or Redis.');
+        }
+
+        if (t.store_age > 2) {
+            return statement(t.store_age > 10 ? BAD : WARN,
+                             'What is read of the store is '
+                             + inTime(t.store_age) + ' old',
+                             'Its log is not followed fast enough; see the '
+                             + 'error log, and Redis.');
         }
 
         return t.store_lag > 2

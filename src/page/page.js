@@ -357,6 +357,20 @@ function showStore(h) {
         return;
     }
 
+    if (t.store_connected || t.store_position) {
+        table($('store'), t.store_connected ? 'Shared with other machines'
+                                            : 'It is not reached',
+              [ '', 'now', 'a second', 'in all' ], [
+            row('age of the copy', inSeconds(t.store_age), '', ''),
+            row('requests waiting', inNumber(t.store_waiting), '', ''),
+            row('entries of its log', inNumber(t.store_position),
+                inNumber(h.rate((x) => x.store_entries, 10)),
+                inNumber(t.store_entries)),
+            row('read anew', '', '', inNumber(t.store_snapshots)),
+        ]);
+        return;
+    }
+
     table($('store'), t.store_failing ? 'It takes no writes' : '',
           [ '', 'now', 'a second', 'in all' ], [
         row('behind', inSeconds(t.store_lag), '', ''),

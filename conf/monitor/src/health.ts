@@ -57,11 +57,17 @@ function *of(trove: Trove, rates: TroveRates | null):
 function *store(trove: Trove): Generator<[Finding['level'], string]> {
     if (trove.store_failing) {
         yield ['bad', 'the store takes no writes: the disk, its permissions, '
-                      + 'or another program; the error log tells'];
+                      + 'another program, or Redis; the error log tells'];
     }
 
     if (trove.store_lag > LIMITS.behind) {
         yield ['bad', `the store is ${duration(trove.store_lag)} behind`];
+    }
+
+    if (trove.store_age > LIMITS.behind) {
+        yield ['bad', `what is read is ${duration(trove.store_age)} old: the `
+                      + 'store is not reached, or more is written than is '
+                      + 'followed'];
     }
 
     if (trove.store_log > LIMITS.log) {

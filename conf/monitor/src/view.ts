@@ -296,6 +296,11 @@ function *store(trove: Trove, rates: TroveRates | null): Generator<Line> {
         return;
     }
 
+    if (trove.store_connected || trove.store_position) {
+        yield shared(trove, rates);
+        return;
+    }
+
     const rate = rates ? amount(rates.counters.store_commits) : '-';
 
     yield [
@@ -304,6 +309,20 @@ function *store(trove: Trove, rates: TroveRates | null): Generator<Line> {
           style: trove.store_failing ? 'bad' : 'good' },
         { text: `, ${rate} commits/s, ${duration(trove.store_lag)} behind, `
                 + `log ${bytes(trove.store_log)}, ${trove.store_waiting} `
+                + 'requests wait' },
+    ];
+}
+
+
+function shared(trove: Trove, rates: TroveRates | null): Line {
+    const rate = rates ? amount(rates.counters.store_entries) : '-';
+
+    return [
+        { text: 'store'.padEnd(11) },
+        { text: trove.store_connected ? 'good' : 'not reached',
+          style: trove.store_connected ? 'good' : 'bad' },
+        { text: `, entry ${amount(trove.store_position)}, ${rate} entries/s, `
+                + `${duration(trove.store_age)} old, ${trove.store_waiting} `
                 + 'requests wait' },
     ];
 }

@@ -41,6 +41,7 @@ test('what is near a limit is not beyond it', () => {
 const cases: [Partial<Trove>, string, RegExp][] = [
     [{ store_failing: 1 }, 'bad', /takes no writes/],
     [{ store_lag: 11.5 }, 'bad', /11.5s behind/],
+    [{ store_age: 11.5 }, 'bad', /what is read is 11.5s old/],
     [{ store_log: 3e8 }, 'warn', /log of the store/],
     [{ arena_exhausted: 12 }, 'bad', /arena is used up, 12 requests/],
     [{ ledger_busy: 1 }, 'bad', /writes are given up/],
