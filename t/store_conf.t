@@ -25,8 +25,8 @@ sub refused {
     like($said, $why, 'and why');
 }
 
-refused('redis', troves('a { store redis://127.0.0.1/0;'),
-        qr{invalid store "redis://127\.0\.0\.1/0", must be .* in \S+:\d+});
+refused('another one', troves('a { store postgres://127.0.0.1/0;'),
+        qr{invalid store "postgres://127\.0\.0\.1/0", must be .* in \S+:\d+});
 refused('no path', troves('a { store sqlite:;'), qr/invalid store "sqlite:"/);
 refused('a folder', troves('a { store sqlite:/tmp/;'),
         qr{invalid store "sqlite:/tmp/", it is a folder});

@@ -28,6 +28,7 @@
 #include "trove_coins.h"
 #include "trove_dirty.h"
 #include "trove_flush.h"
+#include "trove_follow.h"
 #include "trove_json.h"
 #include "trove_ledger.h"
 #include "trove_ledger_file.h"
@@ -58,6 +59,9 @@
 #define NGX_HTTP_TROVE_HELD          0        /* no code: come again later   */
 
 
+#define NGX_HTTP_TROVE_UNCOPIED_TEXT                                          \
+    "the store is being read: there is no copy of it yet"
+
 #define NGX_HTTP_TROVE_UNSTORED_TEXT                                          \
     "the store does not take writes at present"
 
@@ -67,6 +71,7 @@
 
 typedef struct ngx_http_trove_file_s   ngx_http_trove_file_t;
 typedef struct ngx_http_trove_flush_s  ngx_http_trove_flush_t;
+typedef struct ngx_http_trove_follow_s ngx_http_trove_follow_t;
 typedef struct ngx_http_trove_wait_s   ngx_http_trove_wait_t;
 typedef struct ngx_http_trove_again_s  ngx_http_trove_again_t;
 typedef struct ngx_http_trove_waits_s  ngx_http_trove_waits_t;
@@ -106,7 +111,7 @@ typedef struct {
     uint32_t                coin_stats[TROVE_COINS_MAX];   /* see zone_init  */
     ngx_array_t             boards;         /* trove_board_conf_t, by number */
 
-    const trove_store_kind_t  *store;       /* NULL: off                     */
+    const trove_store_kind_t  *store;       /* NULL: off, or it is in Redis  */
     trove_redis_conf_t     *redis;          /* NULL: it is not               */
     ngx_str_t               store_value;    /* as it was configured          */
     ngx_str_t               store_path;     /* these two end with a zero     */
@@ -235,7 +240,8 @@ typedef struct ngx_http_trove_worker_s {
     uint64_t                build_ns;
     size_t                  built_large;
 
-    ngx_http_trove_flush_t *flush;          /* NULL: no store                */
+    ngx_http_trove_flush_t *flush;          /* NULL: no store of its own     */
+    ngx_http_trove_follow_t  *follow;       /* NULL: it is not in Redis      */
 
     ngx_http_trove_redis_t *redis;          /* NULL: it is not in Redis      */
     ngx_http_trove_waits_t  copied;         /* until it has come from there  */
@@ -305,6 +311,7 @@ typedef struct {
     uint64_t                  version;
     uint64_t                  scanned;      /* in this turn of a batch       */
     uint64_t                  held;         /* since when the ledger is, ns  */
+    uint64_t                  generation;   /* of the copy that it reads     */
     ngx_http_trove_batch_t   *batch;
     ngx_http_trove_object_t  *object;
     ngx_http_trove_tried_t   *tried;
@@ -363,6 +370,10 @@ void ngx_http_trove_ledger_conf(ngx_http_trove_t *trove,
 char *ngx_http_trove_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_trove_ack(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_trove_store_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove);
+
+/* Whether a reload leaves the store where it is. */
+ngx_uint_t ngx_http_trove_store_kept(ngx_http_trove_t *trove,
+    ngx_http_trove_t *old);
 
 /* How the trove's store is opened. */
 void ngx_http_trove_store_conf(ngx_http_trove_t *trove,
@@ -632,6 +643,23 @@ ngx_int_t ngx_http_trove_settle(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_trove_settle_lines(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_unsettled(ngx_http_request_t *r);
+
+
+/* ngx_http_trove_follow.c */
+
+/* A worker begins, turns its epoch, ends. */
+ngx_int_t ngx_http_trove_follow_init(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
+void ngx_http_trove_follow_turn(ngx_http_trove_worker_t *w);
+void ngx_http_trove_follow_exit(ngx_http_trove_worker_t *w);
+
+/*
+ * Of a trove that is in Redis: whether this machine has no copy of it that the
+ * request could read, for it is not loaded yet, or is being loaded anew; and
+ * whether what it has read since is not of one copy.
+ */
+ngx_uint_t ngx_http_trove_uncopied(ngx_http_trove_ctx_t *ctx);
+ngx_uint_t ngx_http_trove_torn(ngx_http_trove_ctx_t *ctx);
 
 
 /* ngx_http_trove_body.c */

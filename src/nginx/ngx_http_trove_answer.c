@@ -44,9 +44,10 @@ ngx_http_trove_begin(ngx_http_request_t *r, ngx_http_trove_t *trove,
 ngx_int_t
 ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_uint_t             i;
+    ngx_list_part_t       *part;
+    ngx_table_elt_t       *h;
+    ngx_http_trove_ctx_t  *ctx;
 
     if (methods & NGX_HTTP_GET) {
         methods |= NGX_HTTP_HEAD;
@@ -63,6 +64,16 @@ ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
 
         return ngx_http_trove_problem(r, NGX_HTTP_NOT_ALLOWED,
                                       "the method is not allowed here");
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ctx->endpoint != TROVE_ENDPOINT_STATS && ngx_http_trove_uncopied(ctx))
+    {
+        ctx->status = NGX_HTTP_TROVE_UNSTORED;
+
+        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_TROVE_UNCOPIED_TEXT);
     }
 
     if (ngx_http_trove_refused(r)) {
@@ -210,9 +221,22 @@ ngx_int_t
 ngx_http_trove_answer(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, const trove_writer_t *w)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
+    ngx_int_t              rc;
+    ngx_buf_t             *b;
+    ngx_chain_t            out;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if ((r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        && ctx && ngx_http_trove_torn(ctx))
+    {
+        ctx->generation = 0;
+        ctx->status = NGX_HTTP_TROVE_UNSTORED;
+
+        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_TROVE_UNCOPIED_TEXT);
+    }
 
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {

@@ -152,6 +152,15 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
 
     last = ngx_http_trove_export_fill(r, ex);
 
+    /* what is left of a copy that is loaded anew would look like all of it */
+
+    if (ngx_http_trove_torn(ctx)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "an export of trove \"%V\" ends early: its store is "
+                      "read anew", &ctx->worker->trove->name);
+        return NGX_ERROR;
+    }
+
     if (ex->buf->pos == ex->buf->last && !last) {
         return ex->held ? ngx_http_trove_export_hold(r, ex)
                         : ngx_http_trove_export_next(r, ex);

@@ -87,7 +87,7 @@ static ngx_command_t  ngx_http_trove_commands[] = {
       NULL },
 
     { ngx_string("store"),
-      NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_TROVE_CONF|NGX_CONF_TAKE123,
       ngx_http_trove_store,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,

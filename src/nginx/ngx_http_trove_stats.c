@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_trove_stats_boards(ngx_http_request_t *r,
     ngx_http_trove_t *trove, trove_stats_trove_t *stats);
 static void ngx_http_trove_stats_ledger(ngx_http_trove_t *trove,
     trove_stats_total_t *total);
+static void ngx_http_trove_stats_copy(ngx_http_trove_t *trove,
+    trove_stats_total_t *total);
 
 
 /* What "Accept" chooses from; what it likes as well is the last of them. */
@@ -95,7 +97,15 @@ ngx_http_trove_stats_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_stats_board(ngx_http_request_t *r, ngx_str_t *name)
 {
-    ngx_int_t  rc;
+    ngx_int_t              rc;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ngx_http_trove_uncopied(ctx)) {
+        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      NGX_HTTP_TROVE_UNCOPIED_TEXT);
+    }
 
     if (ngx_http_trove_board_choose(r, name, &rc) != NGX_OK) {
         return rc;
@@ -371,10 +381,31 @@ ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
     if (trove->redis) {
         trove_stat_set(&total->sum.breaker_state,
                        trove_breaker_state(trove->breaker));
+        ngx_http_trove_stats_copy(trove, total);
     }
 
     trove_stat_set(&total->sum.snapshot_bytes,
                    trove_snapshot_size(trove->snapshot));
+}
+
+
+/* Of a copy that was never loaded there is no age. */
+
+static void
+ngx_http_trove_stats_copy(ngx_http_trove_t *trove, trove_stats_total_t *total)
+{
+    uint64_t  now, seen;
+
+    now = trove_clock_ns();
+    seen = trove_replica_seen(trove->ledger);
+
+    trove_stat_set(&total->sum.store_failing,
+                   trove_stat_get(&total->sum.store_connected) == 0
+                   || !trove_breaker_closed(trove->breaker));
+    trove_stat_set(&total->sum.store_position,
+                   trove_replica_log(trove->ledger));
+    trove_stat_set(&total->sum.store_age,
+                   (seen && seen < now) ? now - seen : 0);
 }
 
 

@@ -8,6 +8,10 @@
 #define NGX_HTTP_TROVE_STORE_BUSY    1000    /* ms to wait for other programs */
 #define NGX_HTTP_TROVE_ACK_TIMEOUT   5000    /* ms                            */
 
+#define NGX_HTTP_TROVE_REPLICAS      16      /* to be waited for, at most     */
+#define NGX_HTTP_TROVE_REDIS_TIMEOUT_MIN   10         /* ms */
+#define NGX_HTTP_TROVE_REDIS_TIMEOUT_MAX   60000
+
 
 /* The mapping of a ledger's file, which configurations in turn share. */
 
@@ -17,6 +21,11 @@ struct ngx_http_trove_file_s {
 };
 
 
+static char *ngx_http_trove_store_sqlite(ngx_conf_t *cf,
+    ngx_http_trove_t *trove, ngx_str_t *path);
+static ngx_uint_t ngx_http_trove_store_is_redis(ngx_str_t *value);
+static char *ngx_http_trove_store_redis(ngx_conf_t *cf,
+    ngx_http_trove_t *trove);
 static ngx_int_t ngx_http_trove_store_taken(ngx_conf_t *cf,
     ngx_http_trove_t *trove);
 static ngx_uint_t ngx_http_trove_store_same(const char *one, const char *two);
@@ -46,7 +55,6 @@ ngx_http_trove_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_trove_t  *trove = conf;
 
-    u_char            *p;
     ngx_str_t         *value, path;
 
     if (trove->store_value.data) {
@@ -56,6 +64,15 @@ ngx_http_trove_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     trove->store_value = value[1];
 
+    if (ngx_http_trove_store_is_redis(&value[1])) {
+        return ngx_http_trove_store_redis(cf, trove);
+    }
+
+    if (cf->args->nelts > 2) {
+        return ngx_http_trove_invalid(cf, &value[2],
+                                      "behind \"redis://\", if at all");
+    }
+
     if (ngx_strcmp(value[1].data, "off") == 0) {
         return NGX_CONF_OK;
     }
@@ -64,36 +81,139 @@ ngx_http_trove_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         || path.len == 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid store \"%V\", must "
-                           "be \"sqlite:PATH\" or \"off\"", &value[1]);
+                           "be \"sqlite:PATH\", \"redis://HOST\" or \"off\"",
+                           &value[1]);
         return NGX_CONF_ERROR;
     }
 
-    if (path.data[path.len - 1] == '/') {
+    return ngx_http_trove_store_sqlite(cf, trove, &path);
+}
+
+
+static char *
+ngx_http_trove_store_sqlite(ngx_conf_t *cf, ngx_http_trove_t *trove,
+    ngx_str_t *path)
+{
+    u_char  *p;
+
+    if (path->data[path->len - 1] == '/') {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid store \"%V\", it is "
-                           "a folder", &value[1]);
+                           "a folder", &trove->store_value);
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, path, 0) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     trove->store = &trove_store_sqlite;
-    trove->store_path = path;
+    trove->store_path = *path;
 
-    p = ngx_pnalloc(cf->pool, path.len + sizeof("-ledger"));
+    p = ngx_pnalloc(cf->pool, path->len + sizeof("-ledger"));
     if (p == NULL) {
         return NGX_CONF_ERROR;
     }
 
     trove->ledger_path.data = p;
-    trove->ledger_path.len = path.len + sizeof("-ledger") - 1;
+    trove->ledger_path.len = path->len + sizeof("-ledger") - 1;
 
-    p = ngx_cpymem(p, path.data, path.len);
+    p = ngx_cpymem(p, path->data, path->len);
     ngx_memcpy(p, "-ledger", sizeof("-ledger"));
 
     return (ngx_http_trove_store_taken(cf, trove) == NGX_OK) ? NGX_CONF_OK
                                                             : NGX_CONF_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_http_trove_store_is_redis(ngx_str_t *value)
+{
+    ngx_str_t  rest;
+
+    return ngx_http_trove_prefixed(value, "redis:", &rest) == NGX_OK
+           || ngx_http_trove_prefixed(value, "rediss:", &rest) == NGX_OK;
+}
+
+
+/* No connection is made: a configuration is good though Redis is away. */
+
+static char *
+ngx_http_trove_store_redis(ngx_conf_t *cf, ngx_http_trove_t *trove)
+{
+    char                 error[TROVE_STORE_ERROR];
+    ngx_str_t           *value, rest;
+    ngx_uint_t           i, n;
+    ngx_msec_t           ms;
+    trove_slice_t        address;
+    trove_redis_conf_t  *redis;
+
+    value = cf->args->elts;
+
+    redis = ngx_palloc(cf->pool, sizeof(trove_redis_conf_t));
+    if (redis == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    address.data = value[1].data;
+    address.len = value[1].len;
+
+    if (trove_redis_parse(&address, redis, error) != TROVE_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid store: %s", error);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_http_trove_prefixed(&value[i], "replicas=", &rest) == NGX_OK
+            && ngx_http_trove_count(&rest, 0, NGX_HTTP_TROVE_REPLICAS, &n)
+               == NGX_OK)
+        {
+            redis->replicas = n;
+            continue;
+        }
+
+        if (ngx_http_trove_prefixed(&value[i], "timeout=", &rest) == NGX_OK) {
+            ms = ngx_parse_time(&rest, 0);
+
+            if (ms != (ngx_msec_t) NGX_ERROR
+                && ms >= NGX_HTTP_TROVE_REDIS_TIMEOUT_MIN
+                && ms <= NGX_HTTP_TROVE_REDIS_TIMEOUT_MAX)
+            {
+                redis->timeout = ms;
+                continue;
+            }
+        }
+
+        return ngx_http_trove_invalid(cf, &value[i],
+                                      "\"replicas=\" and 0 to 16, or "
+                                      "\"timeout=\" and 10ms to 60s");
+    }
+
+    trove->redis = redis;
+
+    return (ngx_http_trove_redis_resolve(cf, trove) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/*
+ * Whether a reload leaves the store where it is.  Of Redis only the kind: by
+ * its own name the trove is known when the next connection is made, so that
+ * nodes, passwords and times may become others, and another trove is not taken
+ * for this one.
+ */
+
+ngx_uint_t
+ngx_http_trove_store_kept(ngx_http_trove_t *trove, ngx_http_trove_t *old)
+{
+    if ((trove->store == NULL) != (old->store == NULL)
+        || (trove->redis == NULL) != (old->redis == NULL))
+    {
+        return 0;
+    }
+
+    return trove->store == NULL
+           || ngx_strcmp(trove->store_path.data, old->store_path.data) == 0;
 }
 
 
@@ -224,6 +344,10 @@ ngx_http_trove_store_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
     ngx_conf_init_uint_value(trove->ack, NGX_HTTP_TROVE_ACK_MEMORY);
     ngx_conf_init_msec_value(trove->ack_timeout, NGX_HTTP_TROVE_ACK_TIMEOUT);
+
+    if (trove->ack == NGX_HTTP_TROVE_ACK_COMMIT && trove->redis) {
+        trove->ack = NGX_HTTP_TROVE_ACK_MEMORY;    /* answers wait anyhow */
+    }
 
     if (trove->ack == NGX_HTTP_TROVE_ACK_COMMIT && trove->store == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"ack commit\" of trove "

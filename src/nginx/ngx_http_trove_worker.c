@@ -97,6 +97,7 @@ ngx_http_trove_exit_process(ngx_cycle_t *cycle)
     for (i = 0; i < ngx_http_trove_nworkers; i++) {
         ngx_http_trove_flush_exit(&ngx_http_trove_workers[i],
                                   ngx_http_trove_nworkers - i);
+        ngx_http_trove_follow_exit(&ngx_http_trove_workers[i]);
     }
 
     ngx_http_trove_jobs_end();
@@ -107,9 +108,9 @@ ngx_http_trove_exit_process(ngx_cycle_t *cycle)
         ngx_http_trove_redis_exit(w);
         ngx_http_trove_waits_exit(&w->copied);
 
-        /* the store may want another writer */
+        /* the store may want another writer, or follower */
 
-        if (w->wrote || w->trove->store) {
+        if (w->wrote || w->trove->store || w->trove->redis) {
             ngx_http_trove_notify(w);
         }
 
@@ -130,9 +131,12 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
 
     w->stats = trove_stats_claim(w->trove->stats);
 
-    /* this also carries out what dead workers have left; if not now, later */
+    /*
+     * This also carries out what dead workers have left; if not now, later.  A
+     * copy is written by its follower alone.
+     */
 
-    if (w->trove->players) {
+    if (w->trove->players && w->trove->redis == NULL) {
         (void) ngx_http_trove_redo(w);
     }
 
@@ -143,7 +147,8 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
         || ngx_http_trove_view_start(cycle, w) != NGX_OK
         || ngx_http_trove_wake_start(cycle, w) != NGX_OK
         || ngx_http_trove_flush_init(cycle, w) != NGX_OK
-        || ngx_http_trove_redis_init(cycle, w) != NGX_OK)
+        || ngx_http_trove_redis_init(cycle, w) != NGX_OK
+        || ngx_http_trove_follow_init(cycle, w) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -443,6 +448,7 @@ ngx_http_trove_turn(ngx_http_trove_worker_t *w)
     ngx_http_trove_sync(w, NGX_HTTP_TROVE_SYNC_MAX);
     ngx_http_trove_tidy(w);
     ngx_http_trove_flush_turn(w);
+    ngx_http_trove_follow_turn(w);
 
     end = trove_clock_ns();
 
@@ -587,6 +593,14 @@ static void
 ngx_http_trove_build(ngx_http_trove_worker_t *w)
 {
     if (w->building || ngx_exiting) {
+        return;
+    }
+
+    /* a copy that is loaded: of what is there now there is nothing to see */
+
+    if (w->worn == NULL
+        && trove_replica_state(w->trove->ledger) == TROVE_REPLICA_LOADING)
+    {
         return;
     }
 

@@ -216,15 +216,12 @@ ngx_http_trove_zone_same(ngx_http_trove_t *trove, ngx_http_trove_t *old)
     ngx_http_trove_ledger_conf(trove, &conf);
     ngx_http_trove_ledger_conf(old, &is);
 
-    how = trove->store ? "restart"
-                       : "the rewards, players and boards would be lost: "
-                         "export the rewards and restart";
+    how = (trove->store || trove->redis)
+          ? "restart"
+          : "the rewards, players and boards would be lost: export the "
+            "rewards and restart";
 
-    if ((trove->store == NULL) != (old->store == NULL)
-        || (trove->store && ngx_strcmp(trove->store_path.data,
-                                       old->store_path.data)
-                            != 0))
-    {
+    if (!ngx_http_trove_store_kept(trove, old)) {
         what = "\"store\"";
         how = "restart";
 
