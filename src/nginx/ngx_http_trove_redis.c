@@ -894,6 +894,12 @@ ngx_http_trove_redis_open(ngx_http_trove_redis_t *rd)
         return "there is no memory";
     }
 
+    if (rd->context->err == 0 && rd->conf->tls
+        && trove_redis_tls(rd->context, node->host) != TROVE_OK)
+    {
+        return rd->context->errstr;
+    }
+
     return rd->context->err ? rd->context->errstr : NULL;
 }
 

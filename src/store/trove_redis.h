@@ -164,6 +164,13 @@ void trove_redis_init(trove_redis_t *r, const trove_redis_conf_t *conf,
     char *error);
 
 /*
+ * Goes on by TLS, of a connection that was just made or is about to be, with
+ * the host's certificate signed by whom the system trusts.  TROVE_INVALID:
+ * c->errstr tells.
+ */
+trove_rc_t trove_redis_tls(redisContext *c, const char *host);
+
+/*
  * To the first node, from the one that is next on, that answers; with
  * authentication and the database.  TROVE_STORE_DONE, or "error" tells of the
  * last node why.

@@ -7,6 +7,13 @@ CFLAGS = -std=gnu11 -g -Wall -Wextra -Werror -Wundef -Wmissing-prototypes \
 	-Wno-unused-parameter -ffp-contract=off -D_GNU_SOURCE \
 	-I $(ROOT)/src/core -I $(ROOT)/src/store -I $(OUT) -MMD -MP $(OPT)
 
+# hiredis with TLS, as config would find it
+
+ifneq ($(wildcard /usr/include/hiredis/hiredis_ssl.h),)
+CFLAGS += -DTROVE_REDIS_TLS=1
+LIBS += -lhiredis_ssl -lssl -lcrypto
+endif
+
 CORE = $(patsubst $(ROOT)/src/%.c,$(OUT)/%.o, \
 	$(wildcard $(ROOT)/src/core/*.c $(ROOT)/src/store/*.c))
 

