@@ -339,13 +339,6 @@ like(statements(), qr/^Broken/, 'what is broken comes first');
 is($b->eval('document.title'), "\x{26a0} hunt \x{2013} trove",
    'so in the title');
 
-my ($worker) = $t->workers;
-
-$t->kill_worker($worker);
-$b->until('document.getElementById("statements").innerText.includes('
-          . "'Worker $worker died')");
-pass('a worker that died is told');
-
 # what is wrong where nobody looks
 
 my $store = hold_store("$t->{dir}/combat.db");
@@ -357,6 +350,9 @@ $b->until('[ ...document.querySelectorAll("#statements li") ].some((li) =>'
 is($b->eval('document.title'), "\x{26a0} hunt \x{2013} trove",
    'a store that fails is told, of another trove, too');
 $b->eval('document.querySelector("#statements button").focus()');
+$b->eval('tell.said = ""; show()');
+is($b->eval('document.activeElement.textContent'), 'combat',
+   'where a key stays when the words change');
 $b->key('Enter');
 $b->until('document.title.endsWith("combat \u2013 trove")');
 is($b->eval('document.activeElement.id'), 'health', 'which a key shows');
@@ -369,6 +365,15 @@ pass('until it is well');
 $b->eval('document.getElementById("trove").focus()');
 $b->key('ArrowUp');
 $b->until('document.title.endsWith("hunt \u2013 trove")');
+
+# a worker's death
+
+my ($worker) = $t->workers;
+
+$t->kill_worker($worker);
+$b->until('document.getElementById("statements").innerText.includes('
+          . "'Worker $worker died')");
+pass('a worker that died is told');
 
 my $own = qr/format=json|trove=\w+&board=weekly&top=5/;
 

@@ -290,8 +290,15 @@ function tell(statements) {
     const now = items.map((item) => item.textContent).join('\n');
 
     if (now !== tell.said) {
+        const held = document.activeElement.closest('#statements button');
+
         tell.said = now;
         $('statements').replaceChildren(...items);
+
+        /* a key's place is not lost to what is new */
+
+        [ ...document.querySelectorAll('#statements button') ]
+            .find((e) => e.textContent === held?.textContent)?.focus();
     }
 }
 
