@@ -45,6 +45,14 @@ like(succeeds('its tests pass', $build, qw(npm test --silent)),
 succeeds('it is packed', $build,
          qw(npm pack --silent --ignore-scripts --pack-destination), $dir);
 
+my @packed = map { s{^package/}{}r } sort split /\n/,
+             succeeds('which is read', $dir, 'sh', '-c', 'tar tzf *.tgz');
+
+is_deeply([ grep { !m{^dist/[a-z]+\.(?:js|d\.ts)$} } @packed ],
+          [qw(README.md package.json stats.schema.json)],
+          'nothing in it but what is used');
+cmp_ok(scalar(grep { m{^dist/} } @packed), '>', 20, 'and all of that');
+
 mkdir $user;
 succeeds('installed', $user, 'sh', '-c', 'npm init -y >/dev/null && npm install'
          . ' --offline --no-audit --no-fund --silent ../trove-monitor-*.tgz');
