@@ -25,6 +25,10 @@ typedef struct {
 } trove_decimal_t;
 
 
+typedef unsigned char  trove_writer_bytes_t __attribute__((vector_size(16)));
+typedef uint64_t       trove_writer_words_t __attribute__((vector_size(16)));
+
+
 static unsigned char *trove_writer_digits(unsigned char *end, uint64_t n);
 static int trove_writer_short(double d, trove_decimal_t *dec);
 static int trove_writer_exact(double d, int k, trove_decimal_t *dec);
@@ -37,6 +41,8 @@ static unsigned char *trove_writer_place(unsigned char *p,
     const unsigned char *digits, int len, int point);
 static unsigned char *trove_writer_exponent(unsigned char *p,
     const unsigned char *digits, int len, int point);
+static const unsigned char *trove_writer_plain(const unsigned char *p,
+    const unsigned char *last);
 static char trove_writer_letter(unsigned char ch);
 static void trove_writer_escape(trove_writer_t *w, unsigned char ch);
 
@@ -61,21 +67,6 @@ trove_writer_init(trove_writer_t *w, void *buf, size_t size)
     w->pos = w->start;
     w->end = w->start + size;
     w->truncated = 0;
-}
-
-
-void
-trove_write(trove_writer_t *w, const void *p, size_t len)
-{
-    if (w->truncated || len > (size_t) (w->end - w->pos)) {
-        w->truncated = 1;
-        return;
-    }
-
-    if (len) {
-        memcpy(w->pos, p, len);
-        w->pos += len;
-    }
 }
 
 
@@ -488,18 +479,18 @@ trove_write_string(trove_writer_t *w, const unsigned char *s, size_t len)
 
     trove_write_lit(w, "\"");
 
-    for (p = s; p < last; p++) {
+    for ( ;; ) {
+        p = trove_writer_plain(s, last);
+        trove_write(w, s, p - s);
 
-        if (trove_likely(*p >= 0x20 && *p != '"' && *p != '\\')) {
-            continue;
+        if (p == last) {
+            break;
         }
 
-        trove_write(w, s, p - s);
         trove_writer_escape(w, *p);
         s = p + 1;
     }
 
-    trove_write(w, s, last - s);
     trove_write_lit(w, "\"");
 
     if (w->truncated) {
@@ -512,18 +503,69 @@ size_t
 trove_string_size(const unsigned char *s, size_t len)
 {
     size_t                size;
-    const unsigned char  *p;
+    const unsigned char  *p, *last;
 
     size = len + 2;
+    last = s + len;
 
-    for (p = s; p < s + len; p++) {
-
-        if (trove_unlikely(*p < 0x20 || *p == '"' || *p == '\\')) {
-            size += trove_writer_letter(*p) ? 1 : 5;
-        }
+    for (p = trove_writer_plain(s, last);
+         p != last;
+         p = trove_writer_plain(p + 1, last))
+    {
+        size += trove_writer_letter(*p) ? 1 : 5;
     }
 
     return size;
+}
+
+
+/* Whether none of the sixteen is to be escaped. */
+
+static inline int
+trove_writer_plain_bytes(const unsigned char *p)
+{
+    trove_writer_bytes_t  bytes;
+    trove_writer_words_t  words;
+
+    memcpy(&bytes, p, sizeof(bytes));
+
+    words = (trove_writer_words_t) ((bytes < 0x20) | (bytes == '"')
+                                    | (bytes == '\\'));
+
+    return (words[0] | words[1]) == 0;
+}
+
+
+/* The first byte that is to be escaped, or "last". */
+
+static const unsigned char *
+trove_writer_plain(const unsigned char *p, const unsigned char *last)
+{
+    size_t  n;
+
+    n = sizeof(trove_writer_bytes_t);
+
+    if ((size_t) (last - p) >= n) {
+
+        for ( /* void */ ; (size_t) (last - p) >= n; p += n) {
+
+            if (!trove_writer_plain_bytes(p)) {
+                break;
+            }
+        }
+
+        /* what is left, with some of what was looked at before it */
+
+        if ((size_t) (last - p) < n && trove_writer_plain_bytes(last - n)) {
+            return last;
+        }
+    }
+
+    while (p < last && *p >= 0x20 && *p != '"' && *p != '\\') {
+        p++;
+    }
+
+    return p;
 }
 
 

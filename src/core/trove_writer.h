@@ -7,6 +7,8 @@
 #define TROVE_WRITER_H_INCLUDED
 
 
+#include <string.h>
+
 #include "trove.h"
 
 
@@ -22,7 +24,21 @@ void trove_writer_init(trove_writer_t *w, void *buf, size_t size);
 
 /* These write all that they are asked for or nothing of it. */
 
-void trove_write(trove_writer_t *w, const void *p, size_t len);
+static inline void
+trove_write(trove_writer_t *w, const void *p, size_t len)
+{
+    if (w->truncated || len > (size_t) (w->end - w->pos)) {
+        w->truncated = 1;
+        return;
+    }
+
+    if (len) {
+        memcpy(w->pos, p, len);
+        w->pos += len;
+    }
+}
+
+
 void trove_write_text(trove_writer_t *w, const char *s);
 void trove_write_uint(trove_writer_t *w, uint64_t n);
 void trove_write_int(trove_writer_t *w, int64_t n);

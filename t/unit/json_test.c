@@ -5,6 +5,7 @@
 
 #include "input.h"
 
+#include "trove_fields.h"
 #include "trove_json.h"
 
 #include "../fuzz/naive.h"
@@ -221,6 +222,40 @@ test_texts(void **state)
     assert_data("\0\xe2\x82\xac+", 5);
     assert_int_equal(parse_args("data="), TROVE_OK);
     assert_int_equal(out.data.len, 0);
+}
+
+
+/* What is no UTF-8 is found wherever it stands between other characters. */
+
+static void
+test_utf8_places(void **state)
+{
+    size_t                len, at;
+    unsigned char         s[80];
+    const unsigned char  *p;
+
+    for (len = 1; len < 40; len++) {
+        memset(s, 'a', len);
+        p = guarded(s, len);
+        assert_ptr_equal(trove_fields_utf8(p, p + len), p + len);
+
+        for (at = 0; at < len; at++) {
+            memset(s, 'a', len);
+            s[at] = 0x80;
+            p = guarded(s, len);
+            assert_ptr_equal(trove_fields_utf8(p, p + len), p + at);
+
+            s[at] = 0xc3;
+            p = guarded(s, len);
+            assert_ptr_equal(trove_fields_utf8(p, p + len), p + at);
+
+            if (at + 1 < len) {
+                s[at + 1] = 0xa9;
+                p = guarded(s, len);
+                assert_ptr_equal(trove_fields_utf8(p, p + len), p + len);
+            }
+        }
+    }
 }
 
 
@@ -982,6 +1017,7 @@ main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_players),
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_utf8_places),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_zeros),

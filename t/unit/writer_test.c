@@ -437,6 +437,50 @@ test_string(void **state)
 
 /* Each kind of output, into a buffer of each size that is too small or not. */
 
+/* One byte that is escaped, or two, at each place of strings of each length. */
+
+static void
+test_places(void **state)
+{
+    size_t         len, at, also, size;
+    char           expected[TEXT];
+    unsigned char  s[80];
+
+    for (len = 1; len < 70; len++) {
+
+        for (at = 0; at < len; at++) {
+            also = (at * 7 + len) % len;
+
+            memset(s, 'a' + (int) len % 26, len);
+            s[also] = '\\';
+            s[at] = (at % 2 != 0) ? '"' : 0x1f;
+
+            size = 0;
+            expected[size++] = '"';
+
+            for (also = 0; also < len; also++) {
+                size += (size_t) sprintf(expected + size,
+                                         s[also] == 0x1f ? "\\u001f"
+                                         : s[also] < 'a' ? "\\%c" : "%c",
+                                         s[also]);
+            }
+
+            (void) strcpy(expected + size, "\"");
+
+            begin();
+            trove_write_string(&w, guarded(s, len), len);
+            assert_string_equal(end(), expected);
+            assert_int_equal(trove_string_size(guarded(s, len), len),
+                             size + 1);
+        }
+
+        memset(s, 0xc3, len);
+
+        assert_int_equal(trove_string_size(guarded(s, len), len), len + 2);
+    }
+}
+
+
 static void
 write_kind(trove_writer_t *out, int kind)
 {
@@ -573,6 +617,7 @@ main(void)
         cmocka_unit_test(test_decimals),
         cmocka_unit_test(test_fixed),
         cmocka_unit_test(test_string),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_locale)
     };
