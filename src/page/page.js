@@ -290,7 +290,7 @@ function tell(statements) {
     const now = items.map((item) => item.textContent).join('\n');
 
     if (now !== tell.said) {
-        const held = document.activeElement.closest('#statements button');
+        const held = document.activeElement?.closest('#statements button');
 
         tell.said = now;
         $('statements').replaceChildren(...items);
