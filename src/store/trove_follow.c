@@ -164,6 +164,7 @@ trove_follow_session(trove_follow_t *f)
     trove_store_rc_t    rc;
     trove_redis_meta_t  meta;
 
+    lost = 0;
     rc = trove_follow_open(f);
 
     if (rc == TROVE_STORE_DONE) {

@@ -105,6 +105,7 @@ trove_follow_begin(trove_follow_t *f, uint64_t *now)
     trove_store_rc_t    rc;
     trove_redis_meta_t  meta;
 
+    mark = 0;
     rc = trove_follow_clock(f, now);
 
     if (rc == TROVE_STORE_DONE) {
