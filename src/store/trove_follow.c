@@ -16,6 +16,8 @@
 
 
 static trove_store_rc_t trove_follow_session(trove_follow_t *f);
+static void trove_follow_end(trove_follow_t *f);
+static void trove_follow_name(trove_follow_t *f);
 static trove_store_rc_t trove_follow_open(trove_follow_t *f);
 static trove_store_rc_t trove_follow_connect(trove_follow_t *f);
 static trove_store_rc_t trove_follow_role(trove_follow_t *f, int *master);
@@ -126,6 +128,15 @@ trove_follow_run(trove_follow_t *f)
         }
     }
 
+    trove_follow_end(f);
+}
+
+
+static void
+trove_follow_end(trove_follow_t *f)
+{
+    trove_redis_close(&f->redis);
+
     if (f->redo) {
         trove_redo_close(f->redo);
         f->redo = NULL;
@@ -172,6 +183,7 @@ trove_follow_session(trove_follow_t *f)
     }
 
     if (rc == TROVE_STORE_DONE) {
+        trove_follow_name(f);
         rc = trove_follow_lineage(f, &meta, &lost);
     }
 
@@ -194,6 +206,28 @@ trove_follow_session(trove_follow_t *f)
             rc = trove_follow_turn(f, &lost);
         } while (rc == TROVE_STORE_DONE && !lost);
     }
+
+    return rc;
+}
+
+
+trove_store_rc_t
+trove_follow_once(trove_follow_t *f)
+{
+    trove_store_rc_t    rc;
+    trove_redis_meta_t  meta;
+
+    rc = trove_follow_open(f);
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_follow_meta(f, &meta);
+    }
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_follow_load(f);
+    }
+
+    trove_follow_end(f);
 
     return rc;
 }
@@ -281,6 +315,24 @@ trove_follow_role(trove_follow_t *f, int *master)
     }
 
     return TROVE_STORE_DONE;
+}
+
+
+/* So that who looks who is connected sees it; a right for it is not needed. */
+
+static void
+trove_follow_name(trove_follow_t *f)
+{
+    redisReply  *reply;
+
+    if (!trove_get(&f->stopped)
+        && trove_redis_commandf(&f->redis, &reply,
+                                "CLIENT SETNAME " TROVE_FOLLOW_NAME "%b",
+                                f->trove.data, f->trove.len)
+           == TROVE_STORE_DONE)
+    {
+        freeReplyObject(reply);
+    }
 }
 
 

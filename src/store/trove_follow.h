@@ -40,6 +40,9 @@
 #define TROVE_FOLLOW_BLOCK       200
 #define TROVE_FOLLOW_ENTRIES     256
 
+/* What its connection is called, before the trove's name. */
+#define TROVE_FOLLOW_NAME        "trove:"
+
 /* How often it is asked whether the node still is the master, ns. */
 #define TROVE_FOLLOW_ROLE        1000000000
 
@@ -122,6 +125,9 @@ int trove_follow_elect(trove_follow_t *f);
 /* In a thread, of the follower: until it is stopped, by any thread. */
 void trove_follow_run(trove_follow_t *f);
 void trove_follow_stop(trove_follow_t *f);
+
+/* In this thread, for whoever has the ledger for himself: reads all, once. */
+trove_store_rc_t trove_follow_once(trove_follow_t *f);
 
 /* Of any thread. */
 void trove_follow_report(trove_follow_t *f, trove_follow_report_t *report);

@@ -128,6 +128,65 @@ trove_start_end(trove_ledger_file_t *file)
 }
 
 
+trove_rc_t
+trove_start_settle(trove_ledger_file_t *file, const char *path,
+    const trove_store_kind_t *kind, const trove_store_conf_t *store,
+    char *error)
+{
+    trove_rc_t           rc;
+    struct stat          st;
+    trove_starting_t     s;
+    trove_store_conf_t   store_conf;
+    trove_ledger_conf_t  conf;
+
+    store_conf = *store;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.rewards = 1;
+
+    s.file = file;
+    s.path = path;
+    s.conf = &conf;
+    s.kind = kind;
+    s.store = &store_conf;
+    s.error = error;
+
+    if (lstat(path, &st) != 0) {
+        memset(file, 0, sizeof(trove_ledger_file_t));
+        file->fd = -1;
+        file->store = -1;
+        file->exclusive = 1;
+        file->state = TROVE_LEDGER_FILE_EMPTY;
+
+        return trove_start_hold(&s, LOCK_EX);
+    }
+
+    rc = trove_ledger_file_open(file, path, &conf, error);
+
+    if (rc == TROVE_BUSY || (rc == TROVE_OK && !file->exclusive)) {
+        (void) snprintf(error, TROVE_STORE_ERROR,
+                        "\"%s\" is in use by an nginx: quit that first", path);
+    }
+
+    if (rc != TROVE_OK) {
+        return rc;
+    }
+
+    rc = file->exclusive ? trove_start_hold(&s, LOCK_EX) : TROVE_BUSY;
+
+    if (rc == TROVE_OK && file->ledger != NULL) {
+        store_conf.space = trove_ledger_conf(file->ledger)->space;
+        rc = trove_start_flushed(&s);
+    }
+
+    if (rc != TROVE_OK) {
+        trove_ledger_file_close(file);
+    }
+
+    return rc;
+}
+
+
 static trove_rc_t
 trove_start_by_state(trove_starting_t *s)
 {

@@ -45,4 +45,14 @@ trove_rc_t trove_start(trove_ledger_file_t *file, const char *path,
 void trove_start_end(trove_ledger_file_t *file);
 
 
+/*
+ * For who takes all that the store has somewhere else, while no nginx uses it:
+ * brings to the store what only the ledger's file has, if there is one.  Until
+ * the file is closed nobody else can have them.  TROVE_OK; else "error" tells.
+ */
+trove_rc_t trove_start_settle(trove_ledger_file_t *file, const char *path,
+    const trove_store_kind_t *kind, const trove_store_conf_t *store,
+    char *error);
+
+
 #endif /* TROVE_START_H_INCLUDED */
