@@ -210,7 +210,10 @@ is_deeply($redis->command('KEYS', 'trove:{third}*'), [], 'nothing is left');
 
 $t->configure(http => $http =~ s/store .*/'store ' . $redis->url . ';'/er);
 $t->again;
-ok(wait_until { $t->get('/poll?x=0&y=0')->{status} == 200 }, 'it is followed');
+ok(wait_until {
+       $t->get_json('/stats')->{troves}{hunt}{view_version}
+           == $before->{version};
+   }, 'all workers have it');
 is_deeply(seen(), $before, 'all is there');
 
 refused('one in use', qr/is in use: an nginx follows it, quit that first/,
