@@ -253,6 +253,10 @@ ngx_http_trove_follow_exit(ngx_http_trove_worker_t *w)
         return;
     }
 
+    if (f->beat.timer_set) {
+        ngx_del_timer(&f->beat);
+    }
+
     trove_follow_stop(&f->follow);
 
     if (f->running
