@@ -183,13 +183,14 @@ for my $n (127, 128, 129, 1000, 5000) {
 pass('so are those of long batches');
 
 
-# Both ledgers are the same then, and so are the figures
+# Both ledgers are the same then, and so are the figures; but of rewards that had
+# one id after the other Redis keeps a player's latest claim only
 
 is($t->get('/there/rewards')->{body}, $t->get('/here/rewards')->{body},
    'the same rewards');
 
 my $stats = $t->get_json('/stats')->{troves};
-my @figures = grep { /^(?:claims|taps|board|rewards)_|^(?:players|claims)$/ }
+my @figures = grep { /^(?:claims|taps|board|rewards)_|^players$/ }
               sort keys %{ $stats->{here} };
 
 is_deeply([ map { "$_ $stats->{there}{$_}" } @figures ],
