@@ -56,7 +56,7 @@ $redis->signal('STOP');
 
 my @waiting = map { ask("h$_", 1) } 1 .. 20;
 
-sleep 0.1;
+wait_until { stat_of('store_waiting') == 20 };
 $t->signal('HUP');
 sleep 0.3;
 $redis->signal('CONT');
@@ -72,7 +72,7 @@ ok(wait_until(sub { $t->request(tap_of('anna', seq => 2))->{status} == 200 }),
 for my $round (1 .. 5) {
     $redis->signal('STOP');
     @waiting = map { ask("k$_", $round) } 1 .. 20;
-    sleep 0.1;
+    wait_until { stat_of('store_waiting') == 20 };
 
     my ($pid) = $t->workers;
 
@@ -96,7 +96,7 @@ for my $round (1 .. 5) {
 
 $redis->signal('STOP');
 @waiting = map { ask("q$_", 1) } 1 .. 20;
-sleep 0.1;
+wait_until { stat_of('store_waiting') == 20 };
 $t->signal('QUIT');
 sleep 0.1;
 $redis->signal('CONT');
@@ -115,7 +115,7 @@ is($t->request(tap_of('anna', seq => 3))->{json}{balance}, 3,
 
 $redis->signal('STOP');
 @waiting = map { ask("s$_", 1) } 1 .. 20;
-sleep 0.1;
+wait_until { stat_of('store_waiting') == 20 };
 
 my $start = time;
 
@@ -123,6 +123,7 @@ $t->signal('QUIT');
 
 is((grep { $_->rest =~ /^HTTP\/1.1 503 .*Retry-After/s } @waiting), 20,
    'refused in the end');
+@waiting = ();
 ok(wait_until(sub { $t->ended }), 'and it ends');
 cmp_ok(time - $start, '<', 8, 'in time');
 $redis->signal('CONT');

@@ -185,6 +185,7 @@ struct ngx_http_trove_waits_s {
 
     ngx_queue_t                queue;
     ngx_uint_t                 n;
+    ngx_uint_t                 before;  /* who have no ticket yet            */
     ngx_event_t                settle;  /* posted: tickets may be good       */
     ngx_event_t                timeout; /* while any waits                   */
 };
@@ -515,6 +516,9 @@ const char *ngx_http_trove_busy(ngx_http_trove_ctx_t *ctx);
 /* What is not set here is set by the caller. */
 void ngx_http_trove_waits_init(ngx_http_trove_waits_t *waits, ngx_log_t *log);
 void ngx_http_trove_waits_exit(ngx_http_trove_waits_t *waits);
+
+/* So many more of those that have no ticket yet. */
+void ngx_http_trove_waits_count(ngx_http_trove_waits_t *waits, ngx_int_t n);
 
 /* Tickets may be good now: before other events are seen to, or at once. */
 void ngx_http_trove_waits_look(ngx_http_trove_waits_t *waits);

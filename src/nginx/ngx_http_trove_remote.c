@@ -208,17 +208,25 @@ ngx_http_trove_remote_ask(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
 {
     trove_rc_t                rc;
     ngx_msec_t                timeout;
+    ngx_uint_t                asks;
     ngx_http_trove_worker_t  *w;
     ngx_http_trove_remote_t  *rm;
 
     w = ctx->worker;
     rm = ctx->remote;
 
+    asks = !ngx_queue_empty(&rm->asker.places);
+
     rc = ngx_http_trove_redis_ask(w->redis, op, &rm->asker, rm->n);
 
     rm->writes[rm->n++].result.rc = rc;
 
     if (rc == TROVE_OK) {
+
+        if (!asks) {
+            ngx_http_trove_waits_count(&w->copied, 1);
+        }
+
         timeout = w->trove->redis->timeout;
         rm->deadline = ngx_current_msec + timeout;
 
@@ -238,6 +246,10 @@ ngx_http_trove_remote_answered(ngx_http_trove_asker_t *asker, uint32_t index,
     ngx_http_trove_remote_t  *rm;
 
     rm = (ngx_http_trove_remote_t *) asker;
+
+    if (last) {
+        ngx_http_trove_waits_count(rm->wait.waits, -1);
+    }
 
     if (rm->request == NULL) {
         return;

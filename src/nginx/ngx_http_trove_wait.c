@@ -117,6 +117,16 @@ ngx_http_trove_waits_arm(ngx_http_trove_waits_t *waits)
 }
 
 
+void
+ngx_http_trove_waits_count(ngx_http_trove_waits_t *waits, ngx_int_t n)
+{
+    waits->before += n;
+
+    trove_stats_set(waits->worker->stats, store_waiting,
+                    waits->n + waits->before);
+}
+
+
 ngx_int_t
 ngx_http_trove_wait_init(ngx_http_request_t *r, ngx_http_trove_wait_t *wait,
     ngx_http_trove_waits_t *waits, ngx_http_trove_again_t *again,
@@ -174,7 +184,7 @@ ngx_http_trove_wait_begin(ngx_http_trove_wait_t *wait, uint64_t ticket,
     ngx_queue_insert_tail(&waits->queue, &wait->queue);
     waits->n++;
 
-    trove_stats_set(waits->worker->stats, store_waiting, waits->n);
+    ngx_http_trove_waits_count(waits, 0);
 
     if (!waits->timeout.timer_set) {
         waits->look(waits);
@@ -204,7 +214,7 @@ ngx_http_trove_wait_end(ngx_http_trove_wait_t *wait)
     ngx_queue_remove(&wait->queue);
     waits->n--;
 
-    trove_stats_set(waits->worker->stats, store_waiting, waits->n);
+    ngx_http_trove_waits_count(waits, 0);
 
     if (ngx_queue_empty(&waits->queue) && waits->timeout.timer_set) {
         ngx_del_timer(&waits->timeout);
