@@ -52,6 +52,10 @@ sub start {
 sub finish {
     my $self = shift;
 
+    # one that has died tells why
+
+    local $SIG{PIPE} = 'IGNORE';
+
     syswrite $self->{stop}, '.';
 
     local $/;
