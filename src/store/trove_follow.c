@@ -25,6 +25,7 @@ static trove_store_rc_t trove_follow_meet(trove_follow_t *f,
     trove_redis_meta_t *meta);
 static trove_store_rc_t trove_follow_make(trove_follow_t *f,
     trove_redis_meta_t *meta);
+static trove_store_rc_t trove_follow_nothing(trove_follow_t *f);
 static trove_store_rc_t trove_follow_lineage(trove_follow_t *f,
     const trove_redis_meta_t *meta, int *lost);
 static trove_store_rc_t trove_follow_turn(trove_follow_t *f, int *lost);
@@ -358,6 +359,12 @@ trove_follow_make(trove_follow_t *f, trove_redis_meta_t *meta)
 {
     trove_store_rc_t  rc;
 
+    rc = trove_follow_nothing(f);
+
+    if (rc != TROVE_STORE_DONE) {
+        return rc;
+    }
+
     memset(meta, 0, sizeof(trove_redis_meta_t));
 
     meta->space = trove_ledger_conf(f->ledger)->space;
@@ -371,6 +378,47 @@ trove_follow_make(trove_follow_t *f, trove_redis_meta_t *meta)
     rc = trove_redis_make(&f->redis, &f->trove, meta);
 
     return (rc == TROVE_STORE_DONE) ? trove_follow_meta(f, meta) : rc;
+}
+
+
+/* Rows of a trove that has lost its hash, or is just brought there, are not. */
+
+static trove_store_rc_t
+trove_follow_nothing(trove_follow_t *f)
+{
+    size_t             i;
+    long long          there;
+    redisReply        *reply;
+    trove_store_rc_t   rc;
+
+    static const char *const  parts[] = {
+        ":rewards", ":players", ":claims", ":log"
+    };
+
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        rc = trove_redis_commandf(&f->redis, &reply, "EXISTS %b", f->key,
+                                  trove_redis_key(f->key, &f->trove,
+                                                  parts[i]));
+
+        if (rc != TROVE_STORE_DONE) {
+            return rc;
+        }
+
+        there = reply->integer;
+        freeReplyObject(reply);
+
+        if (there) {
+            (void) snprintf(f->error, TROVE_STORE_ERROR,
+                            "its key \"trove:{%.*s}\" is not there, but "
+                            "\"trove:{%.*s}%s\" is: bring the former back, or "
+                            "remove the latter",
+                            (int) f->trove.len, f->trove.data,
+                            (int) f->trove.len, f->trove.data, parts[i]);
+            return TROVE_STORE_FOREIGN;
+        }
+    }
+
+    return TROVE_STORE_DONE;
 }
 
 

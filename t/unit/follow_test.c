@@ -792,6 +792,30 @@ what_is_gone_is_not_taken_over(void **state)
 
 
 static void
+what_is_left_of_one_is_not_taken_over(void **state)
+{
+    machine_t              *m;
+    trove_follow_report_t   report;
+
+    empty();
+    redis_did(redis, "HSET trove:{hunt}:claims 1:ann row");
+
+    m = machine_new(REWARDS);
+
+    report = reported(m, TROVE_STORE_FOREIGN);
+    assert_non_null(strstr(report.error, "but \"trove:{hunt}:claims\" is"));
+    assert_int_equal(trove_replica_state(m->ledger), TROVE_REPLICA_NEVER);
+
+    redis_did(redis, "DEL trove:{hunt}:claims");
+    (void) reported(m, TROVE_STORE_DONE);
+    write_some(5);
+    all_same(&m, 1);
+
+    machine_end(m);
+}
+
+
+static void
 another_trove_is_not_taken_for_it(void **state)
 {
     uint64_t               version;
@@ -1003,6 +1027,7 @@ main(void)
         cmocka_unit_test_teardown(another_process_goes_on, left),
         cmocka_unit_test_teardown(a_log_that_was_cut, left),
         cmocka_unit_test_teardown(what_is_gone_is_not_taken_over, left),
+        cmocka_unit_test_teardown(what_is_left_of_one_is_not_taken_over, left),
         cmocka_unit_test_teardown(another_trove_is_not_taken_for_it, left),
         cmocka_unit_test_teardown(another_lineage, left),
         cmocka_unit_test_teardown(garbage_in_the_log, left),
