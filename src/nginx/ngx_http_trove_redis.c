@@ -108,6 +108,7 @@ struct ngx_http_trove_redis_s {
     ngx_uint_t                     last;
     ngx_uint_t                     at;          /* conf's node               */
     trove_redis_node_t             node;        /* where a cluster sent us   */
+    char                           host[TROVE_REDIS_HOST + 1];  /* its name   */
     ngx_uint_t                     redirects;
     ngx_uint_t                     tries;       /* in vain, since the last   */
     u_char                         name[TROVE_REDIS_NODE];
@@ -871,12 +872,16 @@ ngx_http_trove_redis_connect(ngx_http_trove_redis_t *rd)
 static const char *
 ngx_http_trove_redis_open(ngx_http_trove_redis_t *rd)
 {
+    const char                *host;
     const trove_redis_node_t  *node;
 
     (void) trove_redis_node_name(rd->conf, rd->at, (char *) rd->name);
 
+    host = rd->worker->trove->redis->nodes[rd->at].host;
+
     if (rd->moved) {
         node = &rd->node;
+        host = rd->host;
         (void) ngx_snprintf(rd->name, TROVE_REDIS_NODE, "%s:%uD%Z",
                             node->host, node->port);
 
@@ -894,8 +899,10 @@ ngx_http_trove_redis_open(ngx_http_trove_redis_t *rd)
         return "there is no memory";
     }
 
+    /* the certificate is one of the name */
+
     if (rd->context->err == 0 && rd->conf->tls
-        && trove_redis_tls(rd->context, node->host) != TROVE_OK)
+        && trove_redis_tls(rd->context, host) != TROVE_OK)
     {
         return rd->context->errstr;
     }
@@ -1092,6 +1099,8 @@ ngx_http_trove_redis_address(ngx_http_trove_redis_t *rd,
     trove_redis_conf_t  *conf;
 
     rd->node = *node;
+    (void) ngx_cpystrn((u_char *) rd->host, (u_char *) node->host,
+                       sizeof(rd->host));
 
     if (inet_pton(AF_INET, node->host, addr) == 1
         || inet_pton(AF_INET6, node->host, addr) == 1)
