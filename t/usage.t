@@ -16,9 +16,10 @@ if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') ne 'dynamic') {
     plan skip_all => 'the commands are the same for all variants';
 }
 
-for my $command ('t/run --help', 't/run --nosuch', 'conf/demo --help',
-                 'conf/demo start', 'bench/run --help', 'bench/run nosuch',
-                 'bench/run --soak', 'bench/run --soak long arena')
+for my $command ('conf/move --help', 'conf/move a b', 't/run --help',
+                 't/run --nosuch', 'conf/demo --help', 'conf/demo start',
+                 'bench/run --help', 'bench/run nosuch', 'bench/run --soak',
+                 'bench/run --soak long arena')
 {
     my $said = `timeout 10 $root/$command 2>&1 </dev/null`;
 
