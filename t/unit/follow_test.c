@@ -985,6 +985,34 @@ a_capacity_that_is_too_small(void **state)
 }
 
 
+/* To have a name is not needed, to read the log is. */
+
+static void
+a_right_may_be_missing(void **state)
+{
+    machine_t              *m;
+    trove_follow_report_t   report;
+
+    empty();
+    redis_did(redis, "ACL SETUSER default -client");
+
+    m = machine_new(REWARDS);
+    (void) reported(m, TROVE_STORE_DONE);
+    write_some(5);
+    caught_up(m);
+
+    redis_did(redis, "ACL SETUSER default -xread");
+    report = reported(m, TROVE_STORE_DENIED);
+    assert_non_null(strstr(report.error, "xread"));
+
+    redis_did(redis, "ACL SETUSER default +client +xread");
+    (void) reported(m, TROVE_STORE_DONE);
+    all_same(&m, 1);
+
+    machine_end(m);
+}
+
+
 /* Redis does not answer; who has to stop does not wait for it. */
 
 static void
@@ -1032,6 +1060,7 @@ main(void)
         cmocka_unit_test_teardown(another_lineage, left),
         cmocka_unit_test_teardown(garbage_in_the_log, left),
         cmocka_unit_test_teardown(a_capacity_that_is_too_small, left),
+        cmocka_unit_test_teardown(a_right_may_be_missing, left),
         cmocka_unit_test_teardown(redis_may_be_stopped, left)
     };
 
