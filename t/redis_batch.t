@@ -126,6 +126,28 @@ ok(wait_until(sub { $t->request(tap_of('late'))->{status} == 200 }),
    'it goes on');
 
 
+# And those that are gone when their calls could be sent again
+
+my $again = stat_of('store_calls_again');
+
+$redis->signal('STOP');
+
+@gone = map {
+    my $c = $t->client;
+
+    $c->send(batch('/tap', qq({"player":"gone"}\n) x 300));
+    $c;
+} 1 .. 20;
+
+wait_until { stat_of('store_waiting') == 20 };
+@gone = ();
+ok(wait_until(sub { stat_of('breaker_state') == 2 }), 'no answer');
+$redis->signal('CONT');
+ok(wait_until(sub { $t->request(tap_of('late'))->{status} == 200 }),
+   'it goes on');
+is(stat_of('store_calls_again'), $again, 'nobody asks again');
+
+
 # A request that is another's part
 
 is($t->request('POST', '/mirrored', { 'Content-Type' => 'application/json' },

@@ -129,6 +129,17 @@ cmp_ok($t->resident($worker) - $memory, '<', $bound, 'and as much memory');
 cmp_ok(stat_of('store_opens') - $opens, '>', 100, 'by many connections');
 
 
+# Lost while nothing is asked for: that is no failure of the store
+
+for (1 .. 6) {
+    $opens = stat_of('store_opens');
+    $redis->command(qw(CLIENT KILL TYPE normal));
+    wait_until { stat_of('store_opens') >= $opens + 2 };
+}
+
+is(stat_of('breaker_opened'), 0, 'idle connections may be lost');
+
+
 # The script is not there any more, or the session
 
 my $missed = 0;

@@ -18,8 +18,9 @@
  * A greeting is authentication, the database, and a call without ops, which
  * Redis answers only if it has the trove and takes writes; it is the breaker's
  * probe, too.  Calls that were under way when a connection is lost are sent
- * again, as they were and in their order, by the next one: Redis knows a call
- * by its session and number and carries it out once.
+ * again, as they were and in their order, by the next one, if anybody still
+ * waits for them: Redis knows a call by its session and number and carries it
+ * out once.
  *
  * Nothing here waits: the sockets are nginx's events, level-triggered since
  * hiredis reads what there is once, and hosts are addresses since the
@@ -151,6 +152,7 @@ static ngx_http_trove_call_t *ngx_http_trove_call_open(
 static ngx_int_t ngx_http_trove_call_room(ngx_http_trove_redis_t *rd,
     ngx_http_trove_call_t *call, size_t size);
 static void ngx_http_trove_call_tidy(ngx_http_trove_call_t *call);
+static ngx_uint_t ngx_http_trove_call_wanted(ngx_http_trove_call_t *call);
 static void ngx_http_trove_call_close(ngx_http_trove_redis_t *rd,
     ngx_http_trove_call_t *call);
 static void ngx_http_trove_call_answer(ngx_http_trove_redis_t *rd,
@@ -645,6 +647,24 @@ ngx_http_trove_call_tidy(ngx_http_trove_call_t *call)
 }
 
 
+/* Whether anybody waits for it; who does not asks again by himself. */
+
+static ngx_uint_t
+ngx_http_trove_call_wanted(ngx_http_trove_call_t *call)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < call->n; i++) {
+
+        if (call->places[i].asker) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 ngx_http_trove_call_close(ngx_http_trove_redis_t *rd,
     ngx_http_trove_call_t *call)
@@ -772,7 +792,9 @@ ngx_http_trove_redis_timer(ngx_event_t *ev)
         return;
     }
 
-    if (!trove_breaker_closed(rd->breaker)) {
+    /* a probe may have been sent on to another node */
+
+    if (rd->probe == 0 && !trove_breaker_closed(rd->breaker)) {
 
         if (!ngx_http_trove_redis_tries(rd)) {
             ngx_http_trove_redis_later(rd);
@@ -1346,7 +1368,7 @@ ngx_http_trove_redis_send(ngx_event_t *ev)
             ngx_http_trove_call_tidy(call);
         }
 
-        if (call->n) {
+        if (ngx_http_trove_call_wanted(call)) {
             ngx_http_trove_redis_call(rd, call);
 
         } else {
@@ -1668,7 +1690,7 @@ ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
         trove_stats_add(rd->worker->stats, store_opens, 1);
     }
 
-    if (rd->probe && trove_breaker_success(rd->breaker, rd->probe)) {
+    if (trove_breaker_success(rd->breaker, rd->probe)) {
         trove_stats_add(rd->worker->stats, breaker_closed, 1);
 
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
