@@ -106,8 +106,9 @@ for my $i (1, 2) {
        }), "machine $i follows again");
     ok(wait_until(sub { $t->get('/rewards?id=10001')->{status} == 404 }),
        'without what was removed');
-    is($t->get('/board/sums?player=gone10001&around=0')->{status}, 404,
-       'on the board, too');
+    ok(wait_until(sub {
+           $t->get('/board/sums?player=gone10001&around=0')->{status} == 404
+       }), 'on the board, too');
     ok(wait_until(sub {
            !grep { $t->get('/poll?x=50&y=9000')->{json}{found} } 1 .. 20
        }), 'and of polls');

@@ -7,7 +7,8 @@ package Trove::Proxy;
 #
 #   $proxy->set(delay => 0.02);     # holds when it returns
 #   $proxy->cut;                    # resets all connections
-#   $proxy->well;                   # all is as at first, for new connections
+#   $proxy->well;                   # all is as at first, for new connections:
+#                                   # what was held back is lost
 #
 #   delay    seconds that each piece is late, either way
 #   held     1: nothing passes, and connections stay
@@ -85,8 +86,8 @@ sub cut { $_[0]->set(cut => 1) }
 sub well {
     my $self = shift;
 
-    $self->set(map { $_ => 0 } qw(delay held mute lose refuse));
     $self->cut;
+    $self->set(map { $_ => 0 } qw(delay held mute lose refuse));
 }
 
 
