@@ -32,6 +32,7 @@
  *                zrevrank   their ranks of that key
  *                zrevrange  the first hundred of it
  *   same         1: answered by something of no meaning
+ *   status       of all answers, which mean nothing else; default 200
  *   to           ADDRESS:PORT or the path of a Unix socket
  *   path         of a POST, default /poll
  *   file         of all but claims and taps
@@ -42,6 +43,8 @@
  *   rewards      that they claim, with ids from 2000001 on; all lie at
  *                x=0, y=-85, and the nth is worth n
  *   fresh        1: no player has claimed or tapped before
+ *   gone         1: claims of a batch may find the stock gone; how many did is
+ *                in "other"
  *   sha          of the script
  *   connections  default 1; with a rate, they take turns
  *   sources      so many addresses of 127.0.0.0/8 that they come from; 0 is
@@ -219,7 +222,9 @@ struct load_stream_s {
     char            *letter;
     load_kind_t      kind;
     int              same;
+    int              status;            /* 0: 200, and answers are checked   */
     int              fresh;
+    int              gone;
     uint32_t         lines;
     uint32_t         nconns;
     uint32_t         sources;
@@ -1213,7 +1218,10 @@ load_check_answer(load_conn_t *c)
 
     ok = c->len > 12 && memcmp(c->buf + 8, " 200", 4) == 0;
 
-    if (c->stream->same) {
+    if (c->stream->status) {
+        ok = c->len > 12 && atoi(c->buf + 9) == c->stream->status;
+
+    } else if (c->stream->same) {
         /* void */
 
     } else if (kind == LOAD_ANY) {
@@ -1427,8 +1435,16 @@ load_check_claim(load_conn_t *c, uint64_t serial, const char *p, size_t len)
     load_stream_t  *s;
 
     static const char  again[] = ",\"repeat\":true}";
+    static const char  gone[] = "{\"error\":\"the reward's stock is gone\",";
 
     s = c->stream;
+
+    if (s->gone && len > sizeof(gone) && memcmp(p, gone, sizeof(gone) - 1) == 0)
+    {
+        s->count.other++;
+        return 1;
+    }
+
     turn = serial / s->players;
     nth = turn % s->rewards + 1;
 
@@ -1806,6 +1822,12 @@ load_setting(load_stream_t *s, char *name, char *value)
 
     } else if (strcmp(name, "same") == 0) {
         s->same = atoi(value);
+
+    } else if (strcmp(name, "status") == 0) {
+        s->status = atoi(value);
+
+    } else if (strcmp(name, "gone") == 0) {
+        s->gone = atoi(value);
 
     } else if (strcmp(name, "fresh") == 0) {
         s->fresh = atoi(value);
@@ -2379,7 +2401,8 @@ load_print(const char *what, load_stream_t *s)
                (unsigned long long) n->coins[i]);
     }
 
-    printf(" ns=%llu cpu=%llu threads=%llu own=%llu\n",
+    printf(" start=%llu ns=%llu cpu=%llu threads=%llu own=%llu\n",
+           (unsigned long long) n->start,
            (unsigned long long) (n->end - n->start),
            (unsigned long long) n->cpu.main,
            (unsigned long long) n->cpu.threads,

@@ -20,7 +20,9 @@ use Bench::Data;
 use Bench::Figures;
 use Bench::Machine;
 use Bench::Programs;
+use Bench::Script;
 use Bench::Servers;
+use Trove::Client;
 use Trove::Nginx;
 use Trove::Store;
 
@@ -39,7 +41,8 @@ my %parts = (
     claims => \&claims, boards => \&boards,
     poll => \&poll, peers => \&peers, batch => \&batch,
     writes => \&writes, taps => \&taps, scores => \&scores,
-    stats => \&stats_read, store => \&store, load => \&load,
+    stats => \&stats_read, store => \&store, redis => \&redis_store,
+    load => \&load,
     memory => \&memory, growth => \&growth, connections => \&connections,
     allocators => \&allocators,
 );
@@ -889,6 +892,370 @@ sub stored {
 }
 
 
+# A trove in Redis
+
+sub redis_store {
+    claims_by_redis();
+    polls_of_a_copy();
+}
+
+
+# Claims through one nginx, then through two, in turn with redis-benchmark that
+# drives the script for a trove nobody follows.  Redis has a CPU of its own, all
+# others the other one.
+
+sub claims_by_redis {
+    my $claims = ($QUICK ? 50 : 100) * 1024;
+    my $rounds = $QUICK ? 4 : 12;
+    my $most = 4 * ($rounds + 2) * $claims;
+    my $port = Trove::Nginx::free_port();
+    my ($pid, $socket) = redis($port);
+    my $start = sub {
+        my $t = nginx({ hunt => "1k players=$most claims=$most" },
+                      trove => "store redis://127.0.0.1:$port/0;",
+                      pin => pin($CLIENT));
+
+        writable($t, 'hunt');
+
+        return $t;
+    };
+    my @t = $start->();
+
+    reward($t[0], { %$SITE, stock => 1e8 });
+
+    my $twin = twin($socket, 'hunt', 'twin', rewards => 1000,
+                    players => $most, claims => $most);
+
+    reward($t[0], { id => 2_000_001, x => 0, y => -85, stock => 1e8 });
+
+    my @letters = ('a' .. 'z', 'A' .. 'Z');
+
+    for my $name ('one nginx', 'two nginx') {
+        my (@own, @script);
+
+        push @t, $start->() if $name eq 'two nginx';
+
+        for (0 .. $rounds) {
+            push @script, evaluate($twin, $pid, $claims, 128);
+            push @own, claimed($pid, \@letters, $claims, {}, @t);
+        }
+
+        shift @$_ for \@own, \@script;
+        claims_shown($name, \@own, \@script);
+    }
+
+    my $counted = sum0(map { stats($_)->{hunt}{claims_granted} } @t);
+    my $granted = granted_once($socket, 'hunt', 2_000_001);
+
+    die "trove counts $counted claims, Redis $granted\n"
+        if $counted != $granted;
+
+    granted_once($socket, 'twin', $SITE->{id});
+    last_of_stock($pid, \@letters, $granted, @t);
+    agree($socket, @t);
+    seen_elsewhere(@t);
+
+    $_->stop for @t;
+
+    costs($pid, $twin);
+    end($pid);
+}
+
+
+# Until it has a copy of the trove, and a connection for writes
+
+sub writable {
+    my ($t, $trove) = @_;
+
+    wait_until {
+        $t->request('DELETE', "/$trove/rewards?id=4000000000")->{status} == 404
+    } or die "nginx does not come to write to Redis\n";
+}
+
+
+sub reward {
+    my ($t, $reward) = @_;
+    my $json = sprintf '{"id":%d,"x":%.17g,"y":%.17g,"value":1,"stock":%d}',
+                       @$reward{qw(id x y stock)};
+
+    $t->post('/hunt/rewards', $json)->{status} == 200
+        or die "the reward is not taken\n";
+}
+
+
+# Each claim by a player who is new, through all nginx at once: how many a
+# second, and CPU of Redis, of nginx and of the threads that follow for each
+
+sub claimed {
+    my ($pid, $letters, $claims, $more, @t) = @_;
+    my @pids = ($pid, map { worker($_) } @t);
+    my @before = map { [spent($_), main_thread($_)] } @pids;
+    my @lines = measure_beside(map {
+        ['check', stream(name => 'claims', kind => 'claim', fresh => 1,
+                         path => '/hunt/claim', rewards => 1, lines => 1024,
+                         players => $claims / @t, connections => 16 / @t,
+                         letter => shift @$letters, to => at($_), %$more)]
+    } @t);
+    my @cpu = map { [spent($pids[$_]) - $before[$_][0],
+                     main_thread($pids[$_]) - $before[$_][1]] } 0 .. $#pids;
+    my $start = min(map { $_->{start} } @lines);
+    my $end = max(map { $_->{start} + $_->{ns} } @lines);
+    my $us = 1000 * $claims;
+
+    return {
+        rate => 1e9 * $claims / ($end - $start),
+        granted => sum0(map { $_->{lines} - $_->{other} } @lines),
+        cpu => $cpu[0][0] / $us,
+        nginx => sum0(map { $_->[1] } @cpu[1 .. $#cpu]) / $us,
+        follows => sum0(map { $_->[0] - $_->[1] } @cpu[1 .. $#cpu]) / $us
+                   / @t,
+        busy => $cpu[0][0] / ($end - $start),
+    };
+}
+
+
+sub claims_shown {
+    my ($name, $own, $script) = @_;
+    my $median = sub {
+        my ($what, $of) = @_;
+        return median(map { $_->{$what} } @$of);
+    };
+
+    printf "  %s: %.0f claims/s, %.2f us of Redis' CPU each, which is %.0f %%"
+           . " busy;\n"
+           . "    %.2f us of nginx's for who claims, and %.2f of each for who"
+           . " follows\n"
+           . "  redis-benchmark: %.0f claims/s, %.2f us\n", $name,
+           $median->('rate', $own), $median->('cpu', $own),
+           100 * $median->('busy', $own), $median->('nginx', $own),
+           $median->('follows', $own),
+           $median->('rate', $script), $median->('cpu', $script);
+
+    figure("claims through $name, against the script: Redis' CPU", '>=', 0.7,
+           '', map { $script->[$_]{cpu} / $own->[$_]{cpu} } 0 .. $#$own);
+    figure("claims through $name, against the script: by the clock", '>=',
+           0.7, '', map { $own->[$_]{rate} / $script->[$_]{rate} }
+                        0 .. $#$own);
+}
+
+
+# What Redis has: of each claim a row, and the reward as many takers
+
+sub granted_once {
+    my ($socket, $trove, $id) = @_;
+    my $rows = command($socket, 'HLEN', "trove:{$trove}:claims");
+    my $all = command($socket, 'HGET', "trove:{$trove}", 'claims');
+    my $row = command($socket, 'HGET', "trove:{$trove}:rewards", $id);
+    my $taken = (unpack 'd<3l<L<5', $row)[7];
+
+    die "$trove: $rows rows of claims, $all granted, $taken taken\n"
+        if $rows != $all || $all != $taken;
+
+    return $taken;
+}
+
+
+# More claims than the stock has left, through all nginx at once
+
+sub last_of_stock {
+    my ($pid, $letters, $taken, @t) = @_;
+    my ($stock, $claims) = (10_240, 40_960);
+
+    reward($t[0], { id => 2_000_001, x => 0, y => -85,
+                    stock => $taken + $stock });
+
+    my $of = claimed($pid, $letters, $claims, { gone => 1 }, @t);
+
+    die "$of->{granted} of a stock of $stock were granted\n"
+        if $of->{granted} != $stock;
+
+    printf "  %d claims were granted once each; then %d of a stock of %d to %d"
+           . " who claimed\n", $taken, $of->{granted}, $stock, $claims;
+}
+
+
+# All have what Redis has
+
+sub agree {
+    my ($socket, @t) = @_;
+    my $log = command($socket, 'HGET', 'trove:{hunt}', 'log');
+
+    for my $t (@t) {
+        wait_until { stats($t)->{hunt}{store_position} == $log }
+            or die "a copy does not come to $log\n";
+    }
+
+    my ($first, @others) = map { $_->get('/hunt/rewards')->{body} } @t;
+
+    for (@others) {
+        die "the copies differ:\n$first$_" if $_ ne $first;
+    }
+}
+
+
+# From the moment when a reward is sent to one until polls of the other show it
+
+sub seen_elsewhere {
+    my ($one, $other) = @_;
+    my @clients = map { Trove::Client->new($_->port) } $one, $other;
+    my @ms;
+
+    for my $value (1 .. ($QUICK ? 100 : 500)) {
+        sleep 0.02 + rand 0.02;
+
+        my $start = time;
+        my $put = $clients[0]->request('POST', '/hunt/rewards', {
+            'Content-Type' => 'application/json'
+        }, qq({"id":3000001,"x":0,"y":-85,"value":$value}));
+
+        my $version = $put->{json}{version}
+            or die "the reward is not taken: $put->{body}\n";
+
+        sleep 0.0002 until $clients[1]->request('GET', '/hunt/poll?x=0&y=0')
+                                      ->{json}{version} >= $version;
+
+        push @ms, 1000 * (time - $start);
+    }
+
+    @ms = sort { $a <=> $b } @ms;
+
+    for my $p (50, 99) {
+        figure_of("from a write on one machine to polls on another: p$p", '<=',
+                  32, 'ms', $ms[$p / 100 * @ms], $ms[0]);
+    }
+}
+
+
+# What bench/sizing starts from: of Redis' CPU, a call and each of its claims,
+# and a look at the log, each entry of it, and each claim of an entry
+
+sub costs {
+    my ($pid, $twin) = @_;
+    my $n = $QUICK ? 10_240 : 51_200;
+    my (%us, $bytes);
+
+    for (1 .. ($QUICK ? 3 : 7)) {
+        for my $ops (128, 1) {
+            my $claims = $ops == 1 ? $n / 4 : $n;
+            my $of = evaluate($twin, $pid, $claims, $ops);
+            my $end = command($twin->{socket}, 'HGET', $twin->{key}, 'log');
+
+            push @{ $us{"call of $ops"} }, $ops * $of->{cpu};
+
+            for my $count (1, 64) {
+                my @look = ('XREAD', 'COUNT', $count, 'STREAMS',
+                            "$twin->{key}:log", $end - 64 . '-0');
+
+                push @{ $us{"$count of $ops"} }, looked($pid, $twin, 1024,
+                                                        @look);
+                $bytes = length command($twin->{socket}, @look)
+                    if $ops == 128 && $count == 64;
+            }
+        }
+    }
+
+    my %of = map { $_ => median(@{ $us{$_} }) } keys %us;
+    my $op = ($of{'call of 128'} - $of{'call of 1'}) / 127;
+    my $entry = ($of{'64 of 1'} - $of{'1 of 1'}) / 63;
+    my $large = ($of{'64 of 128'} - $of{'1 of 128'}) / 63;
+
+    printf "  of Redis' CPU, for bench/sizing: call_us=%.1f op_us=%.2f"
+           . " read_us=%.1f entry_us=%.2f\n"
+           . "  change_us=%.3f; change=%.0f\n", $of{'call of 1'} - $op, $op,
+           $of{'1 of 1'} - $entry, $entry, ($large - $entry) / 127,
+           $bytes / 64 / 128;
+}
+
+
+sub looked {
+    my ($pid, $twin, $n, @look) = @_;
+    my $before = spent($pid);
+
+    benchmark($twin->{socket}, $n, @look);
+
+    return (spent($pid) - $before) / $n / 1000;
+}
+
+
+# Polls with a store that is in Redis, against polls without; then Redis is
+# ended, and what is answered to writes is compared with nginx's own 503
+
+sub polls_of_a_copy {
+    my $file = polls(places());
+    my $port = Trove::Nginx::free_port();
+    my ($pid) = redis($port);
+    my $detail = 'the store does not take writes at present';
+    my $bytes = 'x' x length "Cache-Control: no-store\r\nRetry-After: 1\r\n"
+        . qq({"title":"Service Unavailable","status":503,"detail":"$detail"});
+    my %of = map { $_->[0] => nginx({ earth => '200k players=60k' },
+                                    trove => $_->[1], http => <<"END") }
+    server {
+        listen  127.0.0.1:%%PORT1%%;
+        location = /earth/claim {
+            default_type  application/problem+json;
+            return        503 '$bytes';
+        }
+    }
+END
+             ['none', ''], ['redis', "store redis://127.0.0.1:$port/0;"];
+
+    writable($_, 'earth') for values %of;
+    fill($_, 'earth', places()) for values %of;
+
+    my @polls = map {
+        stream(name => $_, kind => 'get', path => '/earth/poll', file => $file,
+               to => at($of{$_}), pid => worker($of{$_}),
+               connections => $CONNECTIONS)
+    } qw(none redis);
+
+    measure('check', @polls);
+
+    my %rounds = rounds(0.2, $QUICK ? 20 : 60, @polls);
+
+    per_request('polls without a store', $rounds{none});
+    per_request('polls with Redis', $rounds{redis});
+
+    figure('polls with a Redis store: rate of a core against none', '>=', 0.98,
+           '', map { cpu($rounds{none}[$_]) / cpu($rounds{redis}[$_]) }
+                   0 .. $#{ $rounds{none} });
+
+    $of{none}->stop;
+    end($pid);
+    refused($of{redis});
+    $of{redis}->stop;
+}
+
+
+sub refused {
+    my $t = shift;
+    my %claim = (kind => 'claim', path => '/earth/claim', status => 503,
+                 players => 50_000, connections => $CONNECTIONS,
+                 pid => worker($t));
+    my $json = '{"player":"a","reward":1,"x":0,"y":0}';
+
+    wait_until {
+        $t->post('/earth/claim', $json)->{status} == 503
+            && stats($t)->{earth}{breaker_state} == 2
+    } or die "the breaker does not open\n";
+
+    my %of = rounds(0.2, $QUICK ? 12 : 40,
+                    stream(%claim, name => 'open', to => at($t)),
+                    stream(%claim, name => 'same', to => at($t, 1)));
+
+    per_request('503 of an open breaker', $of{open});
+    per_request('return 503 of as many bytes', $of{same});
+
+    my ($own, $same) = map { $of{$_}[0]{bytes} / $of{$_}[0]{requests} }
+                       qw(open same);
+
+    die "they have $own and $same bytes\n" if abs($own - $same) > 2;
+
+    figure('503s of an open breaker: rate of a core against return 503', '>=',
+           0.95, '', map { cpu($of{same}[$_]) / cpu($of{open}[$_]) }
+                         0 .. $#{ $of{open} });
+}
+
+
 # Each of its times with a new nginx: only a new reward is a new reward
 
 sub load {
@@ -1008,7 +1375,8 @@ sub growth {
 
     measure('together', $QUICK ? 12 : 30, @streams);
 
-    my ($samples, @lines) = sampled(worker($t), sub {
+    my $worker = worker($t);
+    my ($samples, @lines) = sampled(sub { rss($worker)->{all} }, sub {
         measure('together', 60 * $minutes, @streams)
     });
 
@@ -1073,12 +1441,19 @@ sub connections {
     fill($t, 'earth', places());
 
     my $lost = lost();
-    my @lines = measure_beside(map {
-        ['together', $seconds,
-         stream(name => "polls$_", kind => 'get', path => '/earth/poll',
-                file => $file, to => at($t), rate => $n / $workers,
-                connections => $n / $workers, sources => 4)]
-    } 1 .. $workers);
+    my $worker = worker($t);
+    my ($rss, $kernel) = (rss($worker)->{all}, kernel_bytes());
+    my $polls = sub {
+        measure_beside(map {
+            ['together', $seconds,
+             stream(name => "polls$_", kind => 'get', path => '/earth/poll',
+                    file => $file, to => at($t), rate => $n / $workers,
+                    connections => $n / $workers, sources => 4)]
+        } 1 .. $workers);
+    };
+    my ($kernels, $rsss, @lines) = sampled(\&kernel_bytes, sub {
+        sampled(sub { rss($worker)->{all} }, $polls);
+    });
 
     my @all = grep { $_->{what} eq 'all' } @lines;
     my @took = grep { $_->{what} eq 'took' } @lines;
@@ -1093,6 +1468,12 @@ sub connections {
            $n, $requests, $seconds, $least,
            map({ my $what = $_; max(map { $_->{$what} } @took) / 1e6 }
                qw(p50 p99 p999 max)), $segments;
+
+    # both ends are on this machine
+
+    printf "  for each %.2f KB of nginx's memory, and %.2f of the kernel's\n",
+           (max(@$rsss) - $rss) / 1024 / ($n / $workers),
+           (max(@$kernels) - $kernel) / 1024 / (2 * $n);
 
     figure('open connections that poll each second, none dropped', '>=', $n,
            '', $least >= $seconds - 2 ? $n : 0);

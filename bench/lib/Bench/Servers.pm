@@ -16,8 +16,8 @@ use Bench::Programs;
 use Trove::Nginx;
 
 
-our @EXPORT = qw(nginx lua redis redis_places redis_script at worker fill stats
-                 zone rss settled sampled);
+our @EXPORT = qw(nginx pin lua redis redis_places redis_script at worker fill
+                 stats zone rss settled kernel_bytes sampled);
 
 
 # As bench/load knows them
@@ -136,8 +136,10 @@ END
 }
 
 
+# To the server's CPU, or another one
+
 sub pin {
-    return sprintf "worker_cpu_affinity %s;\n", '1' . '0' x $SERVER;
+    return sprintf "worker_cpu_affinity %s;\n", '1' . '0' x ($_[0] // $SERVER);
 }
 
 
@@ -196,14 +198,15 @@ END2
 }
 
 
-# Its pid and its socket
+# Its pid and its socket; it has no port unless one is given
 
 sub redis {
+    my $port = shift // 0;
     my $socket = "$DIR/redis.sock";
 
     unlink $socket;
 
-    my $pid = start($SERVER, 'redis-server', '--port', 0, '--unixsocket',
+    my $pid = start($SERVER, 'redis-server', '--port', $port, '--unixsocket',
                     $socket, '--save', '', '--appendonly', 'no', '--dir',
                     $DIR);
 
@@ -292,11 +295,21 @@ sub settled {
 }
 
 
-# The resident memory of a process, twice a second while something is done, and
-# what that returns
+# What the kernel has allocated for itself and for sockets
+
+sub kernel_bytes {
+    my ($slab) = slurp('/proc/meminfo') =~ /^Slab:\s*(\d+)/m;
+    my ($pages) = slurp('/proc/net/sockstat') =~ /^TCP:.* mem (\d+)/m;
+
+    return 1024 * $slab + 4096 * $pages;
+}
+
+
+# What a sub returns, twice a second while something is done, and what that
+# returns
 
 sub sampled {
-    my ($pid, $code) = @_;
+    my ($value, $code) = @_;
 
     open my $samples, '+>', undef or die "cannot make a file: $!\n";
 
@@ -305,7 +318,7 @@ sub sampled {
 
     if ($child == 0) {
         while (getppid() == $main) {
-            syswrite $samples, rss($pid)->{all} . "\n";
+            syswrite $samples, $value->() . "\n";
             sleep 0.5;
         }
 
