@@ -61,7 +61,7 @@ sub start {
 sub play {
     my ($self, $number, $seed, $ends) = @_;
     my $all = $self->{all};
-    my ($taps, $seq, $sum, @claims, @wrong, %of) = (0, 0, 0);
+    my ($taps, $seq, $sum, @claims, @wrong, %of, %put) = (0, 0, 0);
 
     srand $seed;
 
@@ -83,6 +83,9 @@ sub play {
             push @wrong, "score $seq: $res->{body}, not $sum"
                 if ($res->{json}{score} // -1) != $sum;
 
+        } elsif ($dice < 0.75) {
+            $self->keep(\%of, \%put, 100_000 * $number, \@wrong);
+
         } else {
             my $player = 'p' . int rand 50;
             my $reward = 1 + (int(200 * (time - $self->{began})) + int rand 20)
@@ -97,8 +100,38 @@ sub play {
     }
 
     return { taps => $taps, seq => $seq, sum => $sum, claims => \@claims,
-             wrong => \@wrong, number => $number, later => $of{later} // 0,
+             wrong => \@wrong, put => \%put, number => $number,
+             later => $of{later} // 0,
              lost => $of{lost} // 0 };
+}
+
+
+# Rewards of one's own, one or many; now and then one is removed, if it is sure
+# that it was put only once: another time may come after that
+
+sub keep {
+    my ($self, $of, $put, $first, $wrong) = @_;
+    my @ids = map { $first + keys(%$put) + $_ } 0 .. (rand() < 0.1 ? 199 : 0);
+    my %value = map { $_ => int rand 1000 } @ids;
+    my $tries = ($of->{later} // 0) + ($of->{lost} // 0);
+    my $res = $self->{all}->ask($of, batch_of('/rewards', map {
+        { id => $_, x => 9000, y => 9000, value => $value{$_} } } @ids));
+
+    push @$wrong, "put: $res->{status} $res->{body}"
+        if $res->{status} != 200 || $res->{json}{accepted} != @ids;
+
+    my $sure = $tries == ($of->{later} // 0) + ($of->{lost} // 0);
+
+    $put->{$_} = $value{$_} for @ids;
+
+    my $id = $ids[rand @ids];
+
+    return if !$sure || rand() < 0.5;
+
+    $res = $self->{all}->ask($of, 'DELETE', "/rewards?id=$id");
+    push @$wrong, "removal: $res->{status} $res->{body}"
+        if $res->{status} !~ /^(?:200|404)$/;
+    $put->{$id} = 'removed';
 }
 
 
@@ -128,6 +161,7 @@ sub finish {
             if $status eq '200' && !$had{"$player $reward"}++;
     }
 
+    $self->{put} = { map { %{ $_->{put} } } @did };
     $self->{earned} = \%earned;
     $self->{sums} = { map { $_->{seq} ? ("s$_->{number}" => $_->{sum}) : () }
                       @did };
@@ -150,6 +184,12 @@ sub adds_up {
               "$what: each balance is what was acknowledged");
     is_deeply({ map { @$_[1, 2] } @{ $is->{boards}{$_} } }, $self->{$_},
               "$what: so is each score of $_") for qw(earned sums);
+
+    my %has = $is->{rewards} =~ /"id":(\d{6,}),.*?"value":(-?\d+)/g;
+    my %put = map { $_ => $self->{put}{$_} }
+              grep { $self->{put}{$_} ne 'removed' } keys %{ $self->{put} };
+
+    is_deeply(\%has, \%put, "$what: and each reward");
 }
 
 
