@@ -123,6 +123,7 @@ struct ngx_http_trove_redis_s {
 
     char                           session[TROVE_REDIS_SESSION];
     uint64_t                       number;      /* of the last call          */
+    uint64_t                       looked;      /* ns; 0: it was answered    */
     uint64_t                       random;
 
     ngx_event_t                    send;        /* posted: at the turn's end */
@@ -827,7 +828,10 @@ ngx_http_trove_redis_look(ngx_event_t *ev)
         return;
     }
 
+    rd->looked = trove_clock_ns();
+
     ngx_http_trove_redis_probe(rd);
+    ngx_http_trove_redis_due(rd);
     ngx_http_trove_redis_write(rd);
 }
 
@@ -973,6 +977,7 @@ ngx_http_trove_redis_close(ngx_http_trove_redis_t *rd)
     rd->state = NGX_HTTP_TROVE_REDIS_AWAY;
     rd->first = rd->last;
     rd->under_way = 0;
+    rd->looked = 0;
 
     for (q = ngx_queue_head(&rd->calls);
          q != ngx_queue_sentinel(&rd->calls);
@@ -1421,16 +1426,25 @@ ngx_http_trove_redis_call(ngx_http_trove_redis_t *rd,
 }
 
 
-/* The first call that is under way has to be answered in time. */
+/* The first call that is under way, or a look, has its answer in time. */
 
 static void
 ngx_http_trove_redis_due(ngx_http_trove_redis_t *rd)
 {
     int64_t                 left;
+    uint64_t                sent;
     ngx_queue_t            *q;
     ngx_http_trove_call_t  *call;
 
-    if (rd->under_way == 0) {
+    sent = rd->looked;
+
+    if (rd->under_way) {
+        q = ngx_queue_head(&rd->calls);
+        call = ngx_queue_data(q, ngx_http_trove_call_t, queue);
+        sent = call->sent;
+    }
+
+    if (sent == 0) {
 
         if (rd->timer.timer_set) {
             ngx_del_timer(&rd->timer);
@@ -1439,10 +1453,7 @@ ngx_http_trove_redis_due(ngx_http_trove_redis_t *rd)
         return;
     }
 
-    q = ngx_queue_head(&rd->calls);
-    call = ngx_queue_data(q, ngx_http_trove_call_t, queue);
-
-    left = (int64_t) (call->sent + (uint64_t) rd->conf->timeout * 1000000
+    left = (int64_t) (sent + (uint64_t) rd->conf->timeout * 1000000
                       - trove_clock_ns());
 
     if (left <= 0) {
@@ -1682,6 +1693,7 @@ ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
     }
 
     rd->known = 1;
+    rd->looked = 0;
     rd->tries = 0;
     rd->redirects = 0;
 
