@@ -8,7 +8,8 @@
 --
 -- All is read first, then decided, then stored: a key of another type, or a
 -- row that is not ours, ends the script before it has written anything.  The
--- entry is stored first, for it is the only write that may be refused.
+-- entry is stored first, for it is the only write that may be refused once the
+-- rights are there.
 
 local pack, unpack_struct = struct.pack, struct.unpack
 local format = string.format
@@ -928,8 +929,19 @@ end
 -- storing
 --
 
+-- A script is not undone: one without the right to the second command would
+-- leave what the first has written.  So all are known before there is one.
+
+local writes = {}
+
+
+local function will(...)
+    writes[#writes + 1] = { ... }
+end
+
+
 local function store(key, changed, rows, form)
-    local set, del = {}, {}
+    local set, del = { 'HSET', key }, { 'HDEL', key }
 
     for id in pairs(changed) do
         local row = rows[id]
@@ -944,15 +956,15 @@ local function store(key, changed, rows, form)
         end
     end
 
-    if #set ~= 0 then
-        call('HSET', key, unpack(set))
+    if #set ~= 2 then
+        writes[#writes + 1] = set
     end
 
-    if #del ~= 0 then
-        call('HDEL', key, unpack(del))
+    if #del ~= 2 then
+        writes[#writes + 1] = del
     end
 
-    return #set ~= 0
+    return #set ~= 2
 end
 
 if #changes ~= 0 then
@@ -960,11 +972,11 @@ if #changes ~= 0 then
 
     log = entry
 
-    checked('XADD', trove .. ':log', 'MAXLEN', '~', max_log, id .. '-0',
-            'v', meta[5], 'o', session .. ':' .. integer(number),
-            'd', table.concat(changes))
+    will('XADD', trove .. ':log', 'MAXLEN', '~', max_log, id .. '-0',
+         'v', meta[5], 'o', session .. ':' .. integer(number),
+         'd', table.concat(changes))
 
-    call('HSET', trove, 'log', id, 'version', integer(version),
+    will('HSET', trove, 'log', id, 'version', integer(version),
          'born', integer(born), 'claims', integer(claims_ever))
 
     store(rewards_key, changed_rewards, rewards, REWARD)
@@ -979,7 +991,7 @@ if #changes ~= 0 then
         if b.ids and store(b.key, b.changed, b.have, SCORE)
            and b.reset ~= NEVER and b.was == 0
         then
-            call('PEXPIREAT', b.key,
+            will('PEXPIREAT', b.key,
                  integer((begins(b.reset, b.period + 2) + DAY) * 1000))
         end
     end
@@ -990,24 +1002,39 @@ local answer = pack('<dd', log, now) .. table.concat(results)
 -- what has changed nothing may be decided anew
 
 if session ~= '' then
-    local set = {}
+    local set = { 'HSET', sessions }
 
     if #changes ~= 0 then
-        set = { slot, pack('<d', number) .. answer }
+        set[#set + 1] = slot
+        set[#set + 1] = pack('<d', number) .. answer
     end
 
-    if not touched or touched + 60 < seconds or touched > seconds then
+    local due = not touched or touched + 60 < seconds or touched > seconds
+
+    if due then
         set[#set + 1] = 'at'
         set[#set + 1] = integer(seconds)
     end
 
-    if #set ~= 0 then
-        call('HSET', sessions, unpack(set))
+    if #set ~= 2 then
+        writes[#writes + 1] = set
     end
 
-    if set[#set - 1] == 'at' then
-        call('EXPIRE', sessions, KEPT_FOR)
+    if due then
+        will('EXPIRE', sessions, KEPT_FOR)
     end
+end
+
+for i = 1, #writes do
+    local command, key = writes[i][1], writes[i][2]
+
+    if not redis.acl_check_cmd(command, key) then
+        fail('NOPERM the user may not ' .. command .. ' (' .. key .. ')')
+    end
+end
+
+for i = 1, #writes do
+    checked(unpack(writes[i]))
 end
 
 return answer
