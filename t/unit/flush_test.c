@@ -927,10 +927,12 @@ a_writer_that_is_killed_is_replaced(void **state)
 {
     int              n;
     pid_t            pid;
-    uint64_t         ticket;
+    uint64_t         ticket, *then;
     trove_redo_t    *redo;
     trove_flush_t    f;
     trove_ledger_t  *l, *next;
+
+    then = shared_new(sizeof(uint64_t));
 
     for (n = 1; n < TIMES; n++) {
         store_none();
@@ -950,12 +952,17 @@ a_writer_that_is_killed_is_replaced(void **state)
             }
 
             change(l, redo, 40);
+            *then = now;
             trove_fault_arm(NULL, (uint64_t) n);
 
             _exit(trove_flush_run(&f) != TROVE_STORE_DONE);
         }
 
         n = (child_end(pid) == -1) ? n : TIMES;
+
+        /* a period that has begun is no earlier one again */
+
+        now = *then;
 
         flush_new(&f, l);
         ticket = trove_flush_ticket(l);
@@ -970,6 +977,8 @@ a_writer_that_is_killed_is_replaced(void **state)
         ledger_free(next);
         ledger_free(l);
     }
+
+    (void) munmap(then, sizeof(uint64_t));
 }
 
 
