@@ -161,6 +161,7 @@ typedef struct {
     uint32_t           player;          /* to be marked as dirty, plus one   */
     uint64_t           period;          /* of the board, afterwards          */
     uint64_t           reached;
+    uint64_t           mark;            /* of trove_mark.h, 0: none          */
 } trove_board_intent_t;
 
 
@@ -198,6 +199,8 @@ typedef struct {
     _Atomic uint64_t      rebuilds;
     _Atomic uint32_t      settled;      /* of the lock's successions, those  */
                                         /* whose claims are carried out      */
+
+    trove_marks_t         marks;        /* see trove_mark.h                  */
 
     trove_board_table_t   table[2];
 
@@ -345,6 +348,13 @@ void trove_board_close_hole(trove_ledger_t *l, uint32_t board, uint32_t table,
 /* TROVE_OK or TROVE_BUSY; with the lock comes a board without half a write. */
 trove_rc_t trove_board_lock(trove_ledger_t *l, uint32_t board);
 void trove_board_unlock(trove_ledger_t *l, uint32_t board);
+
+/* As those of that name, and with it the board's mark is this one. */
+trove_rc_t trove_board_write_marked(trove_ledger_t *l, uint32_t board,
+    const trove_board_write_t *q, uint64_t mark,
+    trove_board_written_t *written);
+trove_rc_t trove_board_remove_marked(trove_ledger_t *l, uint32_t board,
+    const trove_slice_t *player, uint64_t now, uint64_t mark);
 
 /*
  * With the lock of a board whose scores come from claims: whether there is

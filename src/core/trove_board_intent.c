@@ -143,6 +143,8 @@ trove_board_store(trove_ledger_t *l, uint32_t board, uint32_t op)
         trove_set(&b->reached, in->reached);
         TROVE_FAULT("board: reached");
     }
+
+    trove_marks_done(&b->marks, in->mark);
 }
 
 
@@ -162,6 +164,7 @@ trove_board_turn(trove_ledger_t *l, uint32_t board, uint64_t period)
     in->player = 0;
     in->period = period;
     in->reached = 0;
+    in->mark = 0;
 
     trove_board_note(b, TROVE_BOARD_TURN);
     trove_board_begin(b);

@@ -22,6 +22,7 @@ typedef struct {
     uint32_t                    tag;
     uint32_t                    claim;  /* that is added, plus one           */
     uint32_t                    player; /* its player's number, plus one     */
+    uint64_t                    mark;   /* see trove_mark.h                  */
     const trove_board_row_t    *told;   /* what it is to be, if that is told */
 
     /* what will be done, found out when the board's seq was this one */
@@ -97,6 +98,15 @@ trove_rc_t
 trove_board_write(trove_ledger_t *l, uint32_t board,
     const trove_board_write_t *q, trove_board_written_t *written)
 {
+    return trove_board_write_marked(l, board, q, 0, written);
+}
+
+
+trove_rc_t
+trove_board_write_marked(trove_ledger_t *l, uint32_t board,
+    const trove_board_write_t *q, uint64_t mark,
+    trove_board_written_t *written)
+{
     trove_rc_t          rc;
     trove_board_plan_t  w;
 
@@ -107,6 +117,7 @@ trove_board_write(trove_ledger_t *l, uint32_t board,
     }
 
     trove_board_plan_init(&w, l, board, q);
+    w.mark = mark;
     trove_board_fetch_cell(&w);
     trove_board_fetch_row(&w);
 
@@ -242,6 +253,7 @@ trove_board_plan_init(trove_board_plan_t *w, trove_ledger_t *l,
     w->table = trove_get(&w->b->period) % w->b->at.tables;
     w->claim = 0;
     w->player = 0;
+    w->mark = 0;
     w->told = NULL;
     w->fetched = NULL;
     w->from_guessed = 0;
@@ -941,6 +953,7 @@ trove_board_intend(trove_board_plan_t *w)
     in->used = trove_get(&w->t->used);
     in->reached = w->head.reached;
     in->player = w->player;
+    in->mark = w->mark;
 
     if (w->row != TROVE_LEDGER_NONE) {
         /* void */
@@ -1025,6 +1038,14 @@ trove_rc_t
 trove_board_remove(trove_ledger_t *l, uint32_t board,
     const trove_slice_t *player, uint64_t now)
 {
+    return trove_board_remove_marked(l, board, player, now, 0);
+}
+
+
+trove_rc_t
+trove_board_remove_marked(trove_ledger_t *l, uint32_t board,
+    const trove_slice_t *player, uint64_t now, uint64_t mark)
+{
     trove_rc_t           rc;
     trove_board_plan_t   w;
     trove_board_write_t  q;
@@ -1038,6 +1059,7 @@ trove_board_remove(trove_ledger_t *l, uint32_t board,
     q.now = now;
 
     trove_board_plan_init(&w, l, board, &q);
+    w.mark = mark;
 
     rc = w.conf->claims ? trove_credits_lock_one(l, board)
                         : trove_board_lock(l, board);
@@ -1078,6 +1100,7 @@ trove_board_apply_removal(trove_board_plan_t *w)
     in->bytes = sizeof(head);
     in->reached = 0;
     in->player = w->conf->claims ? w->head.player : 0;
+    in->mark = w->mark;
 
     memset(&head, 0, sizeof(head));
     head.claim = w->t->free;

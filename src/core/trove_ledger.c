@@ -438,6 +438,14 @@ trove_rc_t
 trove_ledger_put(trove_ledger_t *l, const trove_reward_t *r,
     uint64_t *version)
 {
+    return trove_ledger_put_marked(l, r, 0, version);
+}
+
+
+trove_rc_t
+trove_ledger_put_marked(trove_ledger_t *l, const trove_reward_t *r,
+    uint64_t mark, uint64_t *version)
+{
     trove_rc_t  rc;
 
     if (r->id == 0) {
@@ -448,6 +456,7 @@ trove_ledger_put(trove_ledger_t *l, const trove_reward_t *r,
         return TROVE_BUSY;
     }
 
+    l->intent.mark = mark;
     rc = trove_ledger_put_locked(l, r, 0, version);
 
     trove_ledger_unlock(l);
@@ -471,6 +480,7 @@ trove_ledger_put_born(trove_ledger_t *l, const trove_reward_t *r,
         return TROVE_BUSY;
     }
 
+    l->intent.mark = 0;
     rc = trove_ledger_put_locked(l, r, born, &version);
 
     trove_ledger_unlock(l);
@@ -574,6 +584,14 @@ trove_ledger_new_slot(const trove_ledger_t *l, trove_ledger_intent_t *in)
 trove_rc_t
 trove_ledger_remove(trove_ledger_t *l, uint32_t id, uint64_t *version)
 {
+    return trove_ledger_remove_marked(l, id, 0, version);
+}
+
+
+trove_rc_t
+trove_ledger_remove_marked(trove_ledger_t *l, uint32_t id, uint64_t mark,
+    uint64_t *version)
+{
     uint32_t                slot, cell;
     trove_ledger_intent_t  *in;
 
@@ -595,6 +613,7 @@ trove_ledger_remove(trove_ledger_t *l, uint32_t id, uint64_t *version)
     in = &l->intent;
 
     in->slot = slot;
+    in->mark = mark;
     trove_set(&in->cell, cell);
 
     memset(in->words, 0, sizeof(in->words));
@@ -719,6 +738,8 @@ trove_ledger_redo(trove_ledger_t *l, uint32_t op)
     TROVE_FAULT("live");
 
     trove_dirty_set(l, TROVE_DIRTY_REWARDS, in->slot);
+
+    trove_marks_done(&l->marks[0], in->mark);
 
     version = trove_ledger_make(l, row);
     TROVE_FAULT("entered");

@@ -26,6 +26,7 @@ trove_ledger_clear(trove_ledger_t *l)
     in->free = 0;
     in->used = 0;
     in->live = 0;
+    in->mark = 0;
     in->version = TROVE_LEDGER_UNMADE;
 
     TROVE_FAULT("replica: clear decided");

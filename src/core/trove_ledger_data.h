@@ -39,7 +39,7 @@
 
 
 #define TROVE_LEDGER_MAGIC    0x72656764656c7674ULL      /* "tvledger" */
-#define TROVE_LEDGER_LAYOUT   4
+#define TROVE_LEDGER_LAYOUT   5
 
 #define TROVE_LEDGER_MAX      ((uint32_t) INT32_MAX)
 #define TROVE_LEDGER_LOG_MIN  4096
@@ -123,8 +123,18 @@ typedef struct {
     uint32_t          born;
     uint64_t          index_seq;
     uint64_t          version;          /* that it makes, see above          */
+    uint64_t          mark;             /* of trove_mark.h, 0: none          */
     uint64_t          words[TROVE_LEDGER_WORDS];
 } trove_ledger_intent_t;
+
+
+/* Of a queue, see trove_mark.h. */
+
+typedef struct {
+    _Atomic uint64_t  done;             /* of its operations, the last one   */
+    _Atomic uint64_t  stored;           /* and what a store has of that      */
+    _Atomic uint64_t  queued;           /* the last one that there is        */
+} trove_marks_t;
 
 
 /* What a ledger is found by and laid out by: offsets are from the header. */
@@ -198,6 +208,17 @@ struct trove_ledger_s {
     _Atomic uint64_t        replica_seen;   /* trove_clock_ns(), 0: never    */
     _Atomic uint64_t        loaded;     /* rows of versions up to it are     */
                                         /* not in the log                    */
+
+    /* of the queues whose operations are carried out on it: trove_mark.h */
+
+    trove_aligned(TROVE_CACHE_LINE)
+    trove_marks_t           marks[2];   /* of rewards, of players            */
+    _Atomic uint64_t        queue;      /* which these are of, 0: none       */
+    _Atomic uint64_t        drainer;    /* trove_process_t, 0: nobody        */
+
+    trove_aligned(TROVE_CACHE_LINE)
+    trove_lock_t            mark_lock;
+    _Atomic uint32_t        mark_settled;   /* of its successions            */
 
     /* numbers that were given out */
 
@@ -306,6 +327,7 @@ struct trove_redo_s {
     trove_record_data_t image;          /* the record afterwards             */
     uint32_t            gives;          /* the claim that "given" will be    */
     trove_claim_row_t   given;
+    uint64_t            mark;           /* of trove_mark.h, 0: none          */
 };
 
 
@@ -430,6 +452,18 @@ trove_claim_decide(trove_claim_row_t *c)
 }
 
 
+/* A mark never goes back; 0 is none.  One process at a time moves it on. */
+
+static inline void
+trove_marks_done(trove_marks_t *m, uint64_t mark)
+{
+    if (trove_unlikely(mark != 0) && mark > trove_get(&m->done)) {
+        trove_release(&m->done, mark);
+        TROVE_FAULT("mark: done");
+    }
+}
+
+
 /* TROVE_OK or TROVE_BUSY; with the lock comes a ledger without half a put. */
 trove_rc_t trove_ledger_lock(trove_ledger_t *l);
 void trove_ledger_unlock(trove_ledger_t *l);
@@ -437,6 +471,12 @@ void trove_ledger_unlock(trove_ledger_t *l);
 /* As trove_ledger_put(), of a reward that is told apart by "born". */
 trove_rc_t trove_ledger_put_born(trove_ledger_t *l, const trove_reward_t *r,
     uint32_t born);
+
+/* As those of that name, and with it the mark of rewards is this one. */
+trove_rc_t trove_ledger_put_marked(trove_ledger_t *l, const trove_reward_t *r,
+    uint64_t mark, uint64_t *version);
+trove_rc_t trove_ledger_remove_marked(trove_ledger_t *l, uint32_t id,
+    uint64_t mark, uint64_t *version);
 
 /* With the lock: notes that all is gone but boards, and carries it out. */
 void trove_ledger_clear(trove_ledger_t *l);

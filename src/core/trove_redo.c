@@ -59,6 +59,7 @@ trove_redo_open(trove_ledger_t *l, trove_redo_t **redo)
         r = trove_ledger_redop(l, n);
 
         if (trove_acquire(&r->owner) == 0) {
+            r->mark = 0;
             trove_release(&r->owner, trove_process_self());
             *redo = r;
             rc = TROVE_OK;
@@ -412,6 +413,8 @@ trove_redo_finish(trove_redo_t *r, uint32_t op)
     }
 
     trove_dirty_set(l, TROVE_DIRTY_PLAYERS, r->player - 1);
+
+    trove_marks_done(&l->marks[1], r->mark);
 
     trove_release(&record->state,
                   trove_record_state(r->latest,

@@ -665,7 +665,7 @@ everything(const world_t *dead, const char *point)
 }
 
 
-/* Others' points: of statistics, flushes, workers, boards, and copies. */
+/* Others' points: of statistics, flushes, workers, boards, copies, marks. */
 
 static int
 is_elsewhere(const char *point)
@@ -673,7 +673,7 @@ is_elsewhere(const char *point)
     size_t  i;
 
     static const char *const  parts[] = {
-        "stats", "flush", "snapshot", "board", "tree", "replica"
+        "stats", "flush", "snapshot", "board", "tree", "replica", "mark"
     };
 
     for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -1,0 +1,441 @@
+
+/*
+ * What of queues has been carried out.
+ *
+ * The lock is held during each operation: whoever succeeds a dead holder sees
+ * to it that what that one had under way is done, before he goes on.
+ */
+
+#include <stdio.h>
+
+#include "trove_board_data.h"
+#include "trove_mark.h"
+
+
+#define TROVE_MARK_BOARD  "board:"
+
+
+static trove_marks_t *trove_marks_of(const trove_ledger_t *l,
+    uint32_t queue);
+static trove_rc_t trove_mark_recover(trove_ledger_t *l);
+static trove_rc_t trove_mark_end(trove_ledger_t *l, uint32_t queue,
+    uint64_t number, trove_rc_t rc);
+
+
+static const char *const  trove_mark_names[TROVE_MARK_BOARDS] = {
+    "rewards",
+    "players"
+};
+
+
+uint32_t
+trove_marks(const trove_ledger_t *l)
+{
+    return TROVE_MARK_BOARDS + trove_ledger_boards(l);
+}
+
+
+static trove_marks_t *
+trove_marks_of(const trove_ledger_t *l, uint32_t queue)
+{
+    return (queue < TROVE_MARK_BOARDS)
+           ? (trove_marks_t *) &l->marks[queue]
+           : &trove_board_of(l, queue - TROVE_MARK_BOARDS)->marks;
+}
+
+
+const char *
+trove_mark_name(const trove_ledger_t *l, uint32_t queue, char *buf)
+{
+    if (queue < TROVE_MARK_BOARDS) {
+        return trove_mark_names[queue];
+    }
+
+    (void) snprintf(buf, TROVE_MARK_NAME, TROVE_MARK_BOARD "%s",
+                    trove_board_conf(l, queue - TROVE_MARK_BOARDS)->name);
+
+    return buf;
+}
+
+
+uint32_t
+trove_mark_find(const trove_ledger_t *l, const trove_slice_t *name)
+{
+    char         buf[TROVE_MARK_NAME];
+    uint32_t     queue;
+    const char  *is;
+
+    for (queue = 0; queue < trove_marks(l); queue++) {
+        is = trove_mark_name(l, queue, buf);
+
+        if (strlen(is) == name->len
+            && memcmp(is, name->data, name->len) == 0)
+        {
+            return queue;
+        }
+    }
+
+    return TROVE_MARK_NONE;
+}
+
+
+uint64_t
+trove_mark(const trove_ledger_t *l, uint32_t queue)
+{
+    return trove_acquire(&trove_marks_of(l, queue)->done);
+}
+
+
+uint64_t
+trove_mark_stored(const trove_ledger_t *l, uint32_t queue)
+{
+    return trove_acquire(&trove_marks_of(l, queue)->stored);
+}
+
+
+uint64_t
+trove_mark_queued(const trove_ledger_t *l, uint32_t queue)
+{
+    return trove_acquire(&trove_marks_of(l, queue)->queued);
+}
+
+
+void
+trove_mark_queue(trove_ledger_t *l, uint32_t queue, uint64_t number)
+{
+    uint64_t        queued;
+    trove_marks_t  *m;
+
+    m = trove_marks_of(l, queue);
+    queued = trove_get(&m->queued);
+
+    while (queued < number && !trove_cas(&m->queued, &queued, number)) {
+        /* void */
+    }
+}
+
+
+uint64_t
+trove_mark_whose(const trove_ledger_t *l)
+{
+    return trove_acquire(&((trove_ledger_t *) l)->queue);
+}
+
+
+int
+trove_mark_elect(trove_ledger_t *l)
+{
+    trove_process_t  self, drainer;
+
+    self = trove_process_self();
+    drainer = trove_get(&l->drainer);
+
+    if (drainer == self) {
+        return 1;
+    }
+
+    if ((drainer != 0 && trove_process_alive(drainer))
+        || !trove_cas(&l->drainer, &drainer, self))
+    {
+        return 0;
+    }
+
+    TROVE_FAULT("mark: elected");
+
+    if (trove_mark_recover(l) != TROVE_OK) {
+        trove_mark_resign(l);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+void
+trove_mark_resign(trove_ledger_t *l)
+{
+    trove_process_t  self;
+
+    self = trove_process_self();
+
+    (void) trove_cas(&l->drainer, &self, 0);
+}
+
+
+/* What the dead had under way is done, and their marks are moved on. */
+
+static trove_rc_t
+trove_mark_recover(trove_ledger_t *l)
+{
+    uint32_t  i;
+
+    /* with the ledger's lock, thus of what is under way with that as well */
+
+    if (trove_redo_recover(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    for (i = 0; i < trove_ledger_boards(l); i++) {
+
+        if (trove_board_lock(l, i) != TROVE_OK) {
+            return TROVE_BUSY;
+        }
+
+        trove_board_unlock(l, i);
+    }
+
+    return TROVE_OK;
+}
+
+
+trove_rc_t
+trove_mark_hold(trove_ledger_t *l)
+{
+    uint32_t  successions;
+
+    if (trove_lock_take(&l->mark_lock) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    successions = trove_get(&l->mark_lock.successions);
+
+    if (trove_likely(trove_get(&l->mark_settled) == successions)) {
+        return TROVE_OK;
+    }
+
+    if (trove_mark_recover(l) != TROVE_OK) {
+        trove_mark_let_go(l);
+        return TROVE_BUSY;
+    }
+
+    TROVE_FAULT("mark: settled");
+
+    trove_set(&l->mark_settled, successions);
+
+    return TROVE_OK;
+}
+
+
+void
+trove_mark_let_go(trove_ledger_t *l)
+{
+    trove_lock_release(&l->mark_lock);
+}
+
+
+trove_rc_t
+trove_mark_begin(trove_ledger_t *l, uint64_t whose)
+{
+    uint32_t        queue;
+    trove_marks_t  *m;
+
+    if (trove_get(&l->queue) == whose) {
+        return TROVE_OK;
+    }
+
+    if (trove_mark_hold(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    trove_release(&l->queue, 0);
+    TROVE_FAULT("mark: of none");
+
+    for (queue = 0; queue < trove_marks(l); queue++) {
+        m = trove_marks_of(l, queue);
+
+        trove_set(&m->done, 0);
+        trove_set(&m->queued, 0);
+        TROVE_FAULT("mark: zero");
+    }
+
+    trove_release(&l->queue, whose);
+    TROVE_FAULT("mark: of another");
+
+    trove_mark_let_go(l);
+
+    return TROVE_OK;
+}
+
+
+/* What changed nothing has not moved the mark. */
+
+static trove_rc_t
+trove_mark_end(trove_ledger_t *l, uint32_t queue, uint64_t number,
+    trove_rc_t rc)
+{
+    if (rc == TROVE_OK || rc == TROVE_NOTFOUND) {
+        trove_marks_done(trove_marks_of(l, queue), number);
+    }
+
+    trove_mark_let_go(l);
+
+    return rc;
+}
+
+
+trove_rc_t
+trove_mark_put(trove_ledger_t *l, uint64_t number, const trove_reward_t *r,
+    uint64_t *version)
+{
+    if (trove_mark_hold(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    return trove_mark_end(l, TROVE_MARK_REWARDS, number,
+                          trove_ledger_put_marked(l, r, number, version));
+}
+
+
+trove_rc_t
+trove_mark_remove(trove_ledger_t *l, uint64_t number, uint32_t id,
+    uint64_t *version)
+{
+    if (trove_mark_hold(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    return trove_mark_end(l, TROVE_MARK_REWARDS, number,
+                          trove_ledger_remove_marked(l, id, number, version));
+}
+
+
+trove_rc_t
+trove_mark_claim(trove_redo_t *redo, uint64_t number,
+    const trove_claim_rules_t *rules, const trove_claim_request_t *q,
+    trove_claim_t *c)
+{
+    trove_rc_t       rc;
+    trove_ledger_t  *l;
+
+    l = trove_redo_ledger(redo);
+
+    if (trove_mark_hold(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    redo->mark = number;
+    rc = trove_claim(redo, rules, q, c);
+    redo->mark = 0;
+
+    return trove_mark_end(l, TROVE_MARK_PLAYERS, number, rc);
+}
+
+
+trove_rc_t
+trove_mark_tap(trove_redo_t *redo, uint64_t number,
+    const trove_tap_request_t *q, trove_tap_t *t)
+{
+    trove_rc_t       rc;
+    trove_ledger_t  *l;
+
+    l = trove_redo_ledger(redo);
+
+    if (trove_mark_hold(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    redo->mark = number;
+    rc = trove_tap(redo, q, t);
+    redo->mark = 0;
+
+    return trove_mark_end(l, TROVE_MARK_PLAYERS, number, rc);
+}
+
+
+trove_rc_t
+trove_mark_score(trove_ledger_t *l, uint64_t number, uint32_t board,
+    const trove_board_write_t *q, trove_board_written_t *written)
+{
+    trove_rc_t  rc;
+
+    if (trove_mark_hold(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    rc = trove_board_write_marked(l, board, q, number, written);
+
+    return trove_mark_end(l, TROVE_MARK_BOARDS + board, number, rc);
+}
+
+
+trove_rc_t
+trove_mark_unscore(trove_ledger_t *l, uint64_t number, uint32_t board,
+    const trove_slice_t *player, uint64_t now)
+{
+    trove_rc_t  rc;
+
+    if (trove_mark_hold(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    rc = trove_board_remove_marked(l, board, player, now, number);
+
+    return trove_mark_end(l, TROVE_MARK_BOARDS + board, number, rc);
+}
+
+
+trove_rc_t
+trove_mark_pass(trove_ledger_t *l, uint32_t queue, uint64_t number)
+{
+    if (trove_mark_hold(l) != TROVE_OK) {
+        return TROVE_BUSY;
+    }
+
+    return trove_mark_end(l, queue, number, TROVE_OK);
+}
+
+
+void
+trove_mark_landed(trove_ledger_t *l, uint32_t queue, uint64_t number)
+{
+    trove_release(&trove_marks_of(l, queue)->stored, number);
+}
+
+
+void
+trove_mark_restore(trove_ledger_t *l, uint32_t queue, uint64_t number)
+{
+    trove_marks_t  *m;
+
+    m = trove_marks_of(l, queue);
+
+    trove_set(&m->done, number);
+    trove_set(&m->stored, number);
+    trove_set(&m->queued, number);
+}
+
+
+void
+trove_mark_restore_whose(trove_ledger_t *l, uint64_t whose)
+{
+    trove_set(&l->queue, whose);
+}
+
+
+void
+trove_mark_lost(trove_ledger_t *l)
+{
+    uint32_t  queue;
+
+    for (queue = 0; queue < trove_marks(l); queue++) {
+        trove_set(&trove_marks_of(l, queue)->stored, 0);
+    }
+}
+
+
+int
+trove_mark_any(const trove_ledger_t *l)
+{
+    uint32_t        queue;
+    trove_marks_t  *m;
+
+    for (queue = 0; queue < trove_marks(l); queue++) {
+        m = trove_marks_of(l, queue);
+
+        if (trove_get(&m->done) != trove_get(&m->stored)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

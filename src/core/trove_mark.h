@@ -1,0 +1,119 @@
+/*
+ * Marks: how far the operations that wait in queues elsewhere, for there was
+ * no room for them, have been carried out on a ledger.
+ *
+ * The operations of a queue are numbered 1, 2, 3 ...  That one is carried out,
+ * and what it changes, is one store to everybody else: the number is a part of
+ * what is noted before a write, and whoever carries a dead writer's note to
+ * its end moves the mark on as well.  So each is carried out once, if it
+ * is always the one behind the mark that comes next.
+ *
+ * A ledger has a queue for its rewards, one for its players, their claims and
+ * taps, and one for each of its boards.  One process at a time, the drainer,
+ * carries them out, by one thread.
+ */
+
+#ifndef TROVE_MARK_H_INCLUDED
+#define TROVE_MARK_H_INCLUDED
+
+
+#include "trove_board.h"
+#include "trove_claims.h"
+#include "trove_ledger.h"
+#include "trove_redo.h"
+#include "trove_taps.h"
+
+
+/* Queues are numbers: the board of number 0 has the third. */
+
+#define TROVE_MARK_REWARDS  0
+#define TROVE_MARK_PLAYERS  1
+#define TROVE_MARK_BOARDS   2
+
+#define TROVE_MARK_NONE     UINT32_MAX
+
+/* Bytes of a queue's name, "rewards", "players" or "board:NAME", and a zero. */
+#define TROVE_MARK_NAME     (TROVE_BOARD_NAME + 7)
+
+
+uint32_t trove_marks(const trove_ledger_t *l);
+
+const char *trove_mark_name(const trove_ledger_t *l, uint32_t queue,
+    char *buf);
+uint32_t trove_mark_find(const trove_ledger_t *l, const trove_slice_t *name);
+
+/*
+ * For everybody.  The number of the operation that was carried out last; of
+ * that which a store has got; and of the last one that is known to wait.
+ */
+uint64_t trove_mark(const trove_ledger_t *l, uint32_t queue);
+uint64_t trove_mark_stored(const trove_ledger_t *l, uint32_t queue);
+uint64_t trove_mark_queued(const trove_ledger_t *l, uint32_t queue);
+
+/* It is known that there is this one. */
+void trove_mark_queue(trove_ledger_t *l, uint32_t queue, uint64_t number);
+
+/* Whose the numbers are; 0: of no queues yet. */
+uint64_t trove_mark_whose(const trove_ledger_t *l);
+
+
+/*
+ * Whether this process is the drainer, be it by now because there was none or
+ * a dead one, whose last operation is then carried out or not.  All that
+ * follows is the drainer's.
+ */
+int trove_mark_elect(trove_ledger_t *l);
+void trove_mark_resign(trove_ledger_t *l);
+
+/*
+ * The queues are these, which are told apart by a number that is not 0.  If
+ * they are others than before then nothing of them has been carried out.
+ * TROVE_OK or TROVE_BUSY.
+ */
+trove_rc_t trove_mark_begin(trove_ledger_t *l, uint64_t whose);
+
+/*
+ * The operation of that number, which is the one behind the mark, by the
+ * functions of the same names.  It is carried out, and the mark is its number,
+ * after TROVE_OK and TROVE_NOTFOUND; else neither, and it is still the next.
+ */
+trove_rc_t trove_mark_put(trove_ledger_t *l, uint64_t number,
+    const trove_reward_t *r, uint64_t *version);
+trove_rc_t trove_mark_remove(trove_ledger_t *l, uint64_t number, uint32_t id,
+    uint64_t *version);
+trove_rc_t trove_mark_claim(trove_redo_t *redo, uint64_t number,
+    const trove_claim_rules_t *rules, const trove_claim_request_t *request,
+    trove_claim_t *c);
+trove_rc_t trove_mark_tap(trove_redo_t *redo, uint64_t number,
+    const trove_tap_request_t *request, trove_tap_t *t);
+trove_rc_t trove_mark_score(trove_ledger_t *l, uint64_t number,
+    uint32_t board, const trove_board_write_t *write,
+    trove_board_written_t *written);
+trove_rc_t trove_mark_unscore(trove_ledger_t *l, uint64_t number,
+    uint32_t board, const trove_slice_t *player, uint64_t now);
+
+/* The same of one that cannot be carried out, and was put aside. */
+trove_rc_t trove_mark_pass(trove_ledger_t *l, uint32_t queue,
+    uint64_t number);
+
+
+/*
+ * For a store: between these two calls no operation is carried out, thus marks
+ * and rows that are read belong together.  TROVE_OK or TROVE_BUSY.
+ */
+trove_rc_t trove_mark_hold(trove_ledger_t *l);
+void trove_mark_let_go(trove_ledger_t *l);
+
+/* It has this one; or has given it, and whose it is, to an empty ledger. */
+void trove_mark_landed(trove_ledger_t *l, uint32_t queue, uint64_t number);
+void trove_mark_restore(trove_ledger_t *l, uint32_t queue, uint64_t number);
+void trove_mark_restore_whose(trove_ledger_t *l, uint64_t whose);
+
+/* It has none of them. */
+void trove_mark_lost(trove_ledger_t *l);
+
+/* Whether there is any that it has not. */
+int trove_mark_any(const trove_ledger_t *l);
+
+
+#endif /* TROVE_MARK_H_INCLUDED */
