@@ -6,6 +6,7 @@
 
 #include "trove_board_data.h"
 #include "trove_dirty.h"
+#include "trove_mark.h"
 
 
 typedef struct {
@@ -144,7 +145,7 @@ trove_dirty_any(const trove_ledger_t *l)
         }
     }
 
-    return 0;
+    return trove_mark_any(l);
 }
 
 

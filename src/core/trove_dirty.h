@@ -40,7 +40,10 @@ uint32_t trove_dirty_kinds(const trove_ledger_t *l);
 uint32_t trove_dirty_take(trove_ledger_t *l, trove_dirty_t of, uint32_t *from,
     uint32_t *numbers, uint32_t max);
 
-/* Whether there is anything to take: what was dirty before is seen. */
+/*
+ * Whether there is anything to take, or a mark to be stored: what was dirty
+ * before is seen.
+ */
 int trove_dirty_any(const trove_ledger_t *l);
 
 /* One that was taken could not be read: it is dirty as well. */

@@ -11,6 +11,7 @@
 #include "trove_clock.h"
 #include "trove_dirty.h"
 #include "trove_flush.h"
+#include "trove_mark.h"
 #include "trove_probe.h"
 
 
@@ -34,6 +35,8 @@ typedef struct {
     uint32_t         nplayers;
     uint32_t         dropped;           /* rows of earlier periods           */
     int              skipped;           /* what could not be read            */
+    int              held;              /* marks are                         */
+    int              marked;            /* they are in the transaction       */
 } trove_flushing_t;
 
 
@@ -81,7 +84,10 @@ static int trove_flush_passed(const trove_ledger_t *l, uint32_t board,
 static trove_store_rc_t trove_flush_drop(trove_flushing_t *w);
 static trove_store_rc_t trove_flush_drop_of(trove_flushing_t *w,
     uint32_t board);
+static trove_store_rc_t trove_flush_marks(trove_flushing_t *w);
 static void trove_flush_landed(trove_flushing_t *w);
+static trove_rc_t trove_flush_load_mark(void *data,
+    const trove_slice_t *queue, uint64_t number);
 static trove_rc_t trove_flush_load_reward(void *data,
     const trove_store_reward_t *r);
 static trove_rc_t trove_flush_load_player(void *data,
@@ -116,10 +122,11 @@ trove_flush_init(trove_flush_t *f, trove_ledger_t *l,
     f->claims = trove_alloc(TROVE_FLUSH_ROWS * sizeof(uint32_t));
     f->from = trove_alloc(trove_dirty_kinds(l) * sizeof(uint32_t));
     f->periods = trove_alloc((nboards + 1) * sizeof(uint64_t));
+    f->marks = trove_alloc(trove_marks(l) * sizeof(uint64_t));
     f->text = trove_alloc(TROVE_BOARD_ROW_MAX);
 
     if (f->numbers == NULL || f->claims == NULL || f->from == NULL
-        || f->periods == NULL || f->text == NULL
+        || f->periods == NULL || f->marks == NULL || f->text == NULL
         || trove_flush_init_credits(f) != TROVE_OK)
     {
         trove_flush_close(f);
@@ -215,12 +222,14 @@ trove_flush_close(trove_flush_t *f)
     trove_free(f->claims);
     trove_free(f->from);
     trove_free(f->periods);
+    trove_free(f->marks);
     trove_free(f->text);
     trove_free(f->credits);
     f->numbers = NULL;
     f->claims = NULL;
     f->from = NULL;
     f->periods = NULL;
+    f->marks = NULL;
     f->text = NULL;
     f->credits = NULL;
 
@@ -644,6 +653,7 @@ trove_flush_all(trove_ledger_t *l)
     }
 
     trove_flush_all_boards(l);
+    trove_mark_lost(l);
 }
 
 
@@ -682,9 +692,16 @@ trove_flush_dirty(trove_flush_t *f, int *whole)
 
     memset(f->from, 0, trove_dirty_kinds(f->ledger) * sizeof(uint32_t));
 
+    w.held = trove_mark_whose(f->ledger) != 0
+             && trove_mark_hold(f->ledger) == TROVE_OK;
+
     do {
         rc = trove_flush_some(&w);
     } while (rc == TROVE_STORE_DONE && w.room < TROVE_FLUSH_BATCH);
+
+    if (w.held) {
+        trove_mark_let_go(f->ledger);
+    }
 
     *whole = !w.skipped;
 
@@ -707,6 +724,7 @@ trove_flush_some(trove_flushing_t *w)
 
     w->room = TROVE_FLUSH_ROWS;
     w->nplayers = 0;
+    w->marked = 0;
 
     rc = trove_store_begin(f->store);
 
@@ -726,11 +744,15 @@ trove_flush_some(trove_flushing_t *w)
         rc = trove_flush_drop(w);
     }
 
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_flush_marks(w);
+    }
+
     if (rc != TROVE_STORE_DONE) {
         return rc;
     }
 
-    if (w->room == TROVE_FLUSH_ROWS && w->dropped == 0) {
+    if (w->room == TROVE_FLUSH_ROWS && w->dropped == 0 && !w->marked) {
         trove_store_rollback(f->store);
         return TROVE_STORE_DONE;
     }
@@ -1223,6 +1245,48 @@ trove_flush_drop_of(trove_flushing_t *w, uint32_t board)
 }
 
 
+/* In the last transaction: all that they stand for is stored by then. */
+
+static trove_store_rc_t
+trove_flush_marks(trove_flushing_t *w)
+{
+    char               buf[TROVE_MARK_NAME];
+    uint32_t           queue;
+    trove_slice_t      name;
+    trove_flush_t     *f;
+    trove_ledger_t    *l;
+    trove_store_rc_t   rc;
+
+    f = w->f;
+    l = f->ledger;
+
+    if (!w->held || w->skipped || w->room < TROVE_FLUSH_BATCH
+        || !trove_mark_any(l))
+    {
+        return TROVE_STORE_DONE;
+    }
+
+    name.data = (const unsigned char *) "";
+    name.len = 0;
+
+    rc = trove_store_put_mark(f->store, &name, trove_mark_whose(l));
+
+    for (queue = 0; queue < trove_marks(l) && rc == TROVE_STORE_DONE; queue++)
+    {
+        f->marks[queue] = trove_mark(l, queue);
+
+        name.data = (const unsigned char *) trove_mark_name(l, queue, buf);
+        name.len = strlen((const char *) name.data);
+
+        rc = trove_store_put_mark(f->store, &name, f->marks[queue]);
+    }
+
+    w->marked = (rc == TROVE_STORE_DONE);
+
+    return rc;
+}
+
+
 /* Who dies here has stored what the next one stores again. */
 
 static void
@@ -1241,6 +1305,11 @@ trove_flush_landed(trove_flushing_t *w)
     for (i = 0; i < w->nplayers; i++) {
         trove_set(&trove_ledger_name(l, f->numbers[i])->stored, f->claims[i]);
         TROVE_FAULT("flush: claims");
+    }
+
+    for (i = 0; w->marked && i < trove_marks(l); i++) {
+        trove_mark_landed(l, i, f->marks[i]);
+        TROVE_FAULT("flush: marks");
     }
 
     trove_release(&l->store_flush, f->store->info.flush);
@@ -1295,6 +1364,7 @@ trove_flush_load(trove_flush_t *f)
     to.claim = trove_flush_load_claim;
     to.period = trove_flush_load_period;
     to.score = trove_flush_load_score;
+    to.mark = trove_flush_load_mark;
 
     rc = trove_store_open(f->kind, &f->conf, &f->store);
 
@@ -1318,6 +1388,30 @@ trove_flush_load(trove_flush_t *f)
     f->store = NULL;
 
     return rc;
+}
+
+
+/* That of a board which is none now stays as it is, for it may come back. */
+
+static trove_rc_t
+trove_flush_load_mark(void *data, const trove_slice_t *queue, uint64_t number)
+{
+    trove_flush_loading_t  *loading = data;
+
+    uint32_t  n;
+
+    if (queue->len == 0) {
+        trove_mark_restore_whose(loading->ledger, number);
+        return TROVE_OK;
+    }
+
+    n = trove_mark_find(loading->ledger, queue);
+
+    if (n != TROVE_MARK_NONE) {
+        trove_mark_restore(loading->ledger, n, number);
+    }
+
+    return TROVE_OK;
 }
 
 

@@ -6,6 +6,10 @@
  * transactions of bounded size, each of which stores a player together with
  * all of his claims, and what they have added to his rows of boards.
  *
+ * The marks of queues (trove_mark.h) are in a flush's last transaction, and no
+ * operation of theirs is carried out during the flush: what the store has is
+ * what they say, but for a flush of several transactions that does not end.
+ *
  *   event loop                          thread
  *
  *   trove_flush_elect()
@@ -87,6 +91,7 @@ typedef struct {
 
     uint64_t                  *periods;
     int                        dropping;    /* there is more to be removed   */
+    uint64_t                  *marks;       /* to be stored, by queue        */
     char                      *text;        /* of a row                      */
 
     trove_flush_credit_t      *credits;     /* of one player                 */

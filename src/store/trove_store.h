@@ -161,7 +161,8 @@ typedef struct {
  * first, and the scores of a period that is taken, by their rows' numbers.
  * Anything but TROVE_OK ends the load, with that in trove_store_load(); but a
  * period may be left to lie with TROVE_NOTFOUND, and one that is TROVE_FULL is
- * offered once more, its rows numbered 0, 1, 2 ...
+ * offered once more, its rows numbered 0, 1, 2 ...  Marks are first of all,
+ * in any order.
  */
 
 typedef struct {
@@ -176,6 +177,8 @@ typedef struct {
                                       const trove_store_period_t *p);
     trove_rc_t              (*score)(void *data,
                                      const trove_store_score_t *r);
+    trove_rc_t              (*mark)(void *data, const trove_slice_t *queue,
+                                    uint64_t number);
     trove_rc_t                rc;           /* that ended it                 */
 } trove_store_load_t;
 
@@ -205,6 +208,9 @@ typedef struct {
                                     const trove_board_conf_t *board,
                                     uint64_t before, uint32_t max,
                                     uint32_t *n);
+    trove_store_rc_t        (*mark)(trove_store_t *s,
+                                    const trove_slice_t *queue,
+                                    uint64_t number);
     trove_store_rc_t        (*commit)(trove_store_t *s, uint64_t version);
     void                    (*tidy)(trove_store_t *s);
     void                    (*rollback)(trove_store_t *s);
@@ -317,6 +323,20 @@ trove_store_drop_scores(trove_store_t *s, const trove_board_conf_t *board,
     uint64_t before, uint32_t max, uint32_t *n)
 {
     return s->kind->drop(s, board, before, max, n);
+}
+
+
+/*
+ * The operations of this queue (trove_mark.h) up to that number are among what
+ * is stored.  Of no name, and before the others: whose they are; if that is
+ * another one than before, what there is of others is forgotten.
+ */
+
+static inline trove_store_rc_t
+trove_store_put_mark(trove_store_t *s, const trove_slice_t *queue,
+    uint64_t number)
+{
+    return s->kind->mark(s, queue, number);
 }
 
 

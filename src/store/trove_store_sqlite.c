@@ -56,6 +56,8 @@ static trove_store_rc_t trove_sqlite_player(trove_store_t *store,
     const trove_store_player_t *p);
 static trove_store_rc_t trove_sqlite_claim(trove_store_t *store,
     const trove_store_claim_t *c);
+static trove_store_rc_t trove_sqlite_mark(trove_store_t *store,
+    const trove_slice_t *queue, uint64_t number);
 static trove_store_rc_t trove_sqlite_commit(trove_store_t *store,
     uint64_t version);
 static trove_store_rc_t trove_sqlite_meta(trove_sqlite_t *s, const char *key,
@@ -85,6 +87,7 @@ const trove_store_kind_t  trove_store_sqlite = {
     trove_sqlite_score,
     trove_sqlite_unscore,
     trove_sqlite_drop,
+    trove_sqlite_mark,
     trove_sqlite_commit,
     trove_sqlite_tidy,
     trove_sqlite_rollback,
@@ -492,6 +495,38 @@ trove_sqlite_claim(trove_store_t *store, const trove_store_claim_t *c)
     (void) sqlite3_bind_int64(st, 7, (sqlite3_int64) c->at);
 
     return trove_sqlite_step(s, TROVE_SQLITE_CLAIM);
+}
+
+
+static trove_store_rc_t
+trove_sqlite_mark(trove_store_t *store, const trove_slice_t *queue,
+    uint64_t number)
+{
+    trove_sqlite_t  *s = (trove_sqlite_t *) store;
+
+    sqlite3_stmt      *st;
+    trove_store_rc_t   rc;
+
+    /* what there is of other queues would be taken for these ones' */
+
+    if (queue->len == 0) {
+        (void) sqlite3_bind_int64(s->prepared[TROVE_SQLITE_UNMARK], 1,
+                                  (sqlite3_int64) number);
+
+        rc = trove_sqlite_step(s, TROVE_SQLITE_UNMARK);
+
+        if (rc != TROVE_STORE_DONE) {
+            return rc;
+        }
+    }
+
+    st = s->prepared[TROVE_SQLITE_MARK];
+
+    (void) sqlite3_bind_text(st, 1, (const char *) queue->data,
+                             (int) queue->len, SQLITE_STATIC);
+    (void) sqlite3_bind_int64(st, 2, (sqlite3_int64) number);
+
+    return trove_sqlite_step(s, TROVE_SQLITE_MARK);
 }
 
 

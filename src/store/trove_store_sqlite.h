@@ -13,7 +13,9 @@
  *   periods   number, board, reset, claims, period, ascending, shared
  *   scores    id (the period's number and the row's), player, score, reached,
  *             seq, data
- *   meta      key, value: instance, space, created; flush, version
+ *   meta      key, value: instance, space, created; flush, version; of each
+ *             queue that was carried out "overflow:" and its name, and
+ *             "overflow", whose these are: see trove_mark.h
  *
  * A player is found by number, for then a flush, which goes by numbers, writes
  * its pages in their order, and "players" is no index but the rows alone.  To
@@ -83,6 +85,12 @@
       "DELETE FROM scores WHERE id IN (SELECT id FROM scores"                \
       " WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)")                               \
     X(ENDED, "DELETE FROM periods WHERE number = ?1")                        \
+    X(MARK,                                                                  \
+      "INSERT OR REPLACE INTO meta (key, value)"                             \
+      " VALUES ('overflow' || iif(?1 = '', '', ':') || ?1, ?2)")             \
+    X(UNMARK,                                                                \
+      "DELETE FROM meta WHERE key GLOB 'overflow:*' AND ?1 IS NOT"           \
+      " (SELECT value FROM meta WHERE key = 'overflow')")                    \
     X(META, "UPDATE meta SET value = ?2 WHERE key = ?1")
 
 #define TROVE_SQLITE_ENUM(NAME, sql)   TROVE_SQLITE_##NAME,

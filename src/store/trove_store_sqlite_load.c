@@ -41,6 +41,10 @@
 #define TROVE_SQLITE_OVERTAKEN                                               \
     "UPDATE meta SET value = value + 2 WHERE key = 'flush'"
 
+#define TROVE_SQLITE_MARKS                                                   \
+    "SELECT ltrim(substr(key, 9), ':'), value FROM meta"                     \
+    " WHERE key = 'overflow' OR key GLOB 'overflow:*'"
+
 #define TROVE_SQLITE_REWARDS                                                 \
     "SELECT id, x, y, level, value, starts, expires, stock, taken, born,"    \
     " slot"                                                                  \
@@ -83,6 +87,8 @@ static trove_store_rc_t trove_sqlite_load_all(trove_sqlite_loading_t *w);
 static trove_store_rc_t trove_sqlite_load_dense(trove_sqlite_loading_t *w);
 static trove_store_rc_t trove_sqlite_rows(trove_sqlite_loading_t *w,
     const char *sql, const char *what, trove_sqlite_row_t row);
+static trove_rc_t trove_sqlite_load_mark(sqlite3_stmt *st,
+    trove_sqlite_loading_t *w);
 static trove_rc_t trove_sqlite_load_reward(sqlite3_stmt *st,
     trove_sqlite_loading_t *w);
 static trove_rc_t trove_sqlite_load_player(sqlite3_stmt *st,
@@ -148,6 +154,11 @@ trove_sqlite_load_all(trove_sqlite_loading_t *w)
     trove_store_rc_t  rc;
 
     rc = trove_sqlite_load_dense(w);
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_sqlite_rows(w, TROVE_SQLITE_MARKS, "mark",
+                               trove_sqlite_load_mark);
+    }
 
     if (rc == TROVE_STORE_DONE) {
         rc = trove_sqlite_rows(w, TROVE_SQLITE_REWARDS, "reward",
@@ -235,6 +246,19 @@ trove_sqlite_rows(trove_sqlite_loading_t *w, const char *sql,
     (void) sqlite3_finalize(st);
 
     return failed;
+}
+
+
+static trove_rc_t
+trove_sqlite_load_mark(sqlite3_stmt *st, trove_sqlite_loading_t *w)
+{
+    trove_slice_t  queue;
+
+    queue.data = sqlite3_column_text(st, 0);
+    queue.len = (size_t) sqlite3_column_bytes(st, 0);
+
+    return w->to->mark(w->to->data, &queue,
+                       (uint64_t) sqlite3_column_int64(st, 1));
 }
 
 

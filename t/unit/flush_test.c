@@ -10,6 +10,7 @@
 #include "trove_clock.h"
 #include "trove_dirty.h"
 #include "trove_flush.h"
+#include "trove_mark.h"
 
 
 #define REWARDS  30
@@ -19,6 +20,7 @@
 #define BOARDS   5
 #define ROWS     20
 #define DAY      86400000ULL            /* milliseconds                      */
+#define QUEUES   77                     /* whose marks these are             */
 
 /* Operations of a disk, or points of a flush: more than there are. */
 #define TIMES    5000
@@ -425,6 +427,27 @@ same_rows(trove_ledger_t *a, trove_ledger_t *b, uint32_t board, int period)
 }
 
 
+/* Whose they are is not stored before there are any. */
+
+static int
+same_marks(trove_ledger_t *a, trove_ledger_t *b)
+{
+    uint32_t  queue;
+
+    for (queue = 0; queue < trove_marks(a); queue++) {
+
+        if (trove_mark(a, queue) != trove_mark(b, queue)
+            || (trove_mark(a, queue) != 0
+                && trove_mark_whose(a) != trove_mark_whose(b)))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /* Whether nobody could tell the two apart. */
 
 static int
@@ -462,7 +485,7 @@ same(trove_ledger_t *a, trove_ledger_t *b)
         }
     }
 
-    return 1;
+    return same_marks(a, b);
 }
 
 
@@ -508,6 +531,58 @@ change_board(trove_ledger_t *l, const char *player)
 }
 
 
+/* What waited for room is carried out, should there be any by now. */
+
+static void
+change_marked(trove_ledger_t *l, trove_redo_t *redo, const char *player,
+    uint32_t id)
+{
+    uint32_t               board;
+    uint64_t               version;
+    trove_tap_t            t;
+    trove_reward_t         r;
+    trove_tap_request_t    q;
+    trove_board_write_t    w;
+    trove_board_written_t  written;
+
+    assert_int_equal(trove_mark_begin(l, QUEUES), TROVE_OK);
+
+    switch (random_below(trove_ledger_boards(l) ? 3 : 2)) {
+
+    case 0:
+        memset(&r, 0, sizeof(r));
+        r.id = id;
+        r.stock = random_below(5);
+
+        (void) trove_mark_put(l, trove_mark(l, TROVE_MARK_REWARDS) + 1, &r,
+                              &version);
+        break;
+
+    case 1:
+        memset(&q, 0, sizeof(q));
+        q.player = slice(player);
+        q.now = NOW * 1000;
+        q.value = 3;
+
+        (void) trove_mark_tap(redo, trove_mark(l, TROVE_MARK_PLAYERS) + 1, &q,
+                              &t);
+        break;
+
+    default:
+        board = random_below(3);
+
+        memset(&w, 0, sizeof(w));
+        w.player = slice(player);
+        w.score = 7;
+        w.now = now;
+
+        (void) trove_mark_score(l, trove_mark(l, TROVE_MARK_BOARDS + board) + 1,
+                                board, &w, &written);
+        break;
+    }
+}
+
+
 /* Anything that may happen to a ledger, some times. */
 
 static void
@@ -526,7 +601,11 @@ change(trove_ledger_t *l, trove_redo_t *redo, uint32_t times)
         id = random_below(2 * REWARDS) + 1;
         (void) player_id(player, random_below(2 * PLAYERS));
 
-        switch (random_below(8)) {
+        switch (random_below(9)) {
+
+        case 8:
+            change_marked(l, redo, player, id);
+            break;
 
         case 7:
         case 6:
@@ -611,6 +690,92 @@ a_ledger_from_the_store_is_the_same(void **state)
         trove_flush_close(&f);
         ledger_free(l);
     }
+}
+
+
+static void
+marks_are_stored_with_what_they_stand_for(void **state)
+{
+    trove_redo_t         *redo;
+    trove_slice_t         id;
+    trove_flush_t         f;
+    trove_player_t        p;
+    trove_ledger_t       *l, *next;
+    trove_tap_t           t;
+    trove_tap_request_t   q;
+
+    store_none();
+    l = ledger_small();
+    redo = redo_new(l);
+    flush_new(&f, l);
+
+    assert_int_equal(trove_mark_begin(l, QUEUES), TROVE_OK);
+
+    memset(&q, 0, sizeof(q));
+    q.player = slice("p1");
+    q.now = NOW * 1000;
+    q.value = 3;
+    assert_int_equal(trove_mark_tap(redo, 1, &q, &t), TROVE_OK);
+    flushed(&f);
+    assert_int_equal(trove_mark_stored(l, TROVE_MARK_PLAYERS), 1);
+    assert_false(trove_dirty_any(l));
+
+    /* one that changes nothing as well */
+
+    assert_int_equal(trove_mark_pass(l, TROVE_MARK_REWARDS, 5), TROVE_OK);
+    assert_true(trove_dirty_any(l));
+    flushed(&f);
+    assert_int_equal(trove_mark_stored(l, TROVE_MARK_REWARDS), 5);
+
+    /* not while somebody is at an operation */
+
+    assert_int_equal(trove_mark_tap(redo, 2, &q, &t), TROVE_OK);
+    assert_int_equal(trove_mark_hold(l), TROVE_OK);
+    flushed(&f);
+    trove_mark_let_go(l);
+    assert_int_equal(trove_mark_stored(l, TROVE_MARK_PLAYERS), 1);
+    assert_true(trove_dirty_any(l));
+    flushed(&f);
+    assert_int_equal(trove_mark_stored(l, TROVE_MARK_PLAYERS), 2);
+
+    next = loaded();
+    id = slice("p1");
+    assert_int_equal(trove_player_get(next, &id, &p), TROVE_OK);
+    assert_int_equal(p.balance, 6);
+    assert_true(same_marks(l, next));
+    assert_true(trove_mark_whose(next) == QUEUES);
+    assert_false(trove_dirty_any(next));
+    ledger_free(next);
+
+    /* a board that is none now keeps its mark, unless the queues are others */
+
+    assert_int_equal(trove_mark_pass(l, TROVE_MARK_BOARDS, 9), TROVE_OK);
+    flushed(&f);
+    nboards = 0;
+    next = loaded();
+    assert_int_equal(trove_marks(next), 2);
+    trove_flush_close(&f);
+    ledger_free(l);
+
+    flush_new(&f, next);
+    assert_int_equal(trove_mark_pass(next, TROVE_MARK_REWARDS, 6), TROVE_OK);
+    flushed(&f);
+    nboards = BOARDS;
+    l = loaded();
+    assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 6);
+    assert_int_equal(trove_mark(l, TROVE_MARK_BOARDS), 9);
+    ledger_free(l);
+
+    assert_int_equal(trove_mark_begin(next, QUEUES + 1), TROVE_OK);
+    flushed(&f);
+    l = loaded();
+    assert_true(trove_mark_whose(l) == QUEUES + 1);
+    assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 0);
+    assert_int_equal(trove_mark(l, TROVE_MARK_BOARDS), 0);
+    ledger_free(l);
+
+    trove_flush_close(&f);
+    ledger_free(next);
 }
 
 
@@ -1206,7 +1371,7 @@ a_store_that_hangs_holds_nobody(void **state)
 
     /* all that was dirty is under way, and not there */
 
-    assert_false(trove_dirty_any(l));
+    assert_int_equal(trove_dirty_any(l), trove_mark_any(l));
     lag = trove_flush_lag(l);
     assert_true(lag > 0);
     assert_int_equal(tap(redo, "p1", 0, 5, &t), TROVE_OK);
@@ -1911,6 +2076,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_ledger_from_the_store_is_the_same),
+        cmocka_unit_test(marks_are_stored_with_what_they_stand_for),
         cmocka_unit_test(a_flush_may_take_many_transactions),
         cmocka_unit_test(a_ticket_is_good_after_a_flush_that_began_later),
         cmocka_unit_test(what_is_durable_survives_errors),
