@@ -234,6 +234,7 @@ everything(world_t *w, const char *point)
         break;
     }
 
+    trove_replica_begun(w->copy, 1);
     (void) trove_replica_remove(w->copy, 999);
     (void) follow(w, r, 1);
     _exit(0);
