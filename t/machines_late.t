@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # What a machine was asked while it was cut off, and has refused, it does not
-# carry out when it is back: others have written something newer meanwhile, which
-# was acknowledged.
+# carry out when it is back: others have written something newer meanwhile,
+# which was acknowledged.
 
 use strict;
 use warnings;
