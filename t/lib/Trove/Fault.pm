@@ -50,6 +50,10 @@ our %LEADS = (
 
 my $BOARDS = qr/^(?:board|tree): /;
 
+# Of copies, and of queues: none of these workers has any
+
+my $ELSEWHERE = qr/^(?:replica|mark): |^flush: marks$/;
+
 my %NUMBER;
 
 @NUMBER{ split ' ', $Config{sig_name} } = split ' ', $Config{sig_num};
@@ -152,7 +156,7 @@ sub of_boards {
 sub of_the_rest {
     my $self = shift;
 
-    return grep { $self->name($_) !~ $BOARDS && $self->name($_) !~ /^replica/ }
+    return grep { $self->name($_) !~ $BOARDS && $self->name($_) !~ $ELSEWHERE }
            $self->points;
 }
 
