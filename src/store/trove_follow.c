@@ -206,6 +206,12 @@ trove_follow_session(trove_follow_t *f)
         do {
             rc = trove_follow_turn(f, &lost);
         } while (rc == TROVE_STORE_DONE && !lost);
+
+        /* what is lost right after it was loaded may be so for long */
+
+        if (lost) {
+            trove_follow_pause(f);
+        }
     }
 
     return rc;

@@ -893,6 +893,40 @@ another_lineage(void **state)
 }
 
 
+/* All rows are read again, but not as fast as they can be. */
+
+static void
+a_trove_that_is_behind_its_log(void **state)
+{
+    uint64_t    before;
+    machine_t  *m;
+
+    empty();
+
+    m = machine_new(REWARDS);
+    (void) reported(m, TROVE_STORE_DONE);
+    write_some(20);
+    caught_up(m);
+
+    before = snapshots(m);
+    redis_did(redis, "HINCRBY trove:{hunt} log -1");
+
+    while (snapshots(m) < before + 3) {
+        (void) usleep(1000);
+    }
+
+    machine_halt(m);
+    assert_true(m->follow.wait > TROVE_FOLLOW_AGAIN);
+
+    redis_did(redis, "HINCRBY trove:{hunt} log 1");
+    machine_go(m);
+    write_some(20);
+    all_same(&m, 1);
+
+    machine_end(m);
+}
+
+
 static void
 garbage_in_the_log(void **state)
 {
@@ -1058,6 +1092,7 @@ main(void)
         cmocka_unit_test_teardown(what_is_left_of_one_is_not_taken_over, left),
         cmocka_unit_test_teardown(another_trove_is_not_taken_for_it, left),
         cmocka_unit_test_teardown(another_lineage, left),
+        cmocka_unit_test_teardown(a_trove_that_is_behind_its_log, left),
         cmocka_unit_test_teardown(garbage_in_the_log, left),
         cmocka_unit_test_teardown(a_capacity_that_is_too_small, left),
         cmocka_unit_test_teardown(a_right_may_be_missing, left),
