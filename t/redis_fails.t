@@ -116,8 +116,8 @@ $redis->command(qw(CONFIG SET requirepass secret));
 $redis->password('secret');
 $redis->command(qw(CLIENT KILL TYPE normal));
 fails('locked');
-like($t->log, qr/breaker of trove "hunt" is open, .*\(denied\).*NOAUTH/,
-     'locked: the log tells');
+ok($t->wait_log(qr/breaker of trove "hunt" is open, .*\(denied\).*NOAUTH/),
+   'locked: the log tells');
 unlike($t->log, qr/secret/, 'locked: but not the password');
 $redis->command(qw(CONFIG SET requirepass), '');
 $redis->password('');

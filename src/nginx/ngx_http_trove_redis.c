@@ -42,6 +42,8 @@
 #define NGX_HTTP_TROVE_REDIS_LEAST   50        /* ms, as long as it is open, */
 #define NGX_HTTP_TROVE_REDIS_MOST    2000      /* and between connections    */
 #define NGX_HTTP_TROVE_REDIS_LOADS   100       /* ms between looks at a copy */
+#define NGX_HTTP_TROVE_REDIS_TELLS   10        /* s between lines of failures,
+                                                  the breaker being closed   */
 
 
 typedef enum {
@@ -113,6 +115,8 @@ struct ngx_http_trove_redis_s {
     ngx_uint_t                     redirects;
     ngx_uint_t                     tries;       /* in vain, since the last   */
     u_char                         name[TROVE_REDIS_NODE];
+    char                           why[TROVE_STORE_ERROR];
+    time_t                         told;        /* when, of a failure        */
 
     ngx_queue_t                    calls;       /* first those under way     */
     ngx_queue_t                    free;
@@ -175,7 +179,7 @@ static void ngx_http_trove_redis_later(ngx_http_trove_redis_t *rd);
 static void ngx_http_trove_redis_lost(ngx_http_trove_redis_t *rd,
     trove_store_rc_t rc, const char *why);
 static void ngx_http_trove_redis_elsewhere(ngx_http_trove_redis_t *rd,
-    trove_redis_error_t *e, redisReply *reply);
+    trove_redis_error_t *e);
 static ngx_int_t ngx_http_trove_redis_address(ngx_http_trove_redis_t *rd,
     trove_redis_node_t *node);
 static void ngx_http_trove_redis_failed(ngx_http_trove_redis_t *rd,
@@ -1087,7 +1091,7 @@ ngx_http_trove_redis_lost(ngx_http_trove_redis_t *rd, trove_store_rc_t rc,
 
 static void
 ngx_http_trove_redis_elsewhere(ngx_http_trove_redis_t *rd,
-    trove_redis_error_t *e, redisReply *reply)
+    trove_redis_error_t *e)
 {
     ngx_uint_t  redirected;
 
@@ -1102,7 +1106,7 @@ ngx_http_trove_redis_elsewhere(ngx_http_trove_redis_t *rd,
             rd->state = NGX_HTTP_TROVE_REDIS_GREETS;
         }
 
-        ngx_http_trove_redis_lost(rd, e->rc, reply->str);
+        ngx_http_trove_redis_lost(rd, e->rc, rd->why);
         return;
     }
 
@@ -1171,6 +1175,21 @@ ngx_http_trove_redis_failed(ngx_http_trove_redis_t *rd, trove_store_rc_t rc,
                                                                 UINT32_MAX)))
     {
         rd->probe = 0;
+
+        /* others may succeed, so that it never opens */
+
+        if (rd->state == NGX_HTTP_TROVE_REDIS_READY
+            && trove_breaker_closed(rd->breaker)
+            && ngx_time() - rd->told >= NGX_HTTP_TROVE_REDIS_TELLS)
+        {
+            rd->told = ngx_time();
+
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "a write to the store of trove \"%V\" fails (%s), "
+                          "%s: %s", &w->trove->name, trove_store_failures[rc],
+                          rd->name, why);
+        }
+
         return;
     }
 
@@ -1602,7 +1621,7 @@ ngx_http_trove_redis_reply(ngx_http_trove_redis_t *rd,
             rc = ngx_http_trove_redis_error(rd, reply, &e);
 
             if (rc == NGX_OK) {
-                ngx_http_trove_redis_lost(rd, e.rc, reply->str);
+                ngx_http_trove_redis_lost(rd, e.rc, rd->why);
                 rc = NGX_DONE;
             }
         }
@@ -1631,13 +1650,15 @@ ngx_http_trove_redis_error(ngx_http_trove_redis_t *rd, redisReply *reply,
     trove_redis_error(&text, rd->moved ? &rd->node : &rd->conf->nodes[rd->at],
                       e);
 
+    (void) snprintf(rd->why, sizeof(rd->why), "%s (%s)", e->why, reply->str);
+
     switch (e->then) {
 
     case TROVE_REDIS_MOVED:
     case TROVE_REDIS_ASK:
     case TROVE_REDIS_NEXT:
     case TROVE_REDIS_LATER:
-        ngx_http_trove_redis_elsewhere(rd, e, reply);
+        ngx_http_trove_redis_elsewhere(rd, e);
         return NGX_DONE;
 
     default:
@@ -1688,7 +1709,7 @@ ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
             return rd->context ? NGX_OK : NGX_DONE;
         }
 
-        ngx_http_trove_redis_lost(rd, e.rc, reply->str);
+        ngx_http_trove_redis_lost(rd, e.rc, rd->why);
         return NGX_DONE;
     }
 
@@ -1759,7 +1780,7 @@ ngx_http_trove_redis_called(ngx_http_trove_redis_t *rd, redisReply *reply)
         ngx_add_timer(&rd->timer, 1);
 
     } else {
-        ngx_http_trove_redis_failed(rd, e.rc, 1, reply->str);
+        ngx_http_trove_redis_failed(rd, e.rc, 1, rd->why);
         ngx_http_trove_call_failed(rd, call,
                                    (e.then == TROVE_REDIS_LOST)
                                    ? TROVE_AGAIN : TROVE_CANCELED);
