@@ -28,7 +28,8 @@ static trove_store_rc_t trove_follow_make(trove_follow_t *f,
 static trove_store_rc_t trove_follow_nothing(trove_follow_t *f);
 static trove_store_rc_t trove_follow_lineage(trove_follow_t *f,
     const trove_redis_meta_t *meta, int *lost);
-static trove_store_rc_t trove_follow_turn(trove_follow_t *f, int *lost);
+static trove_store_rc_t trove_follow_turn(trove_follow_t *f, int waits,
+    int *lost);
 static trove_store_rc_t trove_follow_look(trove_follow_t *f, int *lost);
 static trove_store_rc_t trove_follow_strange(trove_follow_t *f, uint64_t log,
     int *lost);
@@ -172,7 +173,7 @@ trove_follow_stop(trove_follow_t *f)
 static trove_store_rc_t
 trove_follow_session(trove_follow_t *f)
 {
-    int                 lost;
+    int                 lost, good;
     trove_store_rc_t    rc;
     trove_redis_meta_t  meta;
 
@@ -201,10 +202,18 @@ trove_follow_session(trove_follow_t *f)
             trove_stat_add(&f->stats.snapshots, 1);
         }
 
-        trove_follow_good(f);
+        /* what comes next may be what there is no room or no right for */
+
+        good = 0;
 
         do {
-            rc = trove_follow_turn(f, &lost);
+            rc = trove_follow_turn(f, good, &lost);
+
+            if (rc == TROVE_STORE_DONE && !lost && !good) {
+                good = 1;
+                trove_follow_good(f);
+            }
+
         } while (rc == TROVE_STORE_DONE && !lost);
 
         /* what is lost right after it was loaded may be so for long */
@@ -542,7 +551,7 @@ trove_follow_marks(trove_follow_t *f, uint64_t log, uint64_t *mark)
 /* What comes next, or a look at what there is if nothing does. */
 
 static trove_store_rc_t
-trove_follow_turn(trove_follow_t *f, int *lost)
+trove_follow_turn(trove_follow_t *f, int waits, int *lost)
 {
     size_t            n;
     uint32_t          block;
@@ -551,8 +560,8 @@ trove_follow_turn(trove_follow_t *f, int *lost)
     block = f->conf.timeout / 2;
     block = (block < TROVE_FOLLOW_BLOCK) ? block : TROVE_FOLLOW_BLOCK;
 
-    rc = trove_follow_entries(f, trove_replica_log(f->ledger), block, &n,
-                              lost);
+    rc = trove_follow_entries(f, trove_replica_log(f->ledger),
+                              waits ? block : 0, &n, lost);
 
     if (n) {
         f->wait = TROVE_FOLLOW_AGAIN;
