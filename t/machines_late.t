@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# What a machine was asked while it was cut off, and has refused, it does not
-# carry out when it is back: others have written something newer meanwhile,
-# which was acknowledged.
+# What a machine was asked while it was cut off, or Redis stood still, and has
+# refused, is not carried out when that is over: others have written something
+# newer meanwhile, which was acknowledged.
 
 use strict;
 use warnings;
@@ -55,6 +55,23 @@ my $tapped;
 ok(wait_until(sub { ($tapped = tap($cut))->{status} == 200 }),
    'it takes writes again');
 is($tapped->{json}{balance}, 3, 'and has not carried out what it had refused');
+
+# one that Redis itself has, but did not look at in time
+
+my @unread = map { $well->client } 1 .. 2;
+
+$redis->signal('STOP');
+$unread[0]->send_request('POST', '/rewards',
+                         { 'Content-Type' => 'application/json' },
+                         '{"id":1,"x":1,"y":1,"value":1}');
+$unread[1]->send_request(tap_of('anna'));
+is($_->response->{status}, 503, 'refused: Redis stands still') for @unread;
+$redis->signal('CONT');
+
+ok(wait_until(sub { ($tapped = tap($well))->{status} == 200 }),
+   'it goes on');
+is($tapped->{json}{balance}, 4, 'and has not carried out what came too late');
+
 $all->agree($redis, 'then');
 is($_->get_json('/poll?x=1&y=1&r=1&detail=1')->{rewards}[0]{value}, 2,
    'what was acknowledged is there') for $all->machines;

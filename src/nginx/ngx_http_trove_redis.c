@@ -85,7 +85,8 @@ typedef struct {
 struct ngx_http_trove_call_s {
     ngx_queue_t              queue;
     uint64_t                 number;     /* 0: it was never sent             */
-    uint64_t                 sent;       /* when, in ns                      */
+    uint64_t                 opened;     /* when, in ns                      */
+    uint64_t                 sent;
     redisReply              *reply;      /* replicas are waited for          */
     ngx_uint_t               n;
     u_char                  *text;
@@ -93,6 +94,7 @@ struct ngx_http_trove_call_s {
     size_t                   size;
     ngx_http_trove_place_t   places[TROVE_REDIS_OPS];
     unsigned                 under_way:1;
+    unsigned                 again:1;    /* it was sent more than once       */
 };
 
 
@@ -128,6 +130,7 @@ struct ngx_http_trove_redis_s {
     char                           session[TROVE_REDIS_SESSION];
     uint64_t                       number;      /* of the last call          */
     uint64_t                       looked;      /* ns; 0: it was answered    */
+    int64_t                        ahead;       /* us: Redis' clock of ours  */
     uint64_t                       random;
 
     ngx_event_t                    send;        /* posted: at the turn's end */
@@ -193,6 +196,10 @@ static void ngx_http_trove_redis_load(ngx_http_trove_redis_t *rd);
 static void ngx_http_trove_redis_command(ngx_http_trove_redis_t *rd,
     ngx_http_trove_reply_t kind, ngx_uint_t argc, const char **argv,
     const size_t *lens);
+static void ngx_http_trove_redis_clock(ngx_http_trove_redis_t *rd,
+    uint64_t now);
+static uint64_t ngx_http_trove_redis_deadline(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call);
 static void ngx_http_trove_redis_eval(ngx_http_trove_redis_t *rd,
     ngx_http_trove_reply_t kind, ngx_http_trove_call_t *call);
 static void ngx_http_trove_redis_send(ngx_event_t *ev);
@@ -571,6 +578,7 @@ ngx_http_trove_call_open(ngx_http_trove_redis_t *rd)
     }
 
     call->number = 0;
+    call->opened = trove_clock_ns();
     call->reply = NULL;
     call->n = 0;
     call->len = 0;
@@ -736,6 +744,12 @@ ngx_http_trove_call_answer(ngx_http_trove_redis_t *rd,
     }
 
     (void) trove_breaker_success(rd->breaker, 0);
+
+    /* what it is told again is of then */
+
+    if (!call->again) {
+        ngx_http_trove_redis_clock(rd, a.now);
+    }
 
     for (i = 0; i < call->n; i++) {
         ngx_http_trove_place_answer(&call->places[i], &results[i], a.log,
@@ -1323,7 +1337,8 @@ ngx_http_trove_redis_eval(ngx_http_trove_redis_t *rd,
     c.instance = trove_replica_instance(rd->worker->trove->ledger);
     c.session = rd->session;
     c.number = call ? call->number : rd->number + 1;
-    c.again = call ? call->sent != 0 : rd->known;
+    c.again = call ? call->again : rd->known;
+    c.deadline = call ? ngx_http_trove_redis_deadline(rd, call) : 0;
 
     argv[0] = "EVALSHA";
     lens[0] = sizeof("EVALSHA") - 1;
@@ -1346,6 +1361,32 @@ ngx_http_trove_redis_eval(ngx_http_trove_redis_t *rd,
     }
 
     ngx_http_trove_redis_command(rd, kind, n + 6, argv, lens);
+}
+
+
+/* Too little by the time that its answer took to come. */
+
+static void
+ngx_http_trove_redis_clock(ngx_http_trove_redis_t *rd, uint64_t now)
+{
+    rd->ahead = (int64_t) (now - trove_clock_ns() / 1000);
+}
+
+
+/*
+ * By Redis' clock, which the answers have told: somewhat before those give up
+ * who wait for the call.
+ */
+
+static uint64_t
+ngx_http_trove_redis_deadline(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call)
+{
+    uint64_t  timeout;
+
+    timeout = (uint64_t) rd->conf->timeout * 1000;
+
+    return call->opened / 1000 + rd->ahead + timeout - timeout / 16;
 }
 
 
@@ -1413,9 +1454,10 @@ ngx_http_trove_redis_call(ngx_http_trove_redis_t *rd,
 
     if (call->number == 0) {
         call->number = ++rd->number;
-        call->sent = 0;
+        call->again = 0;
 
     } else {
+        call->again = 1;
         trove_stats_add(rd->worker->stats, store_calls_again, 1);
     }
 
@@ -1671,7 +1713,9 @@ static ngx_int_t
 ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
 {
     ngx_queue_t            *q, *next;
+    trove_slice_t           text;
     trove_redis_error_t     e;
+    trove_redis_answer_t    a;
     ngx_http_trove_call_t  *call;
 
     if (reply->type == REDIS_REPLY_ERROR) {
@@ -1712,6 +1756,19 @@ ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
         ngx_http_trove_redis_lost(rd, e.rc, rd->why);
         return NGX_DONE;
     }
+
+    text.data = (u_char *) reply->str;
+    text.len = reply->len;
+
+    if (reply->type != REDIS_REPLY_STRING
+        || trove_redis_answer(&text, &a) != TROVE_OK)
+    {
+        ngx_http_trove_redis_lost(rd, TROVE_STORE_FOREIGN,
+                                  "an answer that is none of trove's script");
+        return NGX_DONE;
+    }
+
+    ngx_http_trove_redis_clock(rd, a.now);
 
     rd->known = 1;
     rd->looked = 0;

@@ -128,6 +128,9 @@ static const trove_redis_kind_t  trove_redis_kinds[] = {
     { "TROVE SESSION", TROVE_STORE_LOST, TROVE_REDIS_LOST,
       "it has forgotten what became of the call" },
 
+    { "TROVE LATE", TROVE_STORE_TIMEOUT, TROVE_REDIS_FAILED,
+      "the call came too late to be carried out" },
+
     { "WRONGTYPE", TROVE_STORE_FOREIGN, TROVE_REDIS_FAILED,
       "a key is of another type, it must be another program's" },
 

@@ -206,7 +206,8 @@ end
 -- the call, and whether it is for this trove
 --
 
-local instance, session, number, again = unpack_struct('<c32Bc0dB', ARGV[1])
+local instance, session, number, again, deadline
+    = unpack_struct('<c32Bc0dBd', ARGV[1])
 
 local space, range, max_speed, dry_run, interval, burst, max_rewards,
       max_players, max_claims, max_log, nboards, at
@@ -271,6 +272,12 @@ if session ~= '' then
     if again == 1 and not touched then
         fail('TROVE SESSION (' .. sessions .. ')')
     end
+end
+
+-- nobody waits for it any more
+
+if deadline ~= 0 and deadline < now then
+    fail('TROVE LATE (' .. trove .. ')')
 end
 
 

@@ -90,6 +90,10 @@ typedef struct {
  * the second time on: then it is refused (TROVE_REDIS_LOST) rather than carried
  * out if the session is not known any more.  A session begins with its first
  * call.
+ *
+ * Whoever has given a call up does not want it carried out when the network
+ * delivers it at last: after "deadline" it is refused, unless it was carried
+ * out before.
  */
 
 typedef struct {
@@ -97,6 +101,8 @@ typedef struct {
     const char                   *session;  /* TROVE_REDIS_SESSION, or NULL  */
     uint64_t                      number;   /* 1, 2, 3 ...                   */
     int                           again;    /* it was sent before            */
+    uint64_t                      deadline; /* microseconds of unix time by  */
+                                            /* Redis' clock; 0: none         */
 } trove_redis_call_t;
 
 
@@ -119,7 +125,7 @@ typedef struct {
 /* Sizes suffice for what the function of the same name writes. */
 
 #define TROVE_REDIS_CALL_SIZE                                                \
-    (TROVE_REDIS_INSTANCE + 1 + TROVE_REDIS_SESSION + 8 + 1)
+    (TROVE_REDIS_INSTANCE + 1 + TROVE_REDIS_SESSION + 8 + 1 + 8)
 
 size_t trove_redis_call(char *buf, const trove_redis_call_t *call);
 

@@ -242,6 +242,7 @@ an_error_says_how_to_go_on(void **state)
     stands_for("UNBLOCKED force", TROVE_STORE_AWAY, TROVE_REDIS_NEXT);
     stands_for("NOPERM this user", TROVE_STORE_DENIED, TROVE_REDIS_FAILED);
     stands_for("TROVE SESSION (k)", TROVE_STORE_LOST, TROVE_REDIS_LOST);
+    stands_for("TROVE LATE (k)", TROVE_STORE_TIMEOUT, TROVE_REDIS_FAILED);
     stands_for("ERR unknown", TROVE_STORE_IO, TROVE_REDIS_FAILED);
     stands_for("", TROVE_STORE_IO, TROVE_REDIS_FAILED);
 
@@ -336,8 +337,8 @@ call_of(setup_t *u, const trove_redis_call_t *call,
 /* One op of each kind: they touch all keys there are. */
 
 static trove_store_rc_t
-call_all(setup_t *u, const char *session, uint64_t number, int again,
-    redisReply **reply)
+call_until(setup_t *u, const char *session, uint64_t number, int again,
+    uint64_t deadline, redisReply **reply)
 {
     trove_redis_op_t    ops[5];
     trove_redis_call_t  call;
@@ -346,6 +347,7 @@ call_all(setup_t *u, const char *session, uint64_t number, int again,
     call.session = session;
     call.number = number;
     call.again = again;
+    call.deadline = deadline;
 
     memset(ops, 0, sizeof(ops));
 
@@ -368,6 +370,14 @@ call_all(setup_t *u, const char *session, uint64_t number, int again,
     ops[4].u.unscore = slice("bob");
 
     return call_of(u, &call, ops, 5, reply);
+}
+
+
+static trove_store_rc_t
+call_all(setup_t *u, const char *session, uint64_t number, int again,
+    redisReply **reply)
+{
+    return call_until(u, session, number, again, 0, reply);
 }
 
 
@@ -605,6 +615,47 @@ full_memory_is_said(void **state)
     redis_did(u->s, "CONFIG SET min-replicas-to-write 1");
     fails_and_changes_nothing(u, SESSION, TROVE_STORE_READONLY,
                               "min-replicas-to-write", "NOREPLICAS");
+
+    setup_free(u);
+}
+
+
+/* Nobody waits any more for what comes too late. */
+
+static void
+a_call_that_is_late_is_refused(void **state)
+{
+    char                   before[41], after[41];
+    setup_t               *u;
+    redisReply            *reply;
+    trove_slice_t          text;
+    trove_redis_answer_t   a;
+
+    if (!redis_is_there()) {
+        return;
+    }
+
+    u = setup_new(debug);
+
+    assert_int_equal(call_until(u, SESSION, 1, 0, UINT64_MAX / 4, &reply),
+                     TROVE_STORE_DONE);
+
+    text.data = (unsigned char *) reply->str;
+    text.len = reply->len;
+    assert_int_equal(trove_redis_answer(&text, &a), TROVE_OK);
+    freeReplyObject(reply);
+
+    digest(u, before);
+    assert_int_equal(call_until(u, SESSION, 2, 0, a.now, &reply),
+                     TROVE_STORE_TIMEOUT);
+    digest(u, after);
+    assert_string_equal(before, after);
+
+    /* but not what was carried out in time */
+
+    assert_int_equal(call_until(u, SESSION, 1, 1, a.now, &reply),
+                     TROVE_STORE_DONE);
+    freeReplyObject(reply);
 
     setup_free(u);
 }
@@ -1149,6 +1200,7 @@ main(void)
         cmocka_unit_test(another_trove_is_refused),
         cmocka_unit_test(full_memory_is_said),
         cmocka_unit_test(a_call_is_carried_out_once),
+        cmocka_unit_test(a_call_that_is_late_is_refused),
         cmocka_unit_test(the_script_is_loaded_if_it_is_not),
         cmocka_unit_test(a_password_is_given),
         cmocka_unit_test(a_server_that_is_away_or_stopped_is_told_apart),
