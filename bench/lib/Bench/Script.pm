@@ -78,7 +78,7 @@ sub twin {
     # as nginx() configures the trove: range, max_speed, rate, burst
 
     my $range = sin(50 / (2 * 6371008.8)) ** 2;
-    my $call = pack 'a32Cd<C', $instance, 0, 0, 0;
+    my $call = pack 'a32Cd<Cd<', $instance, 0, 0, 0, 0;
     my $rules = pack 'Cd<d<Cd<d<L<4C', 1, $range, 40, 0, 100_000, 20,
                      @capacity{qw(rewards players claims)}, 65536, 0;
     my $text = slurp($file);
