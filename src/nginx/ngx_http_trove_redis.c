@@ -245,7 +245,16 @@ ngx_http_trove_redis_resolve(ngx_conf_t *cf, ngx_http_trove_t *trove)
     hints.ai_socktype = SOCK_STREAM;
 
     for (i = 0; i < trove->redis->nnodes; i++) {
+
+        /* in hiredis' order, so that the follower is at the same address */
+
+        hints.ai_family = AF_INET;
         rc = getaddrinfo(trove->redis->nodes[i].host, NULL, &hints, &res);
+
+        if (rc != 0) {
+            hints.ai_family = AF_INET6;
+            rc = getaddrinfo(trove->redis->nodes[i].host, NULL, &hints, &res);
+        }
 
         if (rc != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
