@@ -47,6 +47,12 @@ static void trove_redis_get_text(trove_redis_reader_t *in, uint32_t len,
     trove_slice_t *text);
 static void trove_redis_get_name(trove_redis_reader_t *in, uint32_t bytes,
     uint32_t min, uint32_t max, trove_slice_t *text);
+static void trove_redis_get_player_rest(trove_redis_reader_t *in,
+    trove_slice_t *player);
+static void trove_redis_get_op_put(trove_redis_reader_t *in,
+    trove_reward_t *r);
+static void trove_redis_get_op_score(trove_redis_reader_t *in,
+    trove_redis_op_t *op);
 static void trove_redis_get_claim(trove_redis_reader_t *in, trove_claim_t *c);
 static void trove_redis_get_tap(trove_redis_reader_t *in, trove_tap_t *t);
 static void trove_redis_get_written(trove_redis_reader_t *in,
@@ -453,6 +459,113 @@ trove_redis_get_name(trove_redis_reader_t *in, uint32_t bytes, uint32_t min,
     in->bad |= (len < min);
 
     trove_redis_get_text(in, len, text);
+}
+
+
+/* A player whose id ends where all does. */
+
+static void
+trove_redis_get_player_rest(trove_redis_reader_t *in, trove_slice_t *player)
+{
+    size_t  len;
+
+    len = (size_t) (in->end - in->p);
+
+    if (len == 0 || len > TROVE_PLAYER_MAX) {
+        in->bad = 1;
+        return;
+    }
+
+    trove_redis_get_text(in, (uint32_t) len, player);
+}
+
+
+static void
+trove_redis_get_op_put(trove_redis_reader_t *in, trove_reward_t *r)
+{
+    r->id = (uint32_t) trove_redis_get(in, 4);
+    r->x = trove_redis_get_finite(in);
+    r->y = trove_redis_get_finite(in);
+    r->level = trove_redis_get_finite(in);
+    r->value = (int32_t) trove_redis_get(in, 4);
+    r->starts = (uint32_t) trove_redis_get(in, 4);
+    r->expires = (uint32_t) trove_redis_get(in, 4);
+    r->stock = (uint32_t) trove_redis_get(in, 4);
+}
+
+
+static void
+trove_redis_get_op_score(trove_redis_reader_t *in, trove_redis_op_t *op)
+{
+    size_t                len;
+    trove_board_write_t  *q;
+
+    q = &op->u.score;
+
+    op->board = (uint32_t) trove_redis_get(in, 1);
+    q->score = trove_redis_get_i53(in);
+    q->seq = trove_redis_get_u53(in);
+    q->has_data = (int) trove_redis_get_upto(in, 1, 1);
+    trove_redis_get_name(in, 1, 1, TROVE_PLAYER_MAX, &q->player);
+
+    if (q->has_data) {
+        len = (size_t) (in->end - in->p);
+        in->bad |= (len > TROVE_BOARD_ROW_MAX);
+        trove_redis_get_text(in, (uint32_t) len, &q->data);
+    }
+}
+
+
+trove_rc_t
+trove_redis_op_read(const trove_slice_t *text, trove_redis_op_t *op)
+{
+    trove_redis_reader_t  in;
+
+    memset(op, 0, sizeof(trove_redis_op_t));
+    trove_redis_reader(&in, text);
+
+    op->type = (trove_redis_type_t) trove_redis_get(&in, 1);
+
+    switch (op->type) {
+
+    case TROVE_REDIS_CLAIM:
+        op->u.claim.reward = (uint32_t) trove_redis_get(&in, 4);
+        op->u.claim.level = trove_redis_get_finite(&in);
+        op->u.claim.x = trove_redis_get_finite(&in);
+        op->u.claim.y = trove_redis_get_finite(&in);
+        op->u.claim.placed = (int) trove_redis_get_upto(&in, 1, 1);
+        trove_redis_get_player_rest(&in, &op->u.claim.player);
+        break;
+
+    case TROVE_REDIS_TAP:
+        op->u.tap.seq = trove_redis_get_u53(&in);
+        op->u.tap.coin = (uint32_t) trove_redis_get(&in, 4);
+        op->u.tap.value = (int32_t) trove_redis_get(&in, 4);
+        trove_redis_get_player_rest(&in, &op->u.tap.player);
+        break;
+
+    case TROVE_REDIS_SCORE:
+        trove_redis_get_op_score(&in, op);
+        break;
+
+    case TROVE_REDIS_UNSCORE:
+        op->board = (uint32_t) trove_redis_get(&in, 1);
+        trove_redis_get_player_rest(&in, &op->u.unscore);
+        break;
+
+    case TROVE_REDIS_PUT:
+        trove_redis_get_op_put(&in, &op->u.put);
+        break;
+
+    case TROVE_REDIS_REMOVE:
+        op->u.remove = (uint32_t) trove_redis_get(&in, 4);
+        break;
+
+    default:
+        return TROVE_INVALID;
+    }
+
+    return (in.bad || in.p != in.end) ? TROVE_INVALID : TROVE_OK;
 }
 
 

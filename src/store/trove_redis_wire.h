@@ -135,6 +135,10 @@ size_t trove_redis_rules(char *buf, const trove_redis_rules_t *rules);
 size_t trove_redis_op_size(const trove_redis_op_t *op);
 size_t trove_redis_op(char *buf, const trove_redis_op_t *op);
 
+/* The other way; its texts point into "text".  TROVE_OK or TROVE_INVALID. */
+trove_rc_t trove_redis_op_read(const trove_slice_t *text,
+    trove_redis_op_t *op);
+
 /*
  * TROVE_OK or TROVE_INVALID.  Results come in the order of the ops; behind the
  * last one a->rest is empty, or the answer is not that of these ops.

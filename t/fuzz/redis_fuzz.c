@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trove_redis.h"
+#include "trove_overflow.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -112,6 +112,74 @@ answer(const trove_slice_t *all)
         }
 
         is_within(&a.rest, all);
+    }
+}
+
+
+/* Behind -0, and numbers that are not sent, it is the same from then on. */
+
+static void
+op(const trove_slice_t *all)
+{
+    char              *p[2];
+    size_t             i, n[2];
+    trove_slice_t      text;
+    trove_redis_op_t   o;
+
+    text = *all;
+
+    for (i = 0; i < 2; i++) {
+
+        if (trove_redis_op_read(&text, &o) != TROVE_OK) {
+
+            if (i != 0) {
+                abort();
+            }
+
+            return;
+        }
+
+        p[i] = malloc(trove_redis_op_size(&o));
+        n[i] = trove_redis_op(p[i], &o);
+
+        if (n[i] != trove_redis_op_size(&o) || n[i] != all->len) {
+            abort();
+        }
+
+        text.data = (unsigned char *) p[i];
+        text.len = n[i];
+    }
+
+    if (memcmp(p[0], p[1], n[0]) != 0) {
+        abort();
+    }
+
+    free(p[0]);
+    free(p[1]);
+}
+
+
+static void
+queued(const trove_slice_t *all)
+{
+    int            is;
+    uint64_t       n, now;
+    trove_slice_t  rest;
+
+    if (trove_overflow_answer(all, &n, &now, &rest) != TROVE_OK) {
+        return;
+    }
+
+    while (n <= TROVE_REDIS_NUMBER && rest.len != 0) {
+        is_within(&rest, all);
+
+        if (trove_overflow_queued(&rest, &is, &n) != TROVE_OK) {
+            return;
+        }
+    }
+
+    if (n > TROVE_REDIS_NUMBER) {
+        abort();
     }
 }
 
@@ -226,7 +294,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text.data = copy;
     text.len = n;
 
-    switch (data[0] % 7) {
+    switch (data[0] % 9) {
 
     case 0:
         changes(&text);
@@ -240,12 +308,20 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         address(&text);
         break;
 
+    case 7:
+        op(&text);
+        break;
+
+    case 8:
+        queued(&text);
+        break;
+
     default:
         field.data = copy;
         field.len = (data[1] < n) ? data[1] : n;
         text.data += field.len;
         text.len -= field.len;
-        row(data[0] % 7 - 3, &field, &text);
+        row(data[0] % 9 - 3, &field, &text);
         break;
     }
 

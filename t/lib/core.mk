@@ -25,8 +25,9 @@ $(CORE): $(OUT)/%.o: $(ROOT)/src/%.c
 
 $(OUT)/store/trove_redis.o: $(OUT)/trove_redis_script.h
 
-$(OUT)/trove_redis_script.h: $(ROOT)/src/store/trove_redis.lua \
-		$(ROOT)/src/store/build
+$(OUT)/store/trove_overflow.o: $(OUT)/trove_overflow_script.h
+
+$(OUT)/%_script.h: $(ROOT)/src/store/%.lua $(ROOT)/src/store/build
 	$(ROOT)/src/store/build $@
 
 define program

@@ -665,7 +665,7 @@ everything(const world_t *dead, const char *point)
 }
 
 
-/* Others' points: of statistics, flushes, workers, boards, copies, marks. */
+/* Others' points: of statistics, flushes, workers, boards, copies, queues. */
 
 static int
 is_elsewhere(const char *point)
@@ -673,7 +673,8 @@ is_elsewhere(const char *point)
     size_t  i;
 
     static const char *const  parts[] = {
-        "stats", "flush", "snapshot", "board", "tree", "replica", "mark"
+        "stats", "flush", "snapshot", "board", "tree", "replica", "mark",
+        "overflow"
     };
 
     for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -52,7 +52,7 @@ my $BOARDS = qr/^(?:board|tree): /;
 
 # Of copies, and of queues: none of these workers has any
 
-my $ELSEWHERE = qr/^(?:replica|mark): |^flush: marks$/;
+my $ELSEWHERE = qr/^(?:replica|mark|overflow): |^flush: marks$/;
 
 my %NUMBER;
 

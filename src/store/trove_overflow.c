@@ -1,0 +1,599 @@
+
+/*
+ * The draining of queues.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trove_fault.h"
+#include "trove_overflow.h"
+#include "trove_overflow_script.h"
+
+
+typedef struct {
+    uint64_t       number;
+    uint64_t       at;                  /* us of unix time                   */
+    trove_slice_t  op;
+} trove_overflow_entry_t;
+
+
+static size_t trove_overflow_key(const trove_overflow_t *o, const char *part,
+    char *buf);
+static trove_store_rc_t trove_overflow_unexpected(trove_overflow_t *o);
+static trove_store_rc_t trove_overflow_busy(trove_overflow_t *o);
+static trove_store_rc_t trove_overflow_found(trove_overflow_t *o,
+    const redisReply *reply);
+static int trove_overflow_read(const redisReply *reply,
+    trove_overflow_entry_t *e);
+static uint64_t trove_overflow_number(const redisReply *reply);
+static trove_store_rc_t trove_overflow_entries(trove_overflow_t *o,
+    uint32_t queue, const redisReply *reply, uint32_t *n, uint64_t *stays);
+static trove_store_rc_t trove_overflow_missing(trove_overflow_t *o,
+    uint32_t queue, uint64_t mark, uint64_t queued);
+static trove_rc_t trove_overflow_apply(trove_overflow_t *o, uint32_t queue,
+    const trove_overflow_entry_t *e);
+static trove_rc_t trove_overflow_op(trove_overflow_t *o, uint32_t queue,
+    uint64_t number, uint64_t at, const trove_redis_op_t *op);
+static trove_store_rc_t trove_overflow_refuse(trove_overflow_t *o,
+    uint32_t queue, const trove_overflow_entry_t *e, trove_rc_t rc);
+static int trove_overflow_get(const unsigned char *text, uint64_t *n);
+
+
+const size_t  trove_overflow_script_len = sizeof(trove_overflow_script) - 1;
+
+
+/*
+ * If a queue has nothing from ARGV[1] on, it goes on behind ARGV[2] at least;
+ * 0 if it has something, or there are no queues.
+ */
+
+static const char  trove_overflow_go_on[] =
+    "local r = redis.call "
+    "if r('EXISTS', KEYS[1]) == 0 "
+    "or #r('XRANGE', KEYS[2], ARGV[1] .. '-0', '+', 'COUNT', 1) ~= 0 then "
+    "return 0 end "
+    "local last = tonumber(r('HGET', KEYS[1], ARGV[3]) or '0') "
+    "if last < tonumber(ARGV[2]) then "
+    "r('HSET', KEYS[1], ARGV[3], ARGV[2]) end "
+    "return 1";
+
+
+static size_t
+trove_overflow_key(const trove_overflow_t *o, const char *part, char *buf)
+{
+    return (size_t) snprintf(buf, TROVE_OVERFLOW_KEY,
+                             "trove:{%.*s}:overflow%s%s", (int) o->trove.len,
+                             (const char *) o->trove.data,
+                             part[0] ? ":" : "", part);
+}
+
+
+static trove_store_rc_t
+trove_overflow_unexpected(trove_overflow_t *o)
+{
+    (void) snprintf(o->redis.error, TROVE_STORE_ERROR,
+                    "the queues of \"%.*s\" in Redis: an unexpected answer",
+                    (int) o->trove.len, (const char *) o->trove.data);
+
+    return TROVE_STORE_IO;
+}
+
+
+static trove_store_rc_t
+trove_overflow_busy(trove_overflow_t *o)
+{
+    (void) snprintf(o->redis.error, TROVE_STORE_ERROR,
+                    "the queues of \"%.*s\": a lock of the ledger is held",
+                    (int) o->trove.len, (const char *) o->trove.data);
+
+    return TROVE_STORE_BUSY;
+}
+
+
+trove_store_rc_t
+trove_overflow_find(trove_overflow_t *o)
+{
+    char              key[TROVE_OVERFLOW_KEY];
+    redisReply       *reply;
+    trove_store_rc_t  rc;
+
+    if (o->trove.len > TROVE_OVERFLOW_TROVE) {
+        (void) snprintf(o->redis.error, TROVE_STORE_ERROR,
+                        "a name of more than %d bytes", TROVE_OVERFLOW_TROVE);
+        return TROVE_STORE_FOREIGN;
+    }
+
+    rc = trove_redis_commandf(&o->redis, &reply, "HGETALL %b", key,
+                              trove_overflow_key(o, "", key));
+
+    if (rc == TROVE_STORE_DONE) {
+        rc = trove_overflow_found(o, reply);
+        freeReplyObject(reply);
+    }
+
+    return rc;
+}
+
+
+static trove_store_rc_t
+trove_overflow_found(trove_overflow_t *o, const redisReply *reply)
+{
+    size_t             i;
+    uint32_t           queue;
+    uint64_t           whose;
+    trove_slice_t      name;
+    const redisReply  *value;
+
+    whose = 0;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return trove_overflow_unexpected(o);
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (reply->element[i]->type != REDIS_REPLY_STRING) {
+            return trove_overflow_unexpected(o);
+        }
+    }
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        name.data = (const unsigned char *) reply->element[i]->str;
+        name.len = reply->element[i]->len;
+        value = reply->element[i + 1];
+
+        if (name.len == 5 && memcmp(name.data, "whose", 5) == 0) {
+            whose = trove_overflow_number(value);
+        }
+
+        if (name.len == 6
+            && ((memcmp(name.data, "ledger", 6) == 0
+                 && (value->len != TROVE_REDIS_INSTANCE
+                     || memcmp(value->str, o->instance,
+                               TROVE_REDIS_INSTANCE) != 0))
+                || (memcmp(name.data, "format", 6) == 0
+                    && strcmp(value->str, "1") != 0)))
+        {
+            (void) snprintf(o->redis.error, TROVE_STORE_ERROR,
+                            "the queues of \"%.*s\" in Redis are %s: %s \"%s\"",
+                            (int) o->trove.len, (const char *) o->trove.data,
+                            (name.data[0] == 'l') ? "another ledger's"
+                                                  : "not known",
+                            reply->element[i]->str, value->str);
+            return TROVE_STORE_FOREIGN;
+        }
+    }
+
+    if (whose == 0) {
+        return TROVE_STORE_DONE;
+    }
+
+    if (trove_mark_begin(o->ledger, whose) != TROVE_OK) {
+        return trove_overflow_busy(o);
+    }
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        name.data = (const unsigned char *) reply->element[i]->str;
+        name.len = reply->element[i]->len;
+        queue = trove_mark_find(o->ledger, &name);
+
+        if (queue != TROVE_MARK_NONE) {
+            trove_mark_queue(o->ledger, queue,
+                             trove_overflow_number(reply->element[i + 1]));
+        }
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+static uint64_t
+trove_overflow_number(const redisReply *reply)
+{
+    return (reply->type == REDIS_REPLY_STRING)
+           ? strtoull(reply->str, NULL, 10) : 0;
+}
+
+
+trove_store_rc_t
+trove_overflow_drain(trove_overflow_t *o, uint32_t queue, uint32_t *n,
+    uint64_t *stays)
+{
+    char               key[TROVE_OVERFLOW_KEY], buf[TROVE_MARK_NAME];
+    uint64_t           mark, queued;
+    redisReply        *reply;
+    trove_store_rc_t   rc;
+
+    *n = 0;
+    *stays = 0;
+    mark = trove_mark(o->ledger, queue);
+
+    /* what is known to wait by now is among the entries, if any is */
+
+    queued = trove_mark_queued(o->ledger, queue);
+
+    rc = trove_redis_commandf(&o->redis, &reply,
+                              "XRANGE %b %llu-0 + COUNT %d", key,
+                              trove_overflow_key(o,
+                                  trove_mark_name(o->ledger, queue, buf), key),
+                              (unsigned long long) mark + 1,
+                              TROVE_OVERFLOW_ENTRIES);
+
+    if (rc != TROVE_STORE_DONE) {
+        return rc;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        rc = trove_overflow_unexpected(o);
+
+    } else if (reply->elements != 0) {
+        rc = trove_overflow_entries(o, queue, reply, n, stays);
+
+    } else if (queued > mark) {
+        rc = trove_overflow_missing(o, queue, mark, queued);
+    }
+
+    freeReplyObject(reply);
+
+    return rc;
+}
+
+
+static trove_store_rc_t
+trove_overflow_entries(trove_overflow_t *o, uint32_t queue,
+    const redisReply *reply, uint32_t *n, uint64_t *stays)
+{
+    int                     is;
+    size_t                  i;
+    uint64_t                mark;
+    trove_rc_t              done;
+    trove_store_rc_t        rc;
+    trove_overflow_entry_t  e;
+
+    mark = trove_mark(o->ledger, queue);
+
+    for (i = 0; i < reply->elements; i++) {
+        memset(&e, 0, sizeof(e));
+        is = trove_overflow_read(reply->element[i], &e);
+
+        if (e.number < mark || e.number == 0
+            || e.number > TROVE_REDIS_NUMBER)
+        {
+            return trove_overflow_unexpected(o);
+        }
+
+        /* a number twice is not of the script that fills queues */
+
+        done = (is && e.number > mark) ? trove_overflow_apply(o, queue, &e)
+                                       : TROVE_INVALID;
+
+        if (done == TROVE_FULL) {
+            *stays = e.at ? e.at : 1;
+            return TROVE_STORE_DONE;
+        }
+
+        if (done == TROVE_OK || done == TROVE_NOTFOUND) {
+            trove_stat_add(&o->stats.drained, 1);
+
+        } else if (done == TROVE_INVALID) {
+            rc = trove_overflow_refuse(o, queue, &e, done);
+
+            if (rc != TROVE_STORE_DONE) {
+                return rc;
+            }
+
+        } else {
+            return trove_overflow_busy(o);
+        }
+
+        TROVE_FAULT("overflow: carried out");
+
+        /* the first that a ledger has of a queue may have any number */
+
+        if (mark != 0 && e.number > mark) {
+            trove_stat_add(&o->stats.lost, e.number - mark - 1);
+        }
+
+        mark = e.number;
+        ++*n;
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+/*
+ * Redis has lost them, or they have been deleted.  Numbers up to "queued" are
+ * not given again from then on, for what has them would be passed.
+ */
+
+static trove_store_rc_t
+trove_overflow_missing(trove_overflow_t *o, uint32_t queue, uint64_t mark,
+    uint64_t queued)
+{
+    int                passed;
+    char               hash[TROVE_OVERFLOW_KEY], key[TROVE_OVERFLOW_KEY];
+    char               buf[TROVE_MARK_NAME];
+    const char        *name;
+    redisReply        *reply;
+    trove_store_rc_t   rc;
+
+    name = trove_mark_name(o->ledger, queue, buf);
+
+    rc = trove_redis_commandf(&o->redis, &reply,
+                              "EVAL %s 2 %b %b %llu %llu %s",
+                              trove_overflow_go_on,
+                              hash, trove_overflow_key(o, "", hash),
+                              key, trove_overflow_key(o, name, key),
+                              (unsigned long long) mark + 1,
+                              (unsigned long long) queued, name);
+
+    if (rc != TROVE_STORE_DONE) {
+        return rc;
+    }
+
+    passed = (reply->type == REDIS_REPLY_INTEGER && reply->integer == 1);
+    freeReplyObject(reply);
+
+    if (!passed) {
+        return TROVE_STORE_DONE;
+    }
+
+    TROVE_FAULT("overflow: missing");
+
+    if (trove_mark_pass(o->ledger, queue, queued) != TROVE_OK) {
+        return trove_overflow_busy(o);
+    }
+
+    if (mark != 0) {
+        trove_stat_add(&o->stats.lost, queued - mark);
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+/* An entry; its number is known also of one that is not as it should be. */
+
+static int
+trove_overflow_read(const redisReply *reply, trove_overflow_entry_t *e)
+{
+    size_t             i;
+    const redisReply  *fields;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+        return 0;
+    }
+
+    e->number = trove_overflow_number(reply->element[0]);
+    fields = reply->element[1];
+
+    if (fields->type != REDIS_REPLY_ARRAY) {
+        return 0;
+    }
+
+    for (i = 0; i + 1 < fields->elements; i += 2) {
+
+        if (fields->element[i]->type != REDIS_REPLY_STRING
+            || fields->element[i + 1]->type != REDIS_REPLY_STRING)
+        {
+            return 0;
+        }
+
+        if (strcmp(fields->element[i]->str, "at") == 0) {
+            e->at = trove_overflow_number(fields->element[i + 1]);
+
+        } else if (strcmp(fields->element[i]->str, "op") == 0) {
+            e->op.data = (const unsigned char *) fields->element[i + 1]->str;
+            e->op.len = fields->element[i + 1]->len;
+        }
+    }
+
+    return e->op.len != 0;
+}
+
+
+static trove_rc_t
+trove_overflow_apply(trove_overflow_t *o, uint32_t queue,
+    const trove_overflow_entry_t *e)
+{
+    trove_redis_op_t  op;
+
+    if (trove_redis_op_read(&e->op, &op) != TROVE_OK) {
+        return TROVE_INVALID;
+    }
+
+    return trove_overflow_op(o, queue, e->number, e->at, &op);
+}
+
+
+/* By the time that it was queued at. */
+
+static trove_rc_t
+trove_overflow_op(trove_overflow_t *o, uint32_t queue, uint64_t number,
+    uint64_t at, const trove_redis_op_t *op)
+{
+    uint32_t               board;
+    uint64_t               version;
+    trove_tap_t            t;
+    trove_claim_t          c;
+    trove_tap_request_t    tap;
+    trove_board_write_t    score;
+    trove_board_written_t  written;
+    trove_claim_request_t  claim;
+
+    board = queue - TROVE_MARK_BOARDS;
+
+    if (queue == TROVE_MARK_REWARDS) {
+
+        switch (op->type) {
+        case TROVE_REDIS_PUT:
+            return trove_mark_put(o->ledger, number, &op->u.put, &version);
+        case TROVE_REDIS_REMOVE:
+            return trove_mark_remove(o->ledger, number, op->u.remove,
+                                     &version);
+        default:
+            return TROVE_INVALID;
+        }
+    }
+
+    if (queue == TROVE_MARK_PLAYERS) {
+
+        switch (o->redo ? op->type : TROVE_REDIS_PUT) {
+
+        case TROVE_REDIS_CLAIM:
+            claim = op->u.claim;
+            claim.now = at / 1000;
+            return trove_mark_claim(o->redo, number, &o->rules, &claim, &c);
+
+        case TROVE_REDIS_TAP:
+            tap = op->u.tap;
+            tap.now = at;
+            tap.interval = o->interval;
+            tap.burst = o->burst;
+            return trove_mark_tap(o->redo, number, &tap, &t);
+
+        default:
+            return TROVE_INVALID;
+        }
+    }
+
+    switch (op->type) {
+
+    case TROVE_REDIS_SCORE:
+        score = op->u.score;
+        score.now = at / 1000;
+        return trove_mark_score(o->ledger, number, board, &score, &written);
+
+    case TROVE_REDIS_UNSCORE:
+        return trove_mark_unscore(o->ledger, number, board, &op->u.unscore,
+                                  at / 1000);
+
+    default:
+        return TROVE_INVALID;
+    }
+}
+
+
+/* Twice at worst: who dies in between has put it aside already. */
+
+static trove_store_rc_t
+trove_overflow_refuse(trove_overflow_t *o, uint32_t queue,
+    const trove_overflow_entry_t *e, trove_rc_t rc)
+{
+    char               key[TROVE_OVERFLOW_KEY], buf[TROVE_MARK_NAME];
+    redisReply        *reply;
+    trove_store_rc_t   failed;
+
+    failed = trove_redis_commandf(&o->redis, &reply,
+                                  "XADD %b * queue %s number %llu why %d "
+                                  "op %b", key,
+                                  trove_overflow_key(o, "refused", key),
+                                  trove_mark_name(o->ledger, queue, buf),
+                                  (unsigned long long) e->number, (int) rc,
+                                  e->op.data ? (const char *) e->op.data : "",
+                                  e->op.len);
+
+    if (failed != TROVE_STORE_DONE) {
+        return failed;
+    }
+
+    freeReplyObject(reply);
+    TROVE_FAULT("overflow: refused");
+    trove_stat_add(&o->stats.refused, 1);
+
+    return (trove_mark_pass(o->ledger, queue, e->number) == TROVE_OK)
+           ? TROVE_STORE_DONE : trove_overflow_busy(o);
+}
+
+
+trove_store_rc_t
+trove_overflow_trim(trove_overflow_t *o, uint32_t queue)
+{
+    char               key[TROVE_OVERFLOW_KEY], buf[TROVE_MARK_NAME];
+    uint64_t           done;
+    redisReply        *reply;
+    trove_store_rc_t   rc;
+
+    done = trove_mark(o->ledger, queue);
+
+    if (o->durable && trove_mark_stored(o->ledger, queue) < done) {
+        done = trove_mark_stored(o->ledger, queue);
+    }
+
+    rc = trove_redis_commandf(&o->redis, &reply, "XTRIM %b MINID %llu-0", key,
+                              trove_overflow_key(o,
+                                  trove_mark_name(o->ledger, queue, buf), key),
+                              (unsigned long long) done + 1);
+
+    if (rc == TROVE_STORE_DONE) {
+        freeReplyObject(reply);
+    }
+
+    return rc;
+}
+
+
+trove_rc_t
+trove_overflow_answer(const trove_slice_t *text, uint64_t *whose,
+    uint64_t *now, trove_slice_t *rest)
+{
+    if (text->len < 16 || (text->len - 16) % 9 != 0
+        || !trove_overflow_get(text->data, whose)
+        || !trove_overflow_get(text->data + 8, now))
+    {
+        return TROVE_INVALID;
+    }
+
+    rest->data = text->data + 16;
+    rest->len = text->len - 16;
+
+    return TROVE_OK;
+}
+
+
+trove_rc_t
+trove_overflow_queued(trove_slice_t *rest, int *queued, uint64_t *number)
+{
+    if (rest->len < 9 || rest->data[0] > 1
+        || !trove_overflow_get(rest->data + 1, number)
+        || (rest->data[0] != 0) != (*number != 0))
+    {
+        return TROVE_INVALID;
+    }
+
+    *queued = rest->data[0];
+    rest->data += 9;
+    rest->len -= 9;
+
+    return TROVE_OK;
+}
+
+
+/* A whole number as Redis has them, in the order of its bytes. */
+
+static int
+trove_overflow_get(const unsigned char *text, uint64_t *n)
+{
+    int       i;
+    double    d;
+    uint64_t  bits;
+
+    for (bits = 0, i = 0; i < 8; i++) {
+        bits |= (uint64_t) text[i] << 8 * i;
+    }
+
+    memcpy(&d, &bits, sizeof(d));
+
+    if (!(d >= 0 && d <= (double) TROVE_REDIS_NUMBER)
+        || d != (double) (uint64_t) d)
+    {
+        return 0;
+    }
+
+    *n = (uint64_t) d;
+
+    return 1;
+}
