@@ -107,6 +107,10 @@ for (1 .. $KILLS) {
 
 is($took, $KILLS, 'another worker takes over');
 
+# those who play wait for one answer each
+
+wait_until { $t->get_json('/board/sum?top=1')->{rows} > $PLAYERS + $CLIENTS };
+
 my @said = map { $_->finish } @loads;
 my %said = map { my $board = $_; $board => { map { %{ $_->{$board} } } @said } }
            qw(sum week);
