@@ -429,6 +429,10 @@ trove_mark_any(const trove_ledger_t *l)
     uint32_t        queue;
     trove_marks_t  *m;
 
+    if (trove_mark_whose(l) == 0) {
+        return 0;                      /* nor is any stored */
+    }
+
     for (queue = 0; queue < trove_marks(l); queue++) {
         m = trove_marks_of(l, queue);
 
