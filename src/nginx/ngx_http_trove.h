@@ -56,7 +56,6 @@
 #define NGX_HTTP_TROVE_SEQ_MAX       9007199254740991.0     /* 2^53 - 1 */
 
 #define NGX_HTTP_TROVE_GONE          410
-#define NGX_HTTP_TROVE_HELD          0        /* no code: come again later   */
 
 
 #define NGX_HTTP_TROVE_UNCOPIED_TEXT                                          \
@@ -583,6 +582,9 @@ ngx_uint_t ngx_http_trove_is_remote(ngx_http_request_t *r);
 ngx_int_t ngx_http_trove_remote_flush(ngx_http_request_t *r,
     trove_writer_t *out);
 ngx_uint_t ngx_http_trove_remote_waits(ngx_http_trove_ctx_t *ctx);
+
+/* Answers that are still to come have nobody go on. */
+void ngx_http_trove_remote_end(ngx_http_trove_ctx_t *ctx);
 
 
 /* ngx_http_trove_redis.c */

@@ -691,6 +691,7 @@ ngx_http_trove_batch_finalize(ngx_http_request_t *r, ngx_int_t rc)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
+    ngx_http_trove_remote_end(ctx);
     ngx_http_trove_again_stop(&ctx->batch->again);
 
     /* an "error_page" may have the request go on without the batch */

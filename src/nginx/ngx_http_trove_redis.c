@@ -859,7 +859,12 @@ ngx_http_trove_redis_look(ngx_event_t *ev)
 
     ngx_http_trove_redis_probe(rd);
     ngx_http_trove_redis_due(rd);
-    ngx_http_trove_redis_write(rd);
+
+    /* a call that was overdue has ended the connection */
+
+    if (rd->state == NGX_HTTP_TROVE_REDIS_READY) {
+        ngx_http_trove_redis_write(rd);
+    }
 }
 
 
@@ -1721,6 +1726,7 @@ ngx_http_trove_redis_error(ngx_http_trove_redis_t *rd, redisReply *reply,
 static ngx_int_t
 ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
 {
+    ngx_uint_t              under_way;
     ngx_queue_t            *q, *next;
     trove_slice_t           text;
     trove_redis_error_t     e;
@@ -1745,6 +1751,8 @@ ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
         {
             /* what was sent in it is not to be known any more */
 
+            under_way = rd->under_way;
+
             for (q = ngx_queue_head(&rd->calls);
                  q != ngx_queue_sentinel(&rd->calls);
                  q = next)
@@ -1755,6 +1763,14 @@ ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
                 if (call->number) {
                     ngx_http_trove_call_failed(rd, call, TROVE_AGAIN);
                 }
+            }
+
+            /* answers that are still to come are nobody's */
+
+            if (under_way) {
+                ngx_http_trove_redis_close(rd);
+                ngx_add_timer(&rd->timer, 1);
+                return NGX_DONE;
             }
 
             ngx_http_trove_redis_probe(rd);

@@ -203,6 +203,18 @@ ngx_http_trove_remote_cleanup(void *data)
 }
 
 
+/* The request may live on, for a client who still sends. */
+
+void
+ngx_http_trove_remote_end(ngx_http_trove_ctx_t *ctx)
+{
+    if (ctx->remote) {
+        ngx_http_trove_remote_cleanup(ctx->remote);
+        ngx_http_trove_wait_end(&ctx->remote->wait);
+    }
+}
+
+
 static trove_rc_t
 ngx_http_trove_remote_ask(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
 {
@@ -303,6 +315,9 @@ ngx_http_trove_remote_pending(ngx_http_trove_remote_t *rm)
 
         trove_stats_add(rm->wait.waits->worker->stats, store_ack_timeouts, 1);
 
+        /* what was answered in time the copy may lack */
+
+        rm->wait.failed = !ngx_http_trove_copied(rm->wait.waits, rm->log);
         rm->log = 0;
 
         ngx_http_trove_redis_forget(&rm->asker);
@@ -427,7 +442,7 @@ ngx_http_trove_remote_rank(ngx_http_trove_ctx_t *ctx,
     text = trove_arena_alloc(arena,
                              trove_board_conf(ledger, write->board)->row);
     if (text == NULL) {
-        write->result.rc = TROVE_NOMEM;
+        write->result.rc = TROVE_AGAIN;     /* it was carried out */
         return;
     }
 
@@ -447,7 +462,7 @@ ngx_http_trove_remote_rank(ngx_http_trove_ctx_t *ctx,
         written->rank = entry.rank;
 
     } else if (rc == TROVE_BUSY) {
-        write->result.rc = rc;
+        write->result.rc = TROVE_AGAIN;
     }
 
     trove_arena_rewind(arena, mark);
