@@ -219,6 +219,7 @@ struct trove_ledger_s {
     trove_aligned(TROVE_CACHE_LINE)
     trove_lock_t            mark_lock;
     _Atomic uint32_t        mark_settled;   /* of its successions            */
+    _Atomic uint32_t        mark_known; /* what waits, since it is laid out  */
 
     /* numbers that were given out */
 

@@ -115,6 +115,21 @@ trove_mark_queue(trove_ledger_t *l, uint32_t queue, uint64_t number)
 }
 
 
+int
+trove_mark_pending(const trove_ledger_t *l, uint32_t queue)
+{
+    trove_marks_t  *m;
+
+    if (!trove_acquire(&((trove_ledger_t *) l)->mark_known)) {
+        return 1;
+    }
+
+    m = trove_marks_of(l, queue);
+
+    return trove_acquire(&m->queued) > trove_acquire(&m->done);
+}
+
+
 uint64_t
 trove_mark_whose(const trove_ledger_t *l)
 {
@@ -237,6 +252,7 @@ trove_mark_begin(trove_ledger_t *l, uint64_t whose)
         return TROVE_BUSY;
     }
 
+    trove_release(&l->mark_known, 0);
     trove_release(&l->queue, 0);
     TROVE_FAULT("mark: of none");
 
@@ -254,6 +270,13 @@ trove_mark_begin(trove_ledger_t *l, uint64_t whose)
     trove_mark_let_go(l);
 
     return TROVE_OK;
+}
+
+
+void
+trove_mark_known(trove_ledger_t *l)
+{
+    trove_release(&l->mark_known, 1);
 }
 
 

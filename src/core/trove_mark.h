@@ -53,6 +53,12 @@ uint64_t trove_mark_queued(const trove_ledger_t *l, uint32_t queue);
 /* It is known that there is this one. */
 void trove_mark_queue(trove_ledger_t *l, uint32_t queue, uint64_t number);
 
+/*
+ * Whether any waits, for all that is known: nothing is, in a new ledger, until
+ * the drainer has seen the queues for the first time.
+ */
+int trove_mark_pending(const trove_ledger_t *l, uint32_t queue);
+
 /* Whose the numbers are; 0: of no queues yet. */
 uint64_t trove_mark_whose(const trove_ledger_t *l);
 
@@ -71,6 +77,9 @@ void trove_mark_resign(trove_ledger_t *l);
  * TROVE_OK or TROVE_BUSY.
  */
 trove_rc_t trove_mark_begin(trove_ledger_t *l, uint64_t whose);
+
+/* What waits in them has been seen, see trove_mark_pending(). */
+void trove_mark_known(trove_ledger_t *l);
 
 /*
  * The operation of that number, which is the one behind the mark, by the

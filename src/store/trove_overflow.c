@@ -167,6 +167,7 @@ trove_overflow_found(trove_overflow_t *o, const redisReply *reply)
     }
 
     if (whose == 0) {
+        trove_mark_known(o->ledger);
         return TROVE_STORE_DONE;
     }
 
@@ -184,6 +185,8 @@ trove_overflow_found(trove_overflow_t *o, const redisReply *reply)
                              trove_overflow_number(reply->element[i + 1]));
         }
     }
+
+    trove_mark_known(o->ledger);
 
     return TROVE_STORE_DONE;
 }

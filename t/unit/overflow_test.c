@@ -201,6 +201,12 @@ what_waits_is_carried_out_when_there_is_room(void **state)
     redis_did(s, "FLUSHALL");
     overflow_new(&o, l, error);
     reward_put(l, 1, 1, 1);
+
+    /* what nobody has looked at yet may be there */
+
+    assert_true(trove_mark_pending(l, TROVE_MARK_REWARDS));
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_false(trove_mark_pending(l, TROVE_MARK_REWARDS));
     assert_int_equal(tap(o.redo, "a", 0, 1, &t), TROVE_OK);
 
     memset(&op, 0, sizeof(op));
@@ -216,12 +222,16 @@ what_waits_is_carried_out_when_there_is_room(void **state)
     assert_int_equal(drained(&o), TROVE_STORE_DONE);
     assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 0);
     assert_int_equal(trove_mark_queued(l, TROVE_MARK_REWARDS), 2);
+    assert_true(trove_mark_pending(l, TROVE_MARK_REWARDS));
+    assert_false(trove_mark_pending(l, TROVE_MARK_BOARDS));
     assert_int_equal(balance_of(l, "a"), 1);
 
     assert_int_equal(trove_ledger_remove(l, 1, &version), TROVE_OK);
     assert_int_equal(drained(&o), TROVE_STORE_DONE);
     assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 2);
+    assert_false(trove_mark_pending(l, TROVE_MARK_REWARDS));
     assert_int_equal(trove_mark(l, TROVE_MARK_PLAYERS), 0);
+    assert_true(trove_mark_pending(l, TROVE_MARK_PLAYERS));
 
     reply = redis_do(s, "XLEN trove:{hunt}:overflow:rewards");
     assert_int_equal(reply->integer, 0);
