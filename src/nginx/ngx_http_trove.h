@@ -118,6 +118,11 @@ typedef struct {
     ngx_uint_t              ack;
     ngx_msec_t              ack_timeout;
 
+    /* where what there is no room for waits; never with a store in Redis */
+
+    trove_redis_conf_t     *overflow;       /* NULL: nowhere                 */
+    ngx_uint_t              overflow_max;   /* entries of a queue            */
+
     const trove_simd_t     *kernels;
     trove_field_t          *poll_fields;    /* with this trove's bounds      */
     trove_field_t          *reward_fields;
@@ -126,6 +131,7 @@ typedef struct {
     size_t                  poll_text;      /* longest answer to a poll      */
 
     trove_redis_conf_t     *redis_addrs;    /* without names                 */
+    trove_redis_conf_t     *overflow_addrs;
     trove_breaker_t        *breaker;        /* of all workers                */
 
     ngx_shm_zone_t         *zone;
@@ -394,6 +400,14 @@ void ngx_http_trove_store_close(ngx_http_trove_t *trove);
 void ngx_http_trove_store_pin(ngx_http_trove_t *trove);
 
 
+/* ngx_http_trove_redis_conf.c */
+
+/* What "store" and "overflow" say of a Redis. */
+ngx_uint_t ngx_http_trove_is_redis(ngx_str_t *value);
+char *ngx_http_trove_redis_conf(ngx_conf_t *cf, ngx_http_trove_t *trove);
+char *ngx_http_trove_overflow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
 /* ngx_http_trove_worker.c */
 
 ngx_int_t ngx_http_trove_init_process(ngx_cycle_t *cycle);
@@ -600,8 +614,6 @@ struct ngx_http_trove_asker_s {
                            uint64_t now, ngx_uint_t last);
 };
 
-ngx_int_t ngx_http_trove_redis_resolve(ngx_conf_t *cf,
-    ngx_http_trove_t *trove);
 ngx_int_t ngx_http_trove_redis_init(ngx_cycle_t *cycle,
     ngx_http_trove_worker_t *w);
 void ngx_http_trove_redis_exit(ngx_http_trove_worker_t *w);

@@ -100,6 +100,13 @@ static ngx_command_t  ngx_http_trove_commands[] = {
       0,
       NULL },
 
+    { ngx_string("overflow"),
+      NGX_HTTP_TROVE_CONF|NGX_CONF_1MORE,
+      ngx_http_trove_overflow,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("claim"),
       NGX_HTTP_TROVE_CONF|NGX_CONF_1MORE,
       ngx_http_trove_claim,

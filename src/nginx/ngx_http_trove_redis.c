@@ -1,7 +1,6 @@
 
 #include "ngx_http_trove.h"
 
-#include <netdb.h>
 #include <sys/random.h>
 
 
@@ -220,63 +219,6 @@ static ngx_int_t ngx_http_trove_redis_replicated(ngx_http_trove_redis_t *rd,
     redisReply *reply);
 static ngx_int_t ngx_http_trove_redis_error(ngx_http_trove_redis_t *rd,
     redisReply *reply, trove_redis_error_t *e);
-
-
-/*
- * Names become addresses here, where it may take its time.  The follower's
- * thread has the names.
- */
-
-ngx_int_t
-ngx_http_trove_redis_resolve(ngx_conf_t *cf, ngx_http_trove_t *trove)
-{
-    int               rc;
-    uint32_t          i;
-    struct addrinfo   hints, *res;
-
-    trove->redis_addrs = ngx_palloc(cf->pool, sizeof(trove_redis_conf_t));
-    if (trove->redis_addrs == NULL) {
-        return NGX_ERROR;
-    }
-
-    *trove->redis_addrs = *trove->redis;
-
-    ngx_memzero(&hints, sizeof(struct addrinfo));
-    hints.ai_socktype = SOCK_STREAM;
-
-    for (i = 0; i < trove->redis->nnodes; i++) {
-
-        /* in hiredis' order, so that the follower is at the same address */
-
-        hints.ai_family = AF_INET;
-        rc = getaddrinfo(trove->redis->nodes[i].host, NULL, &hints, &res);
-
-        if (rc != 0) {
-            hints.ai_family = AF_INET6;
-            rc = getaddrinfo(trove->redis->nodes[i].host, NULL, &hints, &res);
-        }
-
-        if (rc != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the host \"%s\" of the store of trove \"%V\" "
-                               "is not found: %s", trove->redis->nodes[i].host,
-                               &trove->name, gai_strerror(rc));
-            return NGX_ERROR;
-        }
-
-        rc = getnameinfo(res->ai_addr, res->ai_addrlen,
-                         trove->redis_addrs->nodes[i].host,
-                         TROVE_REDIS_HOST + 1, NULL, 0, NI_NUMERICHOST);
-
-        freeaddrinfo(res);
-
-        if (rc != 0) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
 
 
 ngx_int_t

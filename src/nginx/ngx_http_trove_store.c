@@ -8,10 +8,6 @@
 #define NGX_HTTP_TROVE_STORE_BUSY    1000    /* ms to wait for other programs */
 #define NGX_HTTP_TROVE_ACK_TIMEOUT   5000    /* ms                            */
 
-#define NGX_HTTP_TROVE_REPLICAS      16      /* to be waited for, at most     */
-#define NGX_HTTP_TROVE_REDIS_TIMEOUT_MIN   10         /* ms */
-#define NGX_HTTP_TROVE_REDIS_TIMEOUT_MAX   60000
-
 
 /* The mapping of a ledger's file, which configurations in turn share. */
 
@@ -23,9 +19,6 @@ struct ngx_http_trove_file_s {
 
 static char *ngx_http_trove_store_sqlite(ngx_conf_t *cf,
     ngx_http_trove_t *trove, ngx_str_t *path);
-static ngx_uint_t ngx_http_trove_store_is_redis(ngx_str_t *value);
-static char *ngx_http_trove_store_redis(ngx_conf_t *cf,
-    ngx_http_trove_t *trove);
 static ngx_int_t ngx_http_trove_store_taken(ngx_conf_t *cf,
     ngx_http_trove_t *trove);
 static ngx_uint_t ngx_http_trove_store_same(const char *one, const char *two);
@@ -64,8 +57,8 @@ ngx_http_trove_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     trove->store_value = value[1];
 
-    if (ngx_http_trove_store_is_redis(&value[1])) {
-        return ngx_http_trove_store_redis(cf, trove);
+    if (ngx_http_trove_is_redis(&value[1])) {
+        return ngx_http_trove_redis_conf(cf, trove);
     }
 
     if (cf->args->nelts > 2) {
@@ -122,77 +115,6 @@ ngx_http_trove_store_sqlite(ngx_conf_t *cf, ngx_http_trove_t *trove,
 
     return (ngx_http_trove_store_taken(cf, trove) == NGX_OK) ? NGX_CONF_OK
                                                             : NGX_CONF_ERROR;
-}
-
-
-static ngx_uint_t
-ngx_http_trove_store_is_redis(ngx_str_t *value)
-{
-    ngx_str_t  rest;
-
-    return ngx_http_trove_prefixed(value, "redis:", &rest) == NGX_OK
-           || ngx_http_trove_prefixed(value, "rediss:", &rest) == NGX_OK;
-}
-
-
-/* No connection is made: a configuration is good though Redis is away. */
-
-static char *
-ngx_http_trove_store_redis(ngx_conf_t *cf, ngx_http_trove_t *trove)
-{
-    char                 error[TROVE_STORE_ERROR];
-    ngx_str_t           *value, rest;
-    ngx_uint_t           i, n;
-    ngx_msec_t           ms;
-    trove_slice_t        address;
-    trove_redis_conf_t  *redis;
-
-    value = cf->args->elts;
-
-    redis = ngx_palloc(cf->pool, sizeof(trove_redis_conf_t));
-    if (redis == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    address.data = value[1].data;
-    address.len = value[1].len;
-
-    if (trove_redis_parse(&address, redis, error) != TROVE_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid store: %s", error);
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_http_trove_prefixed(&value[i], "replicas=", &rest) == NGX_OK
-            && ngx_http_trove_count(&rest, 0, NGX_HTTP_TROVE_REPLICAS, &n)
-               == NGX_OK)
-        {
-            redis->replicas = n;
-            continue;
-        }
-
-        if (ngx_http_trove_prefixed(&value[i], "timeout=", &rest) == NGX_OK) {
-            ms = ngx_parse_time(&rest, 0);
-
-            if (ms != (ngx_msec_t) NGX_ERROR
-                && ms >= NGX_HTTP_TROVE_REDIS_TIMEOUT_MIN
-                && ms <= NGX_HTTP_TROVE_REDIS_TIMEOUT_MAX)
-            {
-                redis->timeout = ms;
-                continue;
-            }
-        }
-
-        return ngx_http_trove_invalid(cf, &value[i],
-                                      "\"replicas=\" and 0 to 16, or "
-                                      "\"timeout=\" and 10ms to 60s");
-    }
-
-    trove->redis = redis;
-
-    return (ngx_http_trove_redis_resolve(cf, trove) == NGX_OK)
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -352,6 +274,13 @@ ngx_http_trove_store_defaults(ngx_conf_t *cf, ngx_http_trove_t *trove)
     if (trove->ack == NGX_HTTP_TROVE_ACK_COMMIT && trove->store == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"ack commit\" of trove "
                            "\"%V\" needs a \"store\"", &trove->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (trove->overflow && trove->redis) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"overflow\" of trove "
+                           "\"%V\" is for a ledger of this machine: what is "
+                           "in Redis has no queues", &trove->name);
         return NGX_CONF_ERROR;
     }
 

@@ -411,7 +411,7 @@ ngx_http_trove_zone_connections(ngx_http_trove_t *trove)
 
     for (i = 0; i < tmcf->troves.nelts; i++) {
         need += (troves[i]->ack == NGX_HTTP_TROVE_ACK_COMMIT)
-                + (troves[i]->redis != NULL);
+                + (troves[i]->redis || troves[i]->overflow);
     }
 
     if (cycle->connection_n >= need) {

@@ -1,0 +1,234 @@
+
+#include "ngx_http_trove.h"
+
+#include <netdb.h>
+
+
+#define NGX_HTTP_TROVE_REPLICAS            16     /* waited for, at most     */
+#define NGX_HTTP_TROVE_REDIS_TIMEOUT_MIN   10     /* ms                      */
+#define NGX_HTTP_TROVE_REDIS_TIMEOUT_MAX   60000
+
+#define NGX_HTTP_TROVE_OVERFLOW            1000000      /* entries of a queue */
+#define NGX_HTTP_TROVE_OVERFLOW_MAX        1000000000
+
+
+static char *ngx_http_trove_redis_url(ngx_conf_t *cf, const char *what,
+    trove_redis_conf_t **conf);
+static ngx_int_t ngx_http_trove_redis_parameter(ngx_str_t *value,
+    trove_redis_conf_t *conf);
+static ngx_int_t ngx_http_trove_redis_resolve(ngx_conf_t *cf,
+    ngx_http_trove_t *trove, const char *what, trove_redis_conf_t *conf,
+    trove_redis_conf_t **addrs);
+
+
+ngx_uint_t
+ngx_http_trove_is_redis(ngx_str_t *value)
+{
+    ngx_str_t  rest;
+
+    return ngx_http_trove_prefixed(value, "redis:", &rest) == NGX_OK
+           || ngx_http_trove_prefixed(value, "rediss:", &rest) == NGX_OK;
+}
+
+
+/* No connection is made: a configuration is good though Redis is away. */
+
+char *
+ngx_http_trove_redis_conf(ngx_conf_t *cf, ngx_http_trove_t *trove)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (ngx_http_trove_redis_url(cf, "store", &trove->redis)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_http_trove_redis_parameter(&value[i], trove->redis) != NGX_OK)
+        {
+            return ngx_http_trove_invalid(cf, &value[i],
+                                          "\"replicas=\" and 0 to 16, or "
+                                          "\"timeout=\" and 10ms to 60s");
+        }
+    }
+
+    return (ngx_http_trove_redis_resolve(cf, trove, "store", trove->redis,
+                                         &trove->redis_addrs)
+            == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_trove_overflow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_trove_t  *trove = conf;
+
+    ngx_str_t         *value, rest;
+    ngx_uint_t         i;
+
+    if (trove->overflow) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (!ngx_http_trove_is_redis(&value[1])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid overflow \"%V\", "
+                           "must be \"redis://HOST\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_trove_redis_url(cf, "overflow", &trove->overflow)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    trove->overflow_max = NGX_HTTP_TROVE_OVERFLOW;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_http_trove_prefixed(&value[i], "max=", &rest) == NGX_OK
+            && ngx_http_trove_count(&rest, 1, NGX_HTTP_TROVE_OVERFLOW_MAX,
+                                    &trove->overflow_max)
+               == NGX_OK)
+        {
+            continue;
+        }
+
+        if (ngx_http_trove_redis_parameter(&value[i], trove->overflow)
+            != NGX_OK)
+        {
+            return ngx_http_trove_invalid(cf, &value[i],
+                                          "\"max=\" and 1 to 1000000000, "
+                                          "\"replicas=\" and 0 to 16, or "
+                                          "\"timeout=\" and 10ms to 60s");
+        }
+    }
+
+    return (ngx_http_trove_redis_resolve(cf, trove, "overflow",
+                                         trove->overflow,
+                                         &trove->overflow_addrs)
+            == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_trove_redis_url(ngx_conf_t *cf, const char *what,
+    trove_redis_conf_t **conf)
+{
+    char            error[TROVE_STORE_ERROR];
+    ngx_str_t      *value;
+    trove_slice_t   address;
+
+    value = cf->args->elts;
+
+    *conf = ngx_palloc(cf->pool, sizeof(trove_redis_conf_t));
+    if (*conf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    address.data = value[1].data;
+    address.len = value[1].len;
+
+    if (trove_redis_parse(&address, *conf, error) != TROVE_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid %s: %s", what,
+                           error);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_redis_parameter(ngx_str_t *value, trove_redis_conf_t *conf)
+{
+    ngx_str_t   rest;
+    ngx_uint_t  n;
+    ngx_msec_t  ms;
+
+    if (ngx_http_trove_prefixed(value, "replicas=", &rest) == NGX_OK
+        && ngx_http_trove_count(&rest, 0, NGX_HTTP_TROVE_REPLICAS, &n)
+           == NGX_OK)
+    {
+        conf->replicas = n;
+        return NGX_OK;
+    }
+
+    if (ngx_http_trove_prefixed(value, "timeout=", &rest) == NGX_OK) {
+        ms = ngx_parse_time(&rest, 0);
+
+        if (ms != (ngx_msec_t) NGX_ERROR
+            && ms >= NGX_HTTP_TROVE_REDIS_TIMEOUT_MIN
+            && ms <= NGX_HTTP_TROVE_REDIS_TIMEOUT_MAX)
+        {
+            conf->timeout = ms;
+            return NGX_OK;
+        }
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* Names become addresses here, where it may take its time. */
+
+static ngx_int_t
+ngx_http_trove_redis_resolve(ngx_conf_t *cf, ngx_http_trove_t *trove,
+    const char *what, trove_redis_conf_t *conf, trove_redis_conf_t **addrs)
+{
+    int               rc;
+    uint32_t          i;
+    struct addrinfo   hints, *res;
+
+    *addrs = ngx_palloc(cf->pool, sizeof(trove_redis_conf_t));
+    if (*addrs == NULL) {
+        return NGX_ERROR;
+    }
+
+    **addrs = *conf;
+
+    ngx_memzero(&hints, sizeof(struct addrinfo));
+    hints.ai_socktype = SOCK_STREAM;
+
+    for (i = 0; i < conf->nnodes; i++) {
+
+        /* in hiredis' order, so that threads are at the same address */
+
+        hints.ai_family = AF_INET;
+        rc = getaddrinfo(conf->nodes[i].host, NULL, &hints, &res);
+
+        if (rc != 0) {
+            hints.ai_family = AF_INET6;
+            rc = getaddrinfo(conf->nodes[i].host, NULL, &hints, &res);
+        }
+
+        if (rc != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the host \"%s\" of the %s of trove \"%V\" "
+                               "is not found: %s", conf->nodes[i].host, what,
+                               &trove->name, gai_strerror(rc));
+            return NGX_ERROR;
+        }
+
+        rc = getnameinfo(res->ai_addr, res->ai_addrlen,
+                         (*addrs)->nodes[i].host, TROVE_REDIS_HOST + 1, NULL,
+                         0, NI_NUMERICHOST);
+
+        freeaddrinfo(res);
+
+        if (rc != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
