@@ -274,6 +274,10 @@ for my $case (
       qr/^The store takes no writes \(hangs\)/ ],
     [ 't.store_log = 3e8', 1, qr/^The log of the store has 286.1 MB/ ],
     [ 't.store_lag = 5', 1, qr/^The store is 5 s behind/ ],
+    [ 't.breaker_state = 2', 2, qr/^The breaker is open: Redis takes no wr/ ],
+    [ 't.breaker_state = 1', 2, qr/^The breaker is half-open/ ],
+    [ 't.breaker_opened = 1', 1, qr/^The breaker was open once/ ],
+    [ 't.breaker_opened = at', 1, qr/^The breaker was open 60 times/ ],
     [ 't.store_ack_timeouts = 4', 2, qr/^4 writes .* in vain/ ],
     [ 't.claims_full = 5; t.board_full = 1; t.rewards_full = 3; '
       . 't.endpoints.tap.requests["507"] = t.taps_full = 11', 2,

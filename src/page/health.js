@@ -19,6 +19,10 @@ const LIMITS = {
     growth: 16e6,             /* bytes an hour */
 };
 
+/* By the figure "breaker_state". */
+
+const BREAKER = [ 'closed', 'half-open', 'open' ];
+
 
 function sumOf(object) {
     return Object.values(object).reduce((sum, n) => sum + n, 0);
@@ -111,6 +115,25 @@ const RULES = [
                             'The store is ' + inTime(t.store_lag) + ' behind',
                             'Its disk is too slow for the writes, or it '
                             + 'hangs; see iostat.');
+    },
+
+    function breaker(h) {
+        const t = h.last.trove;
+        const n = h.grown((x) => x.breaker_opened, 60);
+
+        if (t.breaker_state) {
+            return statement(BAD, 'The breaker is '
+                             + BREAKER[t.breaker_state]
+                             + ': Redis takes no writes',
+                             'They are answered 503 at once, and go on by '
+                             + 'themselves when it does. See the error log.');
+        }
+
+        return n > 0 && statement(WARN, 'The breaker was open '
+                                  + (n > 1 ? inNumber(n) + ' times' : 'once')
+                                  + ' in the last minute',
+                                  'Writes were answered 503 meanwhile. See '
+                                  + 'the error log, and Redis.');
     },
 
     function log(h) {

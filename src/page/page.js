@@ -370,6 +370,11 @@ function showStore(h) {
               [ '', 'now', 'a second', 'in all' ], [
             row('age of the copy', inSeconds(t.store_age), '', ''),
             row('requests waiting', inNumber(t.store_waiting), '', ''),
+            breakerRow(h),
+            row('calls', '', inNumber(h.rate((x) => x.store_calls, 10)),
+                inNumber(t.store_calls)),
+            row('call p99', inSeconds(h.quantile((x) => x.store_call, 0.99,
+                                                 60)), '', ''),
             row('entries of its log', inNumber(t.store_position),
                 inNumber(h.rate((x) => x.store_entries, 10)),
                 inNumber(t.store_entries)),
@@ -391,6 +396,17 @@ function showStore(h) {
         row('flush p99', inSeconds(h.quantile((x) => x.store_flush, 0.99,
                                               60)), '', ''),
     ]);
+}
+
+
+/* What it is, and how often it has come to be open */
+
+function breakerRow(h) {
+    const t = h.last.trove;
+
+    return row('breaker', BREAKER[t.breaker_state],
+               inNumber(h.rate((x) => x.breaker_opened, 10)),
+               inNumber(t.breaker_opened));
 }
 
 

@@ -22,6 +22,12 @@ export const LIMITS = {
 };
 
 
+/** What the breaker is, in a word. */
+export function breaker({ breaker_state: state }: Trove): string {
+    return state === 0 ? 'closed' : state === 1 ? 'half-open' : 'open';
+}
+
+
 /** All there is to say of a sample, the worst first. */
 export function health(stats: Stats, rates: Rates): Finding[] {
     const order = { bad: 0, warn: 1, info: 2 };
@@ -68,6 +74,11 @@ function *store(trove: Trove): Generator<[Finding['level'], string]> {
         yield ['bad', `what is read is ${duration(trove.store_age)} old: the `
                       + 'store is not reached, or more is written than is '
                       + 'followed'];
+    }
+
+    if (trove.breaker_state > 0) {
+        yield ['bad', `the breaker is ${breaker(trove)}: Redis takes no `
+                      + 'writes, which are answered 503; the error log tells'];
     }
 
     if (trove.store_log > LIMITS.log) {

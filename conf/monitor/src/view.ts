@@ -1,7 +1,7 @@
 // What the terminal shows of a sample: lines of spans, which know nothing of
 // a terminal but its width and height.
 
-import { byClass, health, LIMITS } from './health.js';
+import { breaker, byClass, health, LIMITS } from './health.js';
 import { allWorkers } from './monitor.js';
 import { own, type TroveRates } from './rates.js';
 import type { BadSample, GoodSample, Sample } from './samples.js';
@@ -323,7 +323,8 @@ function shared(trove: Trove, rates: TroveRates | null): Line {
           style: trove.store_connected ? 'good' : 'bad' },
         { text: `, entry ${amount(trove.store_position)}, ${rate} entries/s, `
                 + `${duration(trove.store_age)} old, ${trove.store_waiting} `
-                + 'requests wait' },
+                + 'requests wait, breaker ' },
+        { text: breaker(trove), style: trove.breaker_state ? 'bad' : 'good' },
     ];
 }
 

@@ -42,6 +42,8 @@ const cases: [Partial<Trove>, string, RegExp][] = [
     [{ store_failing: 1 }, 'bad', /takes no writes/],
     [{ store_lag: 11.5 }, 'bad', /11.5s behind/],
     [{ store_age: 11.5 }, 'bad', /what is read is 11.5s old/],
+    [{ breaker_state: 2 }, 'bad', /breaker is open: Redis takes no writes/],
+    [{ breaker_state: 1 }, 'bad', /breaker is half-open/],
     [{ store_log: 3e8 }, 'warn', /log of the store/],
     [{ arena_exhausted: 12 }, 'bad', /arena is used up, 12 requests/],
     [{ ledger_busy: 1 }, 'bad', /writes are given up/],
