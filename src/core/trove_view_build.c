@@ -38,8 +38,8 @@ typedef struct {
 
 
 static trove_rc_t trove_build_once(trove_view_t **view,
-    trove_ledger_t *ledger, const trove_simd_t *simd, trove_pages_t pages,
-    trove_cancel_pt cancel);
+    trove_ledger_t *ledger, uint64_t generation, const trove_simd_t *simd,
+    trove_pages_t pages, trove_cancel_pt cancel);
 static trove_rc_t trove_build_view(trove_build_t *b);
 static trove_rc_t trove_build_temp(trove_build_t *b);
 static trove_rc_t trove_build_sample(trove_build_t *b);
@@ -66,13 +66,20 @@ trove_rc_t
 trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
     const trove_simd_t *simd, trove_pages_t pages, trove_cancel_pt cancel)
 {
+    uint64_t    generation;
     trove_rc_t  rc;
 
     for ( ;; ) {
-        rc = trove_build_once(view, ledger, simd, pages, cancel);
+        generation = trove_replica_generation(ledger);
 
-        if (rc != TROVE_OK || (*view)->generation == 0
-            || trove_replica_whole(ledger, (*view)->generation))
+        TROVE_FAULT_MEET("view: begun");
+
+        rc = trove_build_once(view, ledger, generation, simd, pages, cancel);
+
+        /* of a copy that is being filled it has taken nothing */
+
+        if (rc != TROVE_OK || (generation & 1)
+            || trove_replica_whole(ledger, generation))
         {
             return rc;
         }
@@ -84,9 +91,9 @@ trove_view_build(trove_view_t **view, trove_ledger_t *ledger,
 
 static trove_rc_t
 trove_build_once(trove_view_t **view, trove_ledger_t *ledger,
-    const trove_simd_t *simd, trove_pages_t pages, trove_cancel_pt cancel)
+    uint64_t generation, const trove_simd_t *simd, trove_pages_t pages,
+    trove_cancel_pt cancel)
 {
-    uint64_t                    generation;
     trove_rc_t                  rc;
     trove_view_t               *v;
     trove_build_t               b;
@@ -100,7 +107,6 @@ trove_build_once(trove_view_t **view, trove_ledger_t *ledger,
     }
 
     conf = trove_ledger_conf(ledger);
-    generation = trove_replica_generation(ledger);
 
     v = self.base;
     v->self = self;

@@ -472,6 +472,58 @@ views_stay_and_then_are_new(void **state)
 }
 
 
+/* While a view is built of a copy that was never filled, it is. */
+
+static void
+fill_meanwhile(void *data)
+{
+    trove_ledger_t  *l = data;
+
+    assert_int_equal(trove_replica_begin(l, "a"), TROVE_OK);
+    fill(l, 1, 30);
+}
+
+
+static void
+fill_all_meanwhile(void *data)
+{
+    trove_ledger_t  *l = data;
+
+    fill_meanwhile(l);
+    assert_int_equal(trove_replica_live(l, 3, 30), TROVE_OK);
+}
+
+
+static void
+a_view_has_nothing_of_a_copy_that_begins(void **state)
+{
+    trove_view_t    *v;
+    trove_ledger_t  *l;
+
+    l = ledger_new(100, 0, 0);
+    trove_fault_meet_arm("view: begun", 1, fill_meanwhile, l);
+
+    v = view_of(l);
+    assert_int_equal(trove_replica_state(l), TROVE_REPLICA_LOADING);
+    assert_int_equal(trove_view_generation(v), 0);
+    assert_int_equal(found_by(v), 0);
+
+    trove_view_destroy(v);
+    ledger_free(l);
+
+    l = ledger_new(100, 0, 0);
+    trove_fault_meet_arm("view: begun", 1, fill_all_meanwhile, l);
+
+    v = view_of(l);
+    assert_int_equal(trove_view_generation(v), 2);
+    assert_int_equal(trove_view_version(v), 30);
+    assert_int_equal(found_by(v), 30);
+
+    trove_view_destroy(v);
+    ledger_free(l);
+}
+
+
 /*
  * Readers in other processes.  In load number n reward id has the value
  * n * 1000 + id, player i the balance n * 1000 + i, and his row that score, at
@@ -809,6 +861,7 @@ main(void)
         cmocka_unit_test(what_no_ledger_can_have_is_refused),
         cmocka_unit_test(there_is_one_follower),
         cmocka_unit_test(views_stay_and_then_are_new),
+        cmocka_unit_test(a_view_has_nothing_of_a_copy_that_begins),
         cmocka_unit_test(readers_see_whole_loads),
     };
 
