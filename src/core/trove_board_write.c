@@ -85,9 +85,10 @@ static void trove_board_name(trove_board_plan_t *w);
 static int trove_board_keeps(const trove_board_plan_t *w, int64_t was,
     int64_t *score);
 static trove_rc_t trove_board_plan_row(trove_board_plan_t *w);
-static uint32_t trove_board_rank(const trove_board_plan_t *w);
-static void trove_board_apply(trove_board_plan_t *w,
+static void trove_board_tell(const trove_board_plan_t *w,
     trove_board_written_t *written);
+static uint32_t trove_board_rank(const trove_board_plan_t *w);
+static void trove_board_apply(trove_board_plan_t *w);
 static void trove_board_intend(trove_board_plan_t *w);
 static void trove_board_apply_index(trove_board_plan_t *w);
 static void trove_board_apply_order(trove_board_plan_t *w);
@@ -137,7 +138,8 @@ trove_board_write_marked(trove_ledger_t *l, uint32_t board,
     }
 
     if (rc == TROVE_OK) {
-        trove_board_apply(&w, written);
+        trove_board_tell(&w, written);
+        trove_board_apply(&w);
     }
 
     trove_board_unlock(l, board);
@@ -211,7 +213,8 @@ trove_board_write_some(trove_ledger_t *l, uint32_t board,
         }
 
         if (rc[i] == TROVE_OK) {
-            trove_board_apply(&w[i], &written[i]);
+            trove_board_tell(&w[i], &written[i]);
+            trove_board_apply(&w[i]);
 
         } else if (rc[i] == TROVE_BUSY) {
             done = TROVE_BUSY;
@@ -399,7 +402,7 @@ trove_board_plan_table(trove_board_plan_t *w)
     if (w->row == TROVE_LEDGER_NONE) {
         memset(&old, 0, sizeof(old));
 
-        if (w->b->at.tables == 2 && w->claim == 0) {
+        if (w->b->at.tables == 2 && w->claim == 0 && w->told == NULL) {
             trove_board_plan_before(w, &old);
         }
 
@@ -504,12 +507,11 @@ trove_board_room(trove_ledger_t *l, uint32_t board,
 void
 trove_board_credit(trove_ledger_t *l, uint32_t board, uint32_t claim)
 {
-    uint64_t                 period;
-    trove_board_plan_t       w;
-    trove_board_write_t      q;
-    const trove_name_t      *name;
-    trove_claim_row_t       *c;
-    trove_board_written_t    written;
+    uint64_t              period;
+    trove_board_plan_t    w;
+    trove_board_write_t   q;
+    const trove_name_t   *name;
+    trove_claim_row_t    *c;
 
     c = trove_ledger_claim(l, claim);
     name = trove_ledger_name(l, c->player);
@@ -534,7 +536,7 @@ trove_board_credit(trove_ledger_t *l, uint32_t board, uint32_t claim)
     }
 
     if (trove_board_plan_table(&w) == TROVE_OK) {
-        trove_board_apply(&w, &written);
+        trove_board_apply(&w);
     }
 }
 
@@ -543,11 +545,10 @@ trove_rc_t
 trove_board_place(trove_ledger_t *l, uint32_t board,
     const trove_board_row_t *row, uint32_t player)
 {
-    uint64_t                period;
-    trove_rc_t              rc;
-    trove_board_plan_t      w;
-    trove_board_write_t     q;
-    trove_board_written_t   written;
+    uint64_t             period;
+    trove_rc_t           rc;
+    trove_board_plan_t   w;
+    trove_board_write_t  q;
 
     memset(&q, 0, sizeof(q));
     q.player = row->player;
@@ -579,7 +580,7 @@ trove_board_place(trove_ledger_t *l, uint32_t board,
         return TROVE_INVALID;
     }
 
-    trove_board_apply(&w, &written);
+    trove_board_apply(&w);
 
     return TROVE_OK;
 }
@@ -857,6 +858,17 @@ trove_board_place_to(trove_board_plan_t *w)
 
 /* Before it is applied. */
 
+static void
+trove_board_tell(const trove_board_plan_t *w, trove_board_written_t *written)
+{
+    written->result = w->result;
+    written->score = w->head.score;
+    written->ends = trove_board_begins(w->conf->reset,
+                                       trove_get(&w->t->period) + 1);
+    written->rank = trove_board_rank(w);
+}
+
+
 static uint32_t
 trove_board_rank(const trove_board_plan_t *w)
 {
@@ -894,15 +906,9 @@ trove_board_rank(const trove_board_plan_t *w)
 
 
 static void
-trove_board_apply(trove_board_plan_t *w, trove_board_written_t *written)
+trove_board_apply(trove_board_plan_t *w)
 {
     trove_board_t  *b;
-
-    written->result = w->result;
-    written->score = w->head.score;
-    written->ends = trove_board_begins(w->conf->reset,
-                                       trove_get(&w->t->period) + 1);
-    written->rank = trove_board_rank(w);
 
     if (!w->stores) {
         return;
