@@ -1,7 +1,7 @@
 /*
  * What the files of the nginx side share.  The way of a request: an endpoint
  * (poll, rewards, claim, tap, board, stats) checks it and, for a POST, has its
- * body read as one object or a batch of lines (body); decodes with the core
+ * body read (body) as one object or a batch of lines; decodes with the core
  * into the worker's arena (worker); decides; settles what it has written,
  * answers (answer).
  */
@@ -682,8 +682,76 @@ ngx_uint_t ngx_http_trove_torn(ngx_http_trove_ctx_t *ctx);
 
 /* ngx_http_trove_body.c */
 
+/* application/x-ndjson and its other names. */
+ngx_int_t ngx_http_trove_is_batch(ngx_http_request_t *r);
+
+/* Has the body read; the time until it comes is not the module's. */
+ngx_int_t ngx_http_trove_body_await(ngx_http_request_t *r,
+    ngx_http_client_body_handler_pt handler);
+
+/*
+ * nginx could not, or would not, read the body: says so as a problem, if an
+ * answer can still be given.  What follows in the connection is not known.
+ */
+ngx_int_t ngx_http_trove_body_unread(ngx_http_request_t *r, ngx_int_t rc);
+
+/* Takes "size" bytes from the front of a buffer that lies in a file. */
+ngx_int_t ngx_http_trove_body_file(ngx_http_request_t *r, ngx_buf_t *b,
+    u_char *p, size_t size);
+
+
+/* ngx_http_trove_object.c */
+
 typedef ngx_int_t (*ngx_http_trove_object_pt)(ngx_http_request_t *r,
     trove_slice_t *object);
+
+/*
+ * Reads the body as one object; "handler" gives the answer.  NGX_BUSY: the
+ * ledger is held, the same object comes again.
+ */
+ngx_int_t ngx_http_trove_read_object(ngx_http_request_t *r,
+    ngx_http_trove_object_pt handler);
+
+
+/* ngx_http_trove_out.c */
+
+/* The answers of a batch, of any number, in a few buffers. */
+
+typedef struct {
+    trove_writer_t     writer;              /* into "buf"                    */
+    ngx_buf_t         *buf;                 /* the last of "ready", or NULL  */
+    ngx_chain_t       *ready;
+    ngx_chain_t       *free;
+    ngx_chain_t       *busy;
+    ngx_uint_t         nbufs;
+    size_t             answer_max;          /* 0: there are none             */
+    ngx_int_t        (*settle)(ngx_http_request_t *r);  /* before any goes   */
+} ngx_http_trove_out_t;
+
+
+/*
+ * Sees to it that one answer more has room.  NGX_AGAIN: it has when the client
+ * has taken others, and a write event comes.
+ */
+ngx_int_t ngx_http_trove_out_room(ngx_http_request_t *r,
+    ngx_http_trove_out_t *out);
+
+/* What is written so far is "ready". */
+void ngx_http_trove_out_close(ngx_http_trove_out_t *out);
+
+/*
+ * Hands the answers so far to nginx's filters.  NGX_OK: all were sent;
+ * NGX_AGAIN: the client is slow, the write event comes, or they may not be
+ * sent yet.
+ */
+ngx_int_t ngx_http_trove_out_send(ngx_http_request_t *r,
+    ngx_http_trove_out_t *out, ngx_uint_t last);
+
+/* It is the client who is waited for: NGX_AGAIN, and a write event comes. */
+ngx_int_t ngx_http_trove_out_wait(ngx_http_request_t *r);
+
+
+/* ngx_http_trove_batch.c */
 
 typedef struct {
     trove_endpoint_t   endpoint;
@@ -722,16 +790,6 @@ typedef struct {
     ngx_int_t        (*settle)(ngx_http_request_t *r);
 } ngx_http_trove_batch_ops_t;
 
-
-/* application/x-ndjson and its other names. */
-ngx_int_t ngx_http_trove_is_batch(ngx_http_request_t *r);
-
-/*
- * Reads the body as one object; "handler" gives the answer.  NGX_BUSY: the
- * ledger is held, the same object comes again.
- */
-ngx_int_t ngx_http_trove_read_object(ngx_http_request_t *r,
-    ngx_http_trove_object_pt handler);
 
 /*
  * Reads the body as lines of objects while answers flow; no line's answer is

@@ -26,7 +26,6 @@ static ngx_int_t ngx_http_trove_export_fill(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
 static ngx_int_t ngx_http_trove_export_next(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
-static ngx_int_t ngx_http_trove_export_wait(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_hold(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
 static void ngx_http_trove_export_unhurried(ngx_http_request_t *r);
@@ -146,7 +145,7 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
                                 (ngx_buf_tag_t) &ngx_http_trove_module);
 
         if (ex->busy) {
-            return ngx_http_trove_export_wait(r);
+            return ngx_http_trove_out_wait(r);
         }
     }
 
@@ -197,7 +196,7 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
                             (ngx_buf_tag_t) &ngx_http_trove_module);
 
     if (ex->busy) {
-        return ngx_http_trove_export_wait(r);
+        return ngx_http_trove_out_wait(r);
     }
 
     /* a fast client must not keep the others waiting */
@@ -267,33 +266,11 @@ ngx_http_trove_export_next(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
 
         /* limit_rate has set the timer that goes on with it */
 
-        return ngx_http_trove_export_wait(r);
+        return ngx_http_trove_out_wait(r);
     }
 
     ngx_http_trove_export_unhurried(r);
     ngx_http_trove_again(&ex->again);
-
-    return NGX_AGAIN;
-}
-
-
-static ngx_int_t
-ngx_http_trove_export_wait(ngx_http_request_t *r)
-{
-    ngx_event_t               *wev;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    wev = r->connection->write;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    if (!wev->delayed) {
-        ngx_add_timer(wev, clcf->send_timeout);
-    }
-
-    if (ngx_handle_write_event(wev, clcf->send_lowat) != NGX_OK) {
-        return NGX_ERROR;
-    }
 
     return NGX_AGAIN;
 }
