@@ -39,7 +39,7 @@
 
 
 #define TROVE_LEDGER_MAGIC    0x72656764656c7674ULL      /* "tvledger" */
-#define TROVE_LEDGER_LAYOUT   5
+#define TROVE_LEDGER_LAYOUT   6
 
 #define TROVE_LEDGER_MAX      ((uint32_t) INT32_MAX)
 #define TROVE_LEDGER_LOG_MIN  4096
@@ -134,6 +134,9 @@ typedef struct {
     _Atomic uint64_t  done;             /* of its operations, the last one   */
     _Atomic uint64_t  stored;           /* and what a store has of that      */
     _Atomic uint64_t  queued;           /* the last one that there is        */
+    _Atomic uint64_t  stays;            /* when the next was queued that     */
+                                        /* there is no room for, us of unix  */
+                                        /* time; 0: there is                 */
 } trove_marks_t;
 
 

@@ -131,6 +131,13 @@ trove_mark_pending(const trove_ledger_t *l, uint32_t queue)
 
 
 uint64_t
+trove_mark_stays(const trove_ledger_t *l, uint32_t queue)
+{
+    return trove_get(&trove_marks_of(l, queue)->stays);
+}
+
+
+uint64_t
 trove_mark_whose(const trove_ledger_t *l)
 {
     return trove_acquire(&((trove_ledger_t *) l)->queue);
@@ -261,6 +268,7 @@ trove_mark_begin(trove_ledger_t *l, uint64_t whose)
 
         trove_set(&m->done, 0);
         trove_set(&m->queued, 0);
+        trove_set(&m->stays, 0);
         TROVE_FAULT("mark: zero");
     }
 
@@ -270,6 +278,13 @@ trove_mark_begin(trove_ledger_t *l, uint64_t whose)
     trove_mark_let_go(l);
 
     return TROVE_OK;
+}
+
+
+void
+trove_mark_stay(trove_ledger_t *l, uint32_t queue, uint64_t at)
+{
+    trove_set(&trove_marks_of(l, queue)->stays, at);
 }
 
 

@@ -59,6 +59,9 @@ void trove_mark_queue(trove_ledger_t *l, uint32_t queue, uint64_t number);
  */
 int trove_mark_pending(const trove_ledger_t *l, uint32_t queue);
 
+/* When the next was queued if there is no room for it, us of unix time; 0. */
+uint64_t trove_mark_stays(const trove_ledger_t *l, uint32_t queue);
+
 /* Whose the numbers are; 0: of no queues yet. */
 uint64_t trove_mark_whose(const trove_ledger_t *l);
 
@@ -77,6 +80,9 @@ void trove_mark_resign(trove_ledger_t *l);
  * TROVE_OK or TROVE_BUSY.
  */
 trove_rc_t trove_mark_begin(trove_ledger_t *l, uint64_t whose);
+
+/* There is no room for the next one, see trove_mark_stays(), or there is: 0. */
+void trove_mark_stay(trove_ledger_t *l, uint32_t queue, uint64_t at);
 
 /* What waits in them has been seen, see trove_mark_pending(). */
 void trove_mark_known(trove_ledger_t *l);

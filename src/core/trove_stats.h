@@ -85,6 +85,12 @@
 #define TROVE_STATS_REBUILDS_HELP                                            \
     "Times that the board's order was built anew."
 
+#define TROVE_STATS_QUEUED           "trove_overflow_pending"
+#define TROVE_STATS_QUEUED_HELP      "Operations that wait in the queue."
+#define TROVE_STATS_OLDEST           "trove_overflow_oldest_seconds"
+#define TROVE_STATS_OLDEST_HELP                                              \
+    "How long the first one has waited that there is no room for; 0: none."
+
 #define TROVE_STATS_DURATION         "trove_request_duration_seconds"
 #define TROVE_STATS_DURATION_HELP                                            \
     "Time that requests took in the module."
@@ -119,7 +125,9 @@
     X(store_flush, "trove_store_flush_seconds",                              \
       "How long bringing what had changed to the store took.")               \
     X(store_call, "trove_store_call_seconds",                                \
-      "How long the store took to answer a call.")
+      "How long the store took to answer a call.")                           \
+    X(overflow_call, "trove_overflow_seconds",                               \
+      "How long a call took that has operations wait in queues.")
 
 
 /*
@@ -316,6 +324,21 @@
       "Entries of the store's log that were carried out on the ledger.")     \
     X(COUNTER, store_snapshots, "trove_store_snapshots_total", "",           \
       "Times that all of the store was read anew.")                          \
+    X(COUNTER, overflow_queued, "trove_overflow_queued_total", "",           \
+      "Operations that wait in queues, or have, for there was no room.")     \
+    X(COUNTER, overflow_full, "trove_overflow_refused_total",                \
+      "reason=\"full\"",                                                     \
+      "Operations that no queue took, or that were put aside: invalid.")     \
+    X(COUNTER, overflow_away, "trove_overflow_refused_total",                \
+      "reason=\"away\"",                                                     \
+      "Operations that no queue took, or that were put aside: invalid.")     \
+    X(COUNTER, overflow_invalid, "trove_overflow_refused_total",             \
+      "reason=\"invalid\"",                                                  \
+      "Operations that no queue took, or that were put aside: invalid.")     \
+    X(COUNTER, overflow_drained, "trove_overflow_drained_total", "",         \
+      "Operations that have waited in queues and were carried out.")         \
+    X(COUNTER, overflow_lost, "trove_overflow_lost_total", "",               \
+      "Operations that waited in queues and are no longer there.")           \
     X(SUM, arena_size, "trove_arena_bytes", "state=\"size\"",                \
       "Bytes of the workers' arenas: all, of the last epoch, at most.")      \
     X(SUM, arena_used, "trove_arena_bytes", "state=\"used\"",                \
@@ -332,6 +355,8 @@
       "Requests that wait for the store.")                                   \
     X(SUM, store_connected, "trove_store_connected", "",                     \
       "1 while the ledger follows a store that many machines share.")        \
+    X(SUM, overflow_up, "trove_overflow_up", "",                             \
+      "1 while what waits in queues is looked after.")                       \
     X(LEAST, view_version, "trove_view_version", "",                         \
       "The version of the ledger that every worker's polls have reached.")   \
     X(PROCESS, allocator_committed, "trove_allocator_committed_bytes", "",   \
@@ -368,6 +393,8 @@
       "Entry of the store's log that the ledger has reached.")               \
     X(SPAN, store_age, "trove_store_age_seconds", "",                        \
       "Seconds since the ledger was last known to be what the store has.")   \
+    X(TROVE, overflow_max, "trove_overflow_max", "",                         \
+      "Operations that a queue may have; 0: there are no queues.")           \
     X(TROVE, workers_alive, "trove_workers", "",                             \
       "Workers alive that have a slot of their own.")                        \
     X(TROVE, started, "trove_start_time_seconds", "",                        \
@@ -480,7 +507,16 @@ typedef struct {
 } trove_stats_board_t;
 
 
-/* A trove, its sum and its boards, to be shown. */
+/* A queue, "rewards", "players", or "board:" and a board's name. */
+
+typedef struct {
+    const char                *name;
+    uint64_t                   pending;
+    uint64_t                   oldest;    /* ns                              */
+} trove_stats_queue_t;
+
+
+/* A trove, its sum, its boards and its queues, to be shown. */
 
 typedef struct {
     trove_slice_t              name;      /* any bytes                       */
@@ -488,6 +524,8 @@ typedef struct {
     const trove_stats_total_t *total;
     const trove_stats_board_t *boards;
     uint32_t                   nboards;
+    const trove_stats_queue_t *queues;
+    uint32_t                   nqueues;
 } trove_stats_trove_t;
 
 

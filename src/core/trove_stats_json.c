@@ -13,6 +13,8 @@ static void trove_stats_json_coins(trove_writer_t *w,
     const trove_stats_total_t *total);
 static void trove_stats_json_boards(trove_writer_t *w,
     const trove_stats_trove_t *trove);
+static void trove_stats_json_queues(trove_writer_t *w,
+    const trove_stats_trove_t *trove);
 static void trove_stats_json_endpoint(trove_writer_t *w,
     const trove_stats_endpoint_t *endpoint);
 static void trove_stats_json_histogram(trove_writer_t *w,
@@ -99,6 +101,7 @@ trove_stats_json_trove(trove_writer_t *w, const trove_stats_trove_t *trove)
 
     trove_stats_json_coins(w, total);
     trove_stats_json_boards(w, trove);
+    trove_stats_json_queues(w, trove);
 
     for (i = 0; i < TROVE_STATS_HISTOGRAMS; i++) {
         entry = &trove_stats_histogram_list[i];
@@ -173,6 +176,26 @@ trove_stats_json_boards(trove_writer_t *w, const trove_stats_trove_t *trove)
         trove_stats_json_uint(w, "rows", trove->boards[i].rows);
         trove_stats_json_uint(w, "rows_capacity", trove->boards[i].capacity);
         trove_stats_json_uint(w, "rebuilds", trove->boards[i].rebuilds);
+        trove_write_lit(w, "}");
+    }
+
+    trove_write_lit(w, "}");
+}
+
+
+static void
+trove_stats_json_queues(trove_writer_t *w, const trove_stats_trove_t *trove)
+{
+    uint32_t  i;
+
+    trove_stats_json_key(w, "overflow");
+    trove_write_lit(w, "{");
+
+    for (i = 0; i < trove->nqueues; i++) {
+        trove_stats_json_key(w, trove->queues[i].name);
+        trove_write_lit(w, "{");
+        trove_stats_json_uint(w, "pending", trove->queues[i].pending);
+        trove_stats_json_seconds(w, "oldest", trove->queues[i].oldest);
         trove_write_lit(w, "}");
     }
 

@@ -17,6 +17,7 @@
 #define TROVE_STATS_HELP          256     /* bytes of a line of two, most    */
 #define TROVE_STATS_LINE          160     /* of another, names of troves not */
 #define TROVE_STATS_BOARD_NAME    64
+#define TROVE_STATS_QUEUE_NAME    70
 #define TROVE_STATS_ESCAPED       6       /* bytes of an escaped one, most   */
 #define TROVE_STATS_BUCKET        33      /* bytes of a bucket in the JSON   */
 
@@ -52,6 +53,7 @@ static void trove_stats_text_figures(trove_stats_text_t *t,
 static void trove_stats_text_coins(trove_stats_text_t *t);
 static void trove_stats_text_boards(trove_stats_text_t *t,
     const trove_stats_family_t *family);
+static void trove_stats_text_queues(trove_stats_text_t *t);
 static void trove_stats_text_workers(trove_stats_text_t *t,
     const trove_stats_entry_t *entry);
 static int trove_stats_text_shown(trove_stats_text_t *t, uint32_t trove,
@@ -121,6 +123,7 @@ TROVE_STATS_ENDPOINT_LIST(TROVE_STATS_STAT_FITS)
 TROVE_STATS_HISTOGRAM_LIST(TROVE_STATS_HIST_FITS)
 TROVE_STATS_FITS(TROVE_STATS_BOARD_ROOM, "", TROVE_STATS_BOARD_ROOM_HELP)
 TROVE_STATS_FITS(TROVE_STATS_REBUILDS, "", TROVE_STATS_REBUILDS_HELP)
+TROVE_STATS_FITS(TROVE_STATS_OLDEST, "", TROVE_STATS_OLDEST_HELP)
 
 
 size_t
@@ -144,7 +147,7 @@ trove_stats_text_max(const trove_stats_info_t *info,
     size = size * TROVE_STATS_ESCAPED
            + 2 * TROVE_STATS_HELP
              * (TROVE_STATS_FIGURES + TROVE_STATS_ENDPOINT_FIGURES
-                + TROVE_STATS_HISTOGRAMS + TROVE_STATS_BOARD_FAMILIES + 6)
+                + TROVE_STATS_HISTOGRAMS + TROVE_STATS_BOARD_FAMILIES + 8)
            + 3 * TROVE_STATS_LINE;
 
     /* a histogram has its bounds, infinity, sum and count */
@@ -165,6 +168,10 @@ trove_stats_text_max(const trove_stats_info_t *info,
 
         size += troves[i].nboards * TROVE_STATS_BOARD_FAMILIES
                 * (TROVE_STATS_LINE + TROVE_STATS_BOARD_NAME
+                   + troves[i].name.len * TROVE_STATS_ESCAPED);
+
+        size += troves[i].nqueues * 2
+                * (TROVE_STATS_LINE + TROVE_STATS_QUEUE_NAME
                    + troves[i].name.len * TROVE_STATS_ESCAPED);
 
         size += troves[i].total->nworkers * processes * TROVE_STATS_LINE
@@ -222,6 +229,8 @@ trove_stats_prometheus(trove_writer_t *w, const trove_stats_info_t *info,
     for (i = 0; i < TROVE_STATS_BOARD_FAMILIES; i++) {
         trove_stats_text_boards(&t, &trove_stats_board_families[i]);
     }
+
+    trove_stats_text_queues(&t);
 
     if (t.openmetrics) {
         trove_write_lit(w, "# EOF\n");
@@ -428,6 +437,40 @@ trove_stats_text_boards(trove_stats_text_t *t,
             trove_stats_text_value(t, *(const uint64_t *)
                                       ((const char *) board
                                        + family->offset));
+        }
+    }
+}
+
+
+static void
+trove_stats_text_queues(trove_stats_text_t *t)
+{
+    uint32_t                    i, k;
+    const trove_stats_trove_t  *trove;
+
+    trove_stats_text_family(t, TROVE_STATS_QUEUED, "gauge",
+                            TROVE_STATS_QUEUED_HELP);
+
+    for (i = 0; i < t->n; i++) {
+        trove = &t->troves[i];
+
+        for (k = 0; k < trove->nqueues; k++) {
+            trove_stats_text_open(t, i, TROVE_STATS_QUEUED, "");
+            trove_stats_text_label(t, "queue", trove->queues[k].name);
+            trove_stats_text_value(t, trove->queues[k].pending);
+        }
+    }
+
+    trove_stats_text_family(t, TROVE_STATS_OLDEST, "gauge",
+                            TROVE_STATS_OLDEST_HELP);
+
+    for (i = 0; i < t->n; i++) {
+        trove = &t->troves[i];
+
+        for (k = 0; k < trove->nqueues; k++) {
+            trove_stats_text_open(t, i, TROVE_STATS_OLDEST, "");
+            trove_stats_text_label(t, "queue", trove->queues[k].name);
+            trove_stats_text_span(t, trove->queues[k].oldest);
         }
     }
 }
@@ -758,6 +801,11 @@ trove_stats_table(trove_writer_t *w)
                               "`trove`, `board`",
                               trove_stats_board_families[i].help);
     }
+
+    trove_stats_table_row(w, TROVE_STATS_QUEUED, "gauge", "`trove`, `queue`",
+                          TROVE_STATS_QUEUED_HELP);
+    trove_stats_table_row(w, TROVE_STATS_OLDEST, "gauge", "`trove`, `queue`",
+                          TROVE_STATS_OLDEST_HELP);
 
     trove_stats_table_row(w, TROVE_STATS_SIMD, "info", "`trove`, `simd`",
                           TROVE_STATS_SIMD_HELP);

@@ -33,6 +33,7 @@
 #include "trove_ledger.h"
 #include "trove_ledger_file.h"
 #include "trove_lines.h"
+#include "trove_mark.h"
 #include "trove_memory.h"
 #include "trove_players.h"
 #include "trove_probe.h"

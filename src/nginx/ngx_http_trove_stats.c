@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_trove_stats_collect(ngx_http_request_t *r,
     ngx_http_trove_main_conf_t *tmcf, trove_stats_trove_t *troves);
 static ngx_int_t ngx_http_trove_stats_boards(ngx_http_request_t *r,
     ngx_http_trove_t *trove, trove_stats_trove_t *stats);
+static ngx_int_t ngx_http_trove_stats_queues(ngx_http_request_t *r,
+    ngx_http_trove_t *trove, trove_stats_trove_t *stats);
 static void ngx_http_trove_stats_ledger(ngx_http_trove_t *trove,
     trove_stats_total_t *total);
 static void ngx_http_trove_stats_copy(ngx_http_trove_t *trove,
@@ -309,7 +311,9 @@ ngx_http_trove_stats_collect(ngx_http_request_t *r,
         trove_stats_sum(trove[i]->stats, seen, total);
         ngx_http_trove_stats_ledger(trove[i], total);
 
-        if (ngx_http_trove_stats_boards(r, trove[i], &troves[i]) != NGX_OK) {
+        if (ngx_http_trove_stats_boards(r, trove[i], &troves[i]) != NGX_OK
+            || ngx_http_trove_stats_queues(r, trove[i], &troves[i]) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -358,6 +362,47 @@ ngx_http_trove_stats_boards(ngx_http_request_t *r, ngx_http_trove_t *trove,
 }
 
 
+static ngx_int_t
+ngx_http_trove_stats_queues(ngx_http_request_t *r, ngx_http_trove_t *trove,
+    trove_stats_trove_t *stats)
+{
+    char                 *name;
+    uint32_t              i, n;
+    uint64_t              now, mark, queued, stays;
+    trove_stats_queue_t  *queues;
+
+    if (trove->overflow == NULL) {
+        return NGX_OK;
+    }
+
+    n = trove_marks(trove->ledger);
+    now = ngx_http_trove_board_now() * 1000;
+
+    queues = ngx_palloc(r->pool,
+                        n * (sizeof(trove_stats_queue_t) + TROVE_MARK_NAME));
+    if (queues == NULL) {
+        return NGX_ERROR;
+    }
+
+    name = (char *) &queues[n];
+
+    for (i = 0; i < n; i++, name += TROVE_MARK_NAME) {
+        mark = trove_mark(trove->ledger, i);
+        queued = trove_mark_queued(trove->ledger, i);
+        stays = trove_mark_stays(trove->ledger, i);
+
+        queues[i].name = trove_mark_name(trove->ledger, i, name);
+        queues[i].pending = (queued > mark) ? queued - mark : 0;
+        queues[i].oldest = (stays && stays < now) ? (now - stays) * 1000 : 0;
+    }
+
+    stats->queues = queues;
+    stats->nqueues = n;
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
 {
@@ -382,6 +427,10 @@ ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
         trove_stat_set(&total->sum.breaker_state,
                        trove_breaker_state(trove->breaker));
         ngx_http_trove_stats_copy(trove, total);
+    }
+
+    if (trove->overflow) {
+        trove_stat_set(&total->sum.overflow_max, trove->overflow_max);
     }
 
     trove_stat_set(&total->sum.snapshot_bytes,

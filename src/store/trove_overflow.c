@@ -240,6 +240,10 @@ trove_overflow_drain(trove_overflow_t *o, uint32_t queue, uint32_t *n,
 
     freeReplyObject(reply);
 
+    if (rc == TROVE_STORE_DONE) {
+        trove_mark_stay(o->ledger, queue, *stays);
+    }
+
     return rc;
 }
 

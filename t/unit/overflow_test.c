@@ -222,12 +222,14 @@ what_waits_is_carried_out_when_there_is_room(void **state)
     assert_int_equal(drained(&o), TROVE_STORE_DONE);
     assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 0);
     assert_int_equal(trove_mark_queued(l, TROVE_MARK_REWARDS), 2);
+    assert_true(trove_mark_stays(l, TROVE_MARK_REWARDS) != 0);
     assert_true(trove_mark_pending(l, TROVE_MARK_REWARDS));
     assert_false(trove_mark_pending(l, TROVE_MARK_BOARDS));
     assert_int_equal(balance_of(l, "a"), 1);
 
     assert_int_equal(trove_ledger_remove(l, 1, &version), TROVE_OK);
     assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_int_equal(trove_mark_stays(l, TROVE_MARK_REWARDS), 0);
     assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 2);
     assert_false(trove_mark_pending(l, TROVE_MARK_REWARDS));
     assert_int_equal(trove_mark(l, TROVE_MARK_PLAYERS), 0);

@@ -837,6 +837,13 @@ static const trove_stats_board_t  boards[] = {
 };
 
 
+static const trove_stats_queue_t  queues[] = {
+    { "rewards", 3, UINT64_C(2500000000) },
+    { "players", 0, 0 },
+    { "board:weekly", 1, 1 }
+};
+
+
 static void
 exemplar_put(trove_stats_t *s, trove_endpoint_t endpoint, uint64_t ns)
 {
@@ -894,6 +901,8 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
         troves[i].total = &totals[i];
         troves[i].boards = boards;
         troves[i].nboards = i % 3;
+        troves[i].queues = queues;
+        troves[i].nqueues = (i % 3) ? 3 : 0;
     }
 }
 
@@ -1039,6 +1048,26 @@ check_json_boards(yajl_val object, const trove_stats_trove_t *trove)
 
 
 static void
+check_json_queues(yajl_val object, const trove_stats_trove_t *trove)
+{
+    uint32_t                    i;
+    yajl_val                    v;
+    const trove_stats_queue_t  *queue;
+
+    assert_int_equal(object->u.object.len, trove->nqueues);
+
+    for (i = 0; i < trove->nqueues; i++) {
+        queue = &trove->queues[i];
+        v = get(object, queue->name);
+
+        assert_int_equal(v->u.object.len, 2);
+        assert_int_equal(number(v, "pending"), queue->pending);
+        assert_true(seconds(v, "oldest") == (double) queue->oldest / 1e9);
+    }
+}
+
+
+static void
 check_json_trove(yajl_val v, const trove_stats_total_t *t)
 {
     uint32_t                       i, k;
@@ -1156,6 +1185,8 @@ json_is_read_back(void **state)
         assert_string_equal(list->u.object.keys[i], names[i].shown);
         check_json_trove(list->u.object.values[i], &totals[i]);
         check_json_boards(get(list->u.object.values[i], "boards"),
+                          &troves[i]);
+        check_json_queues(get(list->u.object.values[i], "overflow"),
                           &troves[i]);
     }
 
@@ -1558,6 +1589,13 @@ check_text(const char *buf, const trove_stats_trove_t *troves, int openmetrics)
         assert_true(value_of(text, "trove_board_rows_capacity", labels)
                     == 400000);
         assert_true(value_of(text, "trove_board_rebuilds_total", labels) == 2);
+
+        snprintf(labels, sizeof(labels),
+                 "trove=%s\x1f" "queue=rewards\x1f", names[i].shown);
+
+        assert_true(value_of(text, "trove_overflow_pending", labels) == 3);
+        assert_true(value_of(text, "trove_overflow_oldest_seconds", labels)
+                    == 2.5);
     }
 
     /* a process is one, however many troves it has */
@@ -1617,10 +1655,16 @@ check_room(unsigned char byte, size_t len)
 {
     static const char  longest[] = "0123456789012345678901234567890123456789"
                                    "012345678901234567890123";
+    static const char  queue[] = "board:01234567890123456789012345678901"
+                                 "23456789012345678901234567890123";
 
     static const trove_stats_board_t  most[] = {
         { longest, UINT64_MAX, UINT64_MAX, UINT64_MAX },
         { longest, UINT64_MAX, UINT64_MAX, UINT64_MAX }
+    };
+
+    static const trove_stats_queue_t  waiting[] = {
+        { queue, UINT64_MAX, UINT64_MAX }, { queue, UINT64_MAX, UINT64_MAX }
     };
 
     size_t                size;
@@ -1640,6 +1684,8 @@ check_room(unsigned char byte, size_t len)
         troves[i].total = &total;
         troves[i].boards = most;
         troves[i].nboards = sizeof(most) / sizeof(most[0]);
+        troves[i].queues = waiting;
+        troves[i].nqueues = sizeof(waiting) / sizeof(waiting[0]);
     }
 
     size = trove_stats_text_max(&info, troves, MANY);
@@ -1764,6 +1810,8 @@ the_table_is_of_the_same_list(void **state)
     trove.total = &total;
     trove.boards = boards;
     trove.nboards = 1;
+    trove.queues = queues;
+    trove.nqueues = 3;
 
     size = trove_stats_text_max(&info, &trove, 1);
     text = malloc(size + 1);

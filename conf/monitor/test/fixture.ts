@@ -36,6 +36,7 @@ export function trove(of: Partial<Trove> = {}): Trove {
         ...zero(COUNTERS), ...zero(GAUGES), ...zero(SPANS),
         coins: {},
         boards: {},
+        overflow: {},
         ...Object.fromEntries(HISTOGRAMS.map((name) => [name, histogram()])),
         endpoints: {
             poll: { requests: {}, lines_ok: 0, lines_error: 0 },
