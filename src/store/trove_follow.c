@@ -19,8 +19,6 @@ static trove_store_rc_t trove_follow_session(trove_follow_t *f);
 static void trove_follow_end(trove_follow_t *f);
 static void trove_follow_name(trove_follow_t *f);
 static trove_store_rc_t trove_follow_open(trove_follow_t *f);
-static trove_store_rc_t trove_follow_connect(trove_follow_t *f);
-static trove_store_rc_t trove_follow_role(trove_follow_t *f, int *master);
 static trove_store_rc_t trove_follow_meet(trove_follow_t *f,
     trove_redis_meta_t *meta);
 static trove_store_rc_t trove_follow_make(trove_follow_t *f,
@@ -252,85 +250,29 @@ trove_follow_once(trove_follow_t *f)
 static trove_store_rc_t
 trove_follow_open(trove_follow_t *f)
 {
-    trove_rc_t  rc;
+    trove_rc_t        opened;
+    trove_store_rc_t  rc;
 
     if (f->redo == NULL && trove_ledger_conf(f->ledger)->players) {
-        rc = trove_redo_open(f->ledger, &f->redo);
+        opened = trove_redo_open(f->ledger, &f->redo);
 
-        if (rc != TROVE_OK) {
+        if (opened != TROVE_OK) {
             (void) snprintf(f->error, TROVE_STORE_ERROR,
                             "the ledger is held by %s",
-                            rc == TROVE_FULL ? "too many processes"
-                                             : "another process");
+                            opened == TROVE_FULL ? "too many processes"
+                                                 : "another process");
             return TROVE_STORE_BUSY;
         }
     }
 
-    return trove_follow_connect(f);
-}
+    rc = trove_redis_connect(&f->redis);
 
-
-/* To a master, or if no node is one to what there is: reads may go on. */
-
-static trove_store_rc_t
-trove_follow_connect(trove_follow_t *f)
-{
-    uint32_t          i, nodes;
-    trove_store_rc_t  rc;
-
-    nodes = f->conf.nnodes ? f->conf.nnodes : 1;
-
-    for (i = 0; /* void */ ; i++) {
-        rc = trove_redis_connect(&f->redis);
-
-        if (rc == TROVE_STORE_DONE) {
-            rc = trove_follow_role(f, &f->master);
-        }
-
-        if (rc != TROVE_STORE_DONE) {
-            return rc;
-        }
-
-        if (f->master || i == nodes) {
-            break;
-        }
-
-        trove_redis_close(&f->redis);
-        f->redis.at = (f->redis.at + 1) % nodes;
+    if (rc == TROVE_STORE_DONE) {
+        f->looked = trove_clock_ns();
+        trove_stat_add(&f->stats.opens, 1);
     }
 
-    f->looked = trove_clock_ns();
-    trove_stat_add(&f->stats.opens, 1);
-
-    return TROVE_STORE_DONE;
-}
-
-
-static trove_store_rc_t
-trove_follow_role(trove_follow_t *f, int *master)
-{
-    redisReply        *reply;
-    const char        *role;
-    trove_store_rc_t   rc;
-
-    role = "ROLE";
-
-    rc = trove_follow_ask(f, &reply, 1, &role);
-
-    if (rc != TROVE_STORE_DONE) {
-        return rc;
-    }
-
-    *master = reply
-              && reply->elements
-              && reply->element[0]->type == REDIS_REPLY_STRING
-              && strcmp(reply->element[0]->str, "master") == 0;
-
-    if (reply) {
-        freeReplyObject(reply);
-    }
-
-    return TROVE_STORE_DONE;
+    return rc;
 }
 
 
@@ -595,7 +537,6 @@ trove_follow_turn(trove_follow_t *f, int waits, int *lost)
 static trove_store_rc_t
 trove_follow_look(trove_follow_t *f, int *lost)
 {
-    int                 master;
     size_t              n;
     uint64_t            now, log;
     trove_store_rc_t    rc;
@@ -603,16 +544,14 @@ trove_follow_look(trove_follow_t *f, int *lost)
 
     now = trove_clock_ns();
 
-    if (f->master && now - f->looked > TROVE_FOLLOW_ROLE) {
+    if (trove_get(&f->stopped)) {
+        return TROVE_STORE_BUSY;
+    }
+
+    if (now - f->looked > TROVE_FOLLOW_ROLE) {
         f->looked = now;
 
-        rc = trove_follow_role(f, &master);
-
-        if (rc == TROVE_STORE_DONE && !master) {
-            (void) snprintf(f->error, TROVE_STORE_ERROR,
-                            "it has become a replica of another node");
-            rc = TROVE_STORE_READONLY;
-        }
+        rc = trove_redis_master(&f->redis);
 
         if (rc != TROVE_STORE_DONE) {
             return rc;

@@ -89,7 +89,6 @@ typedef struct {
     uint64_t                   random;
     uint64_t                   wait;        /* after the next failure, ns    */
     uint64_t                   looked;      /* at the node's part, ns        */
-    int                        master;      /* which was this                */
     int                        distrust;    /* load all, whatever the log    */
 
     int                        loading;

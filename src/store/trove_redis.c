@@ -761,6 +761,25 @@ trove_redis_close(trove_redis_t *r)
 }
 
 
+trove_store_rc_t
+trove_redis_master(trove_redis_t *r)
+{
+    trove_store_rc_t  rc;
+
+    if (r->c == NULL) {
+        return trove_redis_connect(r);
+    }
+
+    rc = trove_redis_is_master(r);
+
+    if (rc != TROVE_STORE_DONE) {
+        trove_redis_close(r);
+    }
+
+    return rc;
+}
+
+
 /* Whether that is another one. */
 
 static int

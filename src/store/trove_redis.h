@@ -179,6 +179,12 @@ trove_store_rc_t trove_redis_connect(trove_redis_t *r);
 void trove_redis_close(trove_redis_t *r);
 
 /*
+ * Whether the node that it is connected with still is a master, as it was then;
+ * else it is closed.  Who may not ask for a node's part takes it for one.
+ */
+trove_store_rc_t trove_redis_master(trove_redis_t *r);
+
+/*
  * One command and its reply, which is never an error and to be freed by
  * freeReplyObject().  Connects if there is no connection; goes where the
  * cluster says.  Otherwise "error" tells, and if it was the connection, or a

@@ -1041,28 +1041,71 @@ a_capacity_that_is_too_small(void **state)
 }
 
 
-/* To have a name is not needed, to read the log is. */
+/* To have a name and to ask for its part is not needed, to read the log is. */
 
 static void
 a_right_may_be_missing(void **state)
 {
+    uint64_t                end;
     machine_t              *m;
     trove_follow_report_t   report;
 
     empty();
-    redis_did(redis, "ACL SETUSER default -client");
+    redis_did(redis, "ACL SETUSER default -client -role");
 
     m = machine_new(REWARDS);
     (void) reported(m, TROVE_STORE_DONE);
     write_some(5);
     caught_up(m);
 
+    /* until it would ask again, and then longer */
+
+    end = trove_clock_ns() + TROVE_FOLLOW_ROLE + TROVE_FOLLOW_ROLE / 2;
+
+    while (trove_clock_ns() < end) {
+        (void) usleep(10000);
+    }
+
+    assert_int_equal(trove_stat_get(&m->follow.stats.failures
+                                        [TROVE_STORE_DENIED]), 0);
+
     redis_did(redis, "ACL SETUSER default -xread");
     report = reported(m, TROVE_STORE_DENIED);
     assert_non_null(strstr(report.error, "xread"));
 
-    redis_did(redis, "ACL SETUSER default +client +xread");
+    redis_did(redis, "ACL SETUSER default +client +role +xread");
     (void) reported(m, TROVE_STORE_DONE);
+    all_same(&m, 1);
+
+    machine_end(m);
+}
+
+
+/* What it has may be old: neither one that is a replica nor that becomes one. */
+
+static void
+a_replica_is_not_followed(void **state)
+{
+    machine_t              *m;
+    trove_follow_report_t   report;
+
+    empty();
+    m = machine_new(REWARDS);
+    (void) reported(m, TROVE_STORE_DONE);
+    write_some(5);
+    caught_up(m);
+
+    redis_did(redis, "REPLICAOF 127.0.0.1 1");
+    report = reported(m, TROVE_STORE_READONLY);
+    assert_non_null(strstr(report.error, "replica"));
+
+    machine_halt(m);
+    machine_go(m);
+    (void) reported(m, TROVE_STORE_READONLY);
+
+    redis_did(redis, "REPLICAOF NO ONE");
+    (void) reported(m, TROVE_STORE_DONE);
+    write_some(5);
     all_same(&m, 1);
 
     machine_end(m);
@@ -1118,6 +1161,7 @@ main(void)
         cmocka_unit_test_teardown(garbage_in_the_log, left),
         cmocka_unit_test_teardown(a_capacity_that_is_too_small, left),
         cmocka_unit_test_teardown(a_right_may_be_missing, left),
+        cmocka_unit_test_teardown(a_replica_is_not_followed, left),
         cmocka_unit_test_teardown(redis_may_be_stopped, left)
     };
 
