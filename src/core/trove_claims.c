@@ -47,6 +47,7 @@ static const trove_claim_row_t *trove_claim_find(const trove_claiming_t *w);
 static const trove_claim_row_t *trove_claim_latest(const trove_claiming_t *w);
 static void trove_claim_repeat(trove_claiming_t *w,
     const trove_claim_row_t *claim);
+static uint64_t trove_claim_asked(const trove_claiming_t *w);
 static trove_claim_result_t trove_claim_judge(trove_claiming_t *w);
 static int trove_claim_far(const trove_claiming_t *w);
 static int trove_claim_fast(const trove_claiming_t *w);
@@ -406,6 +407,13 @@ trove_claim_repeat(trove_claiming_t *w, const trove_claim_row_t *claim)
 }
 
 
+static uint64_t
+trove_claim_asked(const trove_claiming_t *w)
+{
+    return w->q->asked ? w->q->asked : w->q->now;
+}
+
+
 static trove_claim_result_t
 trove_claim_judge(trove_claiming_t *w)
 {
@@ -413,7 +421,7 @@ trove_claim_judge(trove_claiming_t *w)
     const trove_reward_t  *r;
 
     r = &w->row.reward;
-    now = w->q->now / 1000;
+    now = trove_claim_asked(w) / 1000;
     w->c->flouts = TROVE_CLAIM_GRANTED;
 
     if (r->starts > now) {
@@ -476,6 +484,7 @@ static int
 trove_claim_fast(const trove_claiming_t *w)
 {
     double              key, seconds;
+    uint64_t            now;
     trove_space_kind_t  space;
 
     if (w->rules->max_speed <= 0) {
@@ -486,11 +495,13 @@ trove_claim_fast(const trove_claiming_t *w)
         return 1;
     }
 
-    if (w->data.moved == 0 || w->data.moved > w->q->now) {
+    now = trove_claim_asked(w);
+
+    if (w->data.moved == 0 || w->data.moved > now) {
         return 0;
     }
 
-    seconds = (double) (w->q->now - w->data.moved) / 1000;
+    seconds = (double) (now - w->data.moved) / 1000;
     seconds = (seconds < 1) ? 1 : seconds;
 
     space = (trove_space_kind_t) w->l->at.conf.space;
@@ -590,7 +601,7 @@ trove_claim_fill(trove_claiming_t *w)
     if (q->placed) {
         r->image.x = q->x;
         r->image.y = q->y;
-        r->image.moved = q->now;
+        r->image.moved = trove_claim_asked(w);
     }
 
     c->player = w->player;

@@ -27,6 +27,7 @@ typedef struct {
     double         y;
     int            placed;    /* x and y are given                           */
     uint64_t       now;       /* ms of unix time                             */
+    uint64_t       asked;     /* the same, by which it is judged; 0: now     */
 } trove_claim_request_t;
 
 

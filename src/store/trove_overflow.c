@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "trove_fault.h"
 #include "trove_overflow.h"
@@ -36,6 +37,7 @@ static trove_rc_t trove_overflow_apply(trove_overflow_t *o, uint32_t queue,
     const trove_overflow_entry_t *e);
 static trove_rc_t trove_overflow_op(trove_overflow_t *o, uint32_t queue,
     uint64_t number, uint64_t at, const trove_redis_op_t *op);
+static uint64_t trove_overflow_now(uint64_t least);
 static trove_store_rc_t trove_overflow_refuse(trove_overflow_t *o,
     uint32_t queue, const trove_overflow_entry_t *e, trove_rc_t rc);
 static int trove_overflow_get(const unsigned char *text, uint64_t *n);
@@ -416,7 +418,10 @@ trove_overflow_apply(trove_overflow_t *o, uint32_t queue,
 }
 
 
-/* By the time that it was queued at. */
+/*
+ * By the time that it was queued at.  Where there was no room then, there may
+ * be some now, for a board's period has ended: it is of the new one.
+ */
 
 static trove_rc_t
 trove_overflow_op(trove_overflow_t *o, uint32_t queue, uint64_t number,
@@ -424,6 +429,7 @@ trove_overflow_op(trove_overflow_t *o, uint32_t queue, uint64_t number,
 {
     uint32_t               board;
     uint64_t               version;
+    trove_rc_t             rc;
     trove_tap_t            t;
     trove_claim_t          c;
     trove_tap_request_t    tap;
@@ -453,7 +459,15 @@ trove_overflow_op(trove_overflow_t *o, uint32_t queue, uint64_t number,
         case TROVE_REDIS_CLAIM:
             claim = op->u.claim;
             claim.now = at / 1000;
-            return trove_mark_claim(o->redo, number, &o->rules, &claim, &c);
+            claim.asked = claim.now;
+            rc = trove_mark_claim(o->redo, number, &o->rules, &claim, &c);
+
+            if (rc == TROVE_FULL) {
+                claim.now = trove_overflow_now(claim.now);
+                rc = trove_mark_claim(o->redo, number, &o->rules, &claim, &c);
+            }
+
+            return rc;
 
         case TROVE_REDIS_TAP:
             tap = op->u.tap;
@@ -472,7 +486,14 @@ trove_overflow_op(trove_overflow_t *o, uint32_t queue, uint64_t number,
     case TROVE_REDIS_SCORE:
         score = op->u.score;
         score.now = at / 1000;
-        return trove_mark_score(o->ledger, number, board, &score, &written);
+        rc = trove_mark_score(o->ledger, number, board, &score, &written);
+
+        if (rc == TROVE_FULL) {
+            score.now = trove_overflow_now(score.now);
+            rc = trove_mark_score(o->ledger, number, board, &score, &written);
+        }
+
+        return rc;
 
     case TROVE_REDIS_UNSCORE:
         return trove_mark_unscore(o->ledger, number, board, &op->u.unscore,
@@ -481,6 +502,21 @@ trove_overflow_op(trove_overflow_t *o, uint32_t queue, uint64_t number,
     default:
         return TROVE_INVALID;
     }
+}
+
+
+/* ms of unix time; never before what is given. */
+
+static uint64_t
+trove_overflow_now(uint64_t least)
+{
+    uint64_t         now;
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+    now = (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+
+    return (now > least) ? now : least;
 }
 
 

@@ -78,7 +78,7 @@ enqueue(trove_ledger_t *l, uint32_t queue, const trove_redis_op_t *op,
     answer.len = reply->len;
     assert_int_equal(trove_overflow_answer(&answer, &whose, &now, &rest),
                      TROVE_OK);
-    assert_true(now / 1000000 + 60 > (uint64_t) time(NULL));
+    assert_true(s->now || now / 1000000 + 60 > (uint64_t) time(NULL));
     assert_int_equal(trove_overflow_queued(&rest, &queued, &number), TROVE_OK);
     assert_int_equal(rest.len, 0);
     assert_true(!queued || whose == 123);
@@ -254,6 +254,145 @@ what_waits_is_carried_out_when_there_is_room(void **state)
     assert_int_equal(drained(&o), TROVE_STORE_FOREIGN);
 
     trove_redis_close(&o.redis);
+    ledger_free(l);
+}
+
+
+static int64_t
+score_of(trove_ledger_t *l, uint32_t board, int period, uint64_t now,
+    const char *player)
+{
+    char                 text[128];
+    uint32_t             n;
+    trove_slice_t        id;
+    trove_board_state_t  state;
+    trove_board_entry_t  e;
+
+    id = slice(player);
+
+    return (trove_board_around(l, board, period, now, &id, 0, text, &e, &n,
+                               &state) == TROVE_OK) ? e.score : 0;
+}
+
+
+/*
+ * Two boards of one row, "day" and one that is made of claims, were full the
+ * day before yesterday, when these were queued.
+ */
+
+static trove_ledger_t *
+world_of_days(uint64_t then)
+{
+    uint64_t               version;
+    trove_tap_t            t;
+    trove_redo_t          *redo;
+    trove_claim_t          c;
+    trove_ledger_t        *l;
+    trove_reward_t         r;
+    trove_board_conf_t     boards[2];
+    trove_ledger_conf_t    conf;
+    trove_board_write_t    q;
+    trove_claim_rules_t    rules;
+    trove_claim_request_t  claim;
+    trove_board_written_t  written;
+
+    boards[0] = board_conf("day", 1);
+    boards[1] = board_conf("hunters", 1);
+    boards[0].reset = boards[1].reset = TROVE_BOARD_DAILY;
+    boards[1].claims = 1;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.rewards = 1;
+    conf.players = 2;
+    conf.claims = 20;
+    conf.boards = boards;
+    conf.nboards = 2;
+
+    l = trove_ledger_init(shared_new(trove_ledger_size(&conf)), &conf);
+    assert_int_equal(trove_redo_open(l, &redo), TROVE_OK);
+
+    memset(&r, 0, sizeof(r));
+    r.id = 1;
+    r.value = 5;
+    r.stock = 9;
+    r.expires = then / 1000 + 60;
+    assert_int_equal(trove_ledger_put(l, &r, &version), TROVE_OK);
+
+    memset(&q, 0, sizeof(q));
+    q.player = slice("a");
+    q.score = 7;
+    q.now = then;
+    assert_int_equal(trove_board_write(l, 0, &q, &written), TROVE_OK);
+
+    memset(&rules, 0, sizeof(rules));
+    memset(&claim, 0, sizeof(claim));
+    claim.player = slice("a");
+    claim.reward = 1;
+    claim.now = then;
+    assert_int_equal(trove_claim(redo, &rules, &claim, &c), TROVE_OK);
+    assert_int_equal(c.result, TROVE_CLAIM_GRANTED);
+
+    claim.player = slice("b");
+    assert_int_equal(tap(redo, "b", then * 1000, 1, &t), TROVE_OK);
+    assert_int_equal(trove_claim(redo, &rules, &claim, &c), TROVE_FULL);
+
+    q.player = slice("b");
+    assert_int_equal(trove_board_write(l, 0, &q, &written), TROVE_FULL);
+
+    trove_redo_close(redo);
+
+    return l;
+}
+
+
+/* Nobody writes to them meanwhile, who would begin a period. */
+
+static void
+the_end_of_a_period_makes_room(void **state)
+{
+    char              error[TROVE_STORE_ERROR];
+    redis_t          *other;
+    uint64_t          now, then;
+    trove_ledger_t   *l;
+    trove_redis_op_t  op;
+    trove_overflow_t  o;
+
+    if (s == NULL) {
+        return;
+    }
+
+    now = (uint64_t) time(NULL) * 1000;
+    then = now - 2 * 86400 * (uint64_t) 1000;
+    l = world_of_days(then);
+    other = s;
+    s = redis_start(then * 1000, NULL);
+    overflow_new(&o, l, error);
+
+    memset(&op, 0, sizeof(op));
+    op.type = TROVE_REDIS_SCORE;
+    op.u.score.player = slice("b");
+    op.u.score.score = 3;
+    assert_int_equal(enqueue(l, TROVE_MARK_BOARDS, &op, 9, 0), 1);
+
+    memset(&op, 0, sizeof(op));
+    op.type = TROVE_REDIS_CLAIM;
+    op.u.claim.player = slice("b");
+    op.u.claim.reward = 1;
+    assert_int_equal(enqueue(l, TROVE_MARK_PLAYERS, &op, 9, 0), 1);
+
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_int_equal(trove_mark(l, TROVE_MARK_BOARDS), 1);
+    assert_int_equal(score_of(l, 0, 0, now, "b"), 3);
+
+    /* the claim was in time, and is of today's hunters */
+
+    assert_int_equal(trove_mark(l, TROVE_MARK_PLAYERS), 1);
+    assert_int_equal(balance_of(l, "b"), 6);
+    assert_int_equal(score_of(l, 1, 0, now, "b"), 5);
+
+    trove_redis_close(&o.redis);
+    redis_stop(s);
+    s = other;
     ledger_free(l);
 }
 
@@ -744,6 +883,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(a_full_queue_refuses_and_a_call_is_done_once),
         cmocka_unit_test(what_waits_is_carried_out_when_there_is_room),
+        cmocka_unit_test(the_end_of_a_period_makes_room),
         cmocka_unit_test(a_call_that_is_late_is_not_queued),
         cmocka_unit_test(what_redis_has_lost_is_counted_and_passed),
         cmocka_unit_test(an_operation_is_read_as_it_was_written),
