@@ -396,6 +396,7 @@ ngx_http_trove_call_eval(ngx_http_trove_redis_t *rd,
     c.session = rd->session;
     c.number = call ? call->number : rd->number + 1;
     c.again = call ? call->again : rd->known;
+    c.waits = call && rd->conf->replicas;
     c.deadline = call ? ngx_http_trove_call_deadline(rd, call) : 0;
 
     argv[0] = "EVALSHA";

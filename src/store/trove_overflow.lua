@@ -36,6 +36,10 @@ end
 local instance, session, number, again, deadline
     = unpack_struct('<c32Bc0dBd', ARGV[1])
 
+local waits = again >= 2
+
+again = again % 2
+
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local max = tonumber(ARGV[2])
@@ -56,6 +60,10 @@ if session ~= '' then
     local kept = call('HGET', sessions, slot)
 
     if kept and unpack_struct('<d', kept) == number then
+        if waits then
+            call('EXPIRE', sessions, KEPT_FOR)
+        end
+
         return kept:sub(9)
     end
 

@@ -209,6 +209,10 @@ end
 local instance, session, number, again, deadline
     = unpack_struct('<c32Bc0dBd', ARGV[1])
 
+local waits = again >= 2
+
+again = again % 2
+
 local space, range, max_speed, dry_run, interval, burst, max_rewards,
       max_players, max_claims, max_log, nboards, at
     = unpack_struct('<BddBddI4I4I4I4B', ARGV[2])
@@ -263,6 +267,10 @@ if session ~= '' then
         local of = unpack_struct('<d', kept[1])
 
         if of == number then
+            if waits then
+                checked('EXPIRE', sessions, KEPT_FOR)
+            end
+
             return string.sub(kept[1], 9)
         elseif of > number then
             fail('TROVE SESSION (' .. sessions .. ')')
@@ -1027,7 +1035,7 @@ if session ~= '' then
         writes[#writes + 1] = set
     end
 
-    if due then
+    if due or waits and #changes == 0 then
         will('EXPIRE', sessions, KEPT_FOR)
     end
 end

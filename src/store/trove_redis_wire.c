@@ -132,7 +132,7 @@ trove_redis_call(char *buf, const trove_redis_call_t *call)
     p = trove_redis_u8(p, (uint32_t) len);
     p = trove_redis_bytes(p, call->session, len);
     p = trove_redis_f64(p, (double) call->number);
-    p = trove_redis_u8(p, call->again != 0);
+    p = trove_redis_u8(p, (call->again != 0) | (call->waits != 0) << 1);
     p = trove_redis_f64(p, (double) call->deadline);
 
     return (size_t) (p - buf);

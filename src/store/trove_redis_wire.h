@@ -91,6 +91,10 @@ typedef struct {
  * out if the session is not known any more.  A session begins with its first
  * call.
  *
+ * A call that changes nothing may be told what another one has changed.  Who
+ * waits until replicas have that sets "waits": then it writes all the same, for
+ * a connection waits for what was written by itself only.
+ *
  * Whoever has given a call up does not want it carried out when the network
  * delivers it at last: after "deadline" it is refused, unless it was carried
  * out before.
@@ -101,6 +105,7 @@ typedef struct {
     const char                   *session;  /* TROVE_REDIS_SESSION, or NULL  */
     uint64_t                      number;   /* 1, 2, 3 ...                   */
     int                           again;    /* it was sent before            */
+    int                           waits;    /* for replicas                  */
     uint64_t                      deadline; /* microseconds of unix time by  */
                                             /* Redis' clock; 0: none         */
 } trove_redis_call_t;

@@ -61,6 +61,7 @@ enqueue(trove_ledger_t *l, uint32_t queue, const trove_redis_op_t *op,
     c.session = session;
     c.number = again ? calls : ++calls;
     c.again = again;
+    c.waits = 0;
     c.deadline = 0;
 
     ncall = trove_redis_call(call, &c);
@@ -405,6 +406,7 @@ a_call_that_is_late_is_not_queued(void **state)
     int                 again;
     char                call[TROVE_REDIS_CALL_SIZE];
     size_t              n;
+    uint64_t            writes;
     redisReply         *reply;
     trove_ledger_t     *l;
     trove_redis_call_t  c;
@@ -416,12 +418,14 @@ a_call_that_is_late_is_not_queued(void **state)
     l = world_new(1, 1);
     redis_did(s, "FLUSHALL");
     assert_int_equal(enqueue_tap(l, "a", 1), 1);
+    writes = redis_writes(s);
 
     for (again = 0; again < 2; again++) {
         c.instance = instance;
         c.session = session;
         c.number = again ? calls : calls + 1;
         c.again = again;
+        c.waits = again;
         c.deadline = 1;
         n = trove_redis_call(call, &c);
 
@@ -438,6 +442,10 @@ a_call_that_is_late_is_not_queued(void **state)
 
         freeReplyObject(reply);
     }
+
+    /* so that replicas can be waited for */
+
+    assert_int_equal(redis_writes(s), writes + 1);
 
     reply = redis_do(s, "XLEN trove:{hunt}:overflow:players");
     assert_int_equal(reply->integer, 1);

@@ -265,4 +265,23 @@ redis_did(redis_t *s, const char *command)
 }
 
 
+/* Changes to its keys, so far. */
+
+static inline uint64_t
+redis_writes(redis_t *s)
+{
+    uint64_t     n;
+    redisReply  *reply;
+    const char  *field;
+
+    reply = redis_do(s, "INFO persistence");
+    field = strstr(reply->str, "rdb_changes_since_last_save:");
+    assert_non_null(field);
+    n = strtoull(strchr(field, ':') + 1, NULL, 10);
+    freeReplyObject(reply);
+
+    return n;
+}
+
+
 #endif /* REDIS_H_INCLUDED */

@@ -206,6 +206,7 @@ world_send(world_t *w, const trove_redis_op_t *ops, uint32_t n, said_t *said)
     call.session = w->session;
     call.number = ++w->number;
     call.again = 0;
+    call.waits = 0;
     call.deadline = 0;
 
     if (world_call(w, &call, ops, n, said) != TROVE_STORE_DONE) {

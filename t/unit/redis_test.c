@@ -347,6 +347,7 @@ call_until(setup_t *u, const char *session, uint64_t number, int again,
     call.session = session;
     call.number = number;
     call.again = again;
+    call.waits = 0;
     call.deadline = deadline;
 
     memset(ops, 0, sizeof(ops));
@@ -1187,6 +1188,60 @@ a_write_waits_for_replicas(void **state)
 }
 
 
+/*
+ * A connection waits for what it has written, and some answers tell of what
+ * another one has.
+ */
+
+static void
+a_call_that_waits_writes(void **state)
+{
+    int                  waits;
+    setup_t             *u;
+    uint64_t             writes;
+    redisReply          *reply;
+    trove_redis_op_t     op;
+    trove_redis_call_t   call;
+
+    if (!redis_is_there()) {
+        return;
+    }
+
+    u = setup_new(NULL);
+    called(u, SESSION, 1);
+
+    memset(&op, 0, sizeof(op));
+    op.type = TROVE_REDIS_CLAIM;
+    op.u.claim.player = slice("ann");
+    op.u.claim.reward = 1;
+
+    memset(&call, 0, sizeof(call));
+    call.instance = u->instance;
+    call.session = SESSION;
+
+    for (waits = 0; waits < 2; waits++) {
+        call.waits = waits;
+        writes = redis_writes(u->s);
+
+        /* what was answered, and what changes nothing */
+
+        call.number = 1;
+        call.again = 1;
+        assert_int_equal(call_of(u, &call, &op, 1, &reply), TROVE_STORE_DONE);
+        freeReplyObject(reply);
+        assert_int_equal(redis_writes(u->s), writes + waits);
+
+        call.number = 2;
+        call.again = 0;
+        assert_int_equal(call_of(u, &call, &op, 1, &reply), TROVE_STORE_DONE);
+        freeReplyObject(reply);
+        assert_int_equal(redis_writes(u->s), writes + 2 * waits);
+    }
+
+    setup_free(u);
+}
+
+
 int
 main(void)
 {
@@ -1207,6 +1262,7 @@ main(void)
         cmocka_unit_test(the_next_node_is_tried),
         cmocka_unit_test(who_is_sent_elsewhere_goes_there),
         cmocka_unit_test(a_write_waits_for_replicas),
+        cmocka_unit_test(a_call_that_waits_writes),
         cmocka_unit_test(a_certificate_is_looked_at),
     };
 
