@@ -14,7 +14,7 @@
 
 struct ngx_http_trove_follow_s {
     trove_follow_t            follow;
-    trove_follow_report_t     report;
+    trove_client_report_t     report;
     ngx_http_trove_worker_t  *worker;
     ngx_http_trove_job_t      job;
     ngx_event_t               beat;

@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "trove_clock.h"
 #include "trove_follow_data.h"
-#include "trove_process.h"
 #include "trove_siphash.h"
 
 
@@ -36,10 +34,7 @@ static trove_store_rc_t trove_follow_xread(trove_follow_t *f, uint64_t after,
 static int trove_follow_entry(const redisReply *r, trove_follow_entry_t *e);
 static int trove_follow_number(const redisReply *r, const char *end,
     uint64_t *n);
-static void trove_follow_good(trove_follow_t *f);
 static void trove_follow_bad(trove_follow_t *f, trove_store_rc_t rc);
-static void trove_follow_tells(trove_follow_t *f, trove_store_rc_t rc);
-static void trove_follow_pause(trove_follow_t *f);
 
 
 trove_rc_t
@@ -47,8 +42,6 @@ trove_follow_init(trove_follow_t *f, trove_ledger_t *l,
     const trove_redis_conf_t *conf, const trove_slice_t *trove,
     void (*moved)(void *data), void *data)
 {
-    pthread_condattr_t  attr;
-
     memset(f, 0, sizeof(trove_follow_t));
 
     /* the name, and room for those of two keys that it is a part of */
@@ -68,18 +61,9 @@ trove_follow_init(trove_follow_t *f, trove_ledger_t *l,
 
     f->ledger = l;
     f->conf = *conf;
-    f->moved = moved;
-    f->data = data;
-    f->random = trove_clock_ns() ^ trove_process_self();
-    f->wait = TROVE_FOLLOW_AGAIN;
 
     trove_redis_init(&f->redis, &f->conf, f->error);
-
-    (void) pthread_condattr_init(&attr);
-    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void) pthread_cond_init(&f->cond, &attr);
-    (void) pthread_condattr_destroy(&attr);
-    (void) pthread_mutex_init(&f->mutex, NULL);
+    trove_client_init(&f->client, &f->redis, moved, data);
 
     return TROVE_OK;
 }
@@ -93,8 +77,7 @@ trove_follow_done(trove_follow_t *f)
         trove_replica_resign(f->ledger);
     }
 
-    (void) pthread_cond_destroy(&f->cond);
-    (void) pthread_mutex_destroy(&f->mutex);
+    trove_client_done(&f->client);
 
     free(f->name);
     f->name = NULL;
@@ -117,14 +100,14 @@ trove_follow_run(trove_follow_t *f)
 {
     trove_store_rc_t  rc;
 
-    while (!trove_get(&f->stopped)) {
+    while (!trove_client_stopped(&f->client)) {
         rc = trove_follow_session(f);
 
         trove_redis_close(&f->redis);
 
-        if (!trove_get(&f->stopped)) {
+        if (!trove_client_stopped(&f->client)) {
             trove_follow_bad(f, rc);
-            trove_follow_pause(f);
+            trove_client_pause(&f->client);
         }
     }
 
@@ -147,22 +130,7 @@ trove_follow_end(trove_follow_t *f)
 void
 trove_follow_stop(trove_follow_t *f)
 {
-    int  fd;
-
-    (void) pthread_mutex_lock(&f->mutex);
-
-    atomic_store(&f->stopped, 1);
-    (void) pthread_cond_signal(&f->cond);
-
-    (void) pthread_mutex_unlock(&f->mutex);
-
-    /* what is begun after this is not waited for */
-
-    fd = atomic_load(&f->redis.fd);
-
-    if (fd != -1) {
-        (void) shutdown(fd, SHUT_RDWR);
-    }
+    trove_client_stop(&f->client);
 }
 
 
@@ -209,7 +177,7 @@ trove_follow_session(trove_follow_t *f)
 
             if (rc == TROVE_STORE_DONE && !lost && !good) {
                 good = 1;
-                trove_follow_good(f);
+                trove_client_tell(&f->client, TROVE_STORE_DONE);
             }
 
         } while (rc == TROVE_STORE_DONE && !lost);
@@ -217,7 +185,7 @@ trove_follow_session(trove_follow_t *f)
         /* what is lost right after it was loaded may be so for long */
 
         if (lost) {
-            trove_follow_pause(f);
+            trove_client_pause(&f->client);
         }
     }
 
@@ -283,7 +251,7 @@ trove_follow_name(trove_follow_t *f)
 {
     redisReply  *reply;
 
-    if (!trove_get(&f->stopped)
+    if (!trove_client_stopped(&f->client)
         && trove_redis_commandf(&f->redis, &reply,
                                 "CLIENT SETNAME " TROVE_FOLLOW_NAME "%b",
                                 f->trove.data, f->trove.len)
@@ -384,7 +352,7 @@ trove_follow_meta(trove_follow_t *f, trove_redis_meta_t *meta)
 {
     trove_store_rc_t  rc;
 
-    if (trove_get(&f->stopped)) {
+    if (trove_client_stopped(&f->client)) {
         return TROVE_STORE_BUSY;
     }
 
@@ -506,7 +474,7 @@ trove_follow_turn(trove_follow_t *f, int waits, int *lost)
                               waits ? block : 0, &n, lost);
 
     if (n) {
-        f->wait = TROVE_FOLLOW_AGAIN;
+        trove_client_works(&f->client);
     }
 
     if (rc != TROVE_STORE_DONE || *lost) {
@@ -521,8 +489,8 @@ trove_follow_turn(trove_follow_t *f, int waits, int *lost)
         rc = trove_follow_look(f, lost);
     }
 
-    if (n && f->moved) {
-        f->moved(f->data);
+    if (n) {
+        trove_client_moved(&f->client);
     }
 
     return rc;
@@ -544,7 +512,7 @@ trove_follow_look(trove_follow_t *f, int *lost)
 
     now = trove_clock_ns();
 
-    if (trove_get(&f->stopped)) {
+    if (trove_client_stopped(&f->client)) {
         return TROVE_STORE_BUSY;
     }
 
@@ -567,7 +535,7 @@ trove_follow_look(trove_follow_t *f, int *lost)
     log = trove_replica_log(f->ledger);
 
     if (meta.log == log) {
-        f->wait = TROVE_FOLLOW_AGAIN;
+        trove_client_works(&f->client);
         trove_replica_saw(f->ledger);
         return TROVE_STORE_DONE;
     }
@@ -605,7 +573,7 @@ trove_follow_entries(trove_follow_t *f, uint64_t log, uint32_t block,
 
     for (i = 0; rc == TROVE_STORE_DONE && i < entries.n && !*lost; i++) {
 
-        if (trove_get(&f->stopped)) {
+        if (trove_client_stopped(&f->client)) {
             rc = TROVE_STORE_BUSY;
             break;
         }
@@ -813,7 +781,7 @@ trove_follow_ask(trove_follow_t *f, redisReply **reply, int argc,
 
     *reply = NULL;
 
-    if (trove_get(&f->stopped)) {
+    if (trove_client_stopped(&f->client)) {
         return TROVE_STORE_BUSY;
     }
 
@@ -854,82 +822,18 @@ trove_follow_foreign(trove_follow_t *f, const char *text)
 
 
 static void
-trove_follow_good(trove_follow_t *f)
-{
-    f->error[0] = '\0';
-
-    trove_follow_tells(f, TROVE_STORE_DONE);
-}
-
-
-static void
 trove_follow_bad(trove_follow_t *f, trove_store_rc_t rc)
 {
     trove_stat_add(&f->stats.failures[rc], 1);
 
-    trove_follow_tells(f, rc);
-}
-
-
-static void
-trove_follow_tells(trove_follow_t *f, trove_store_rc_t rc)
-{
-    (void) pthread_mutex_lock(&f->mutex);
-
-    f->report.rc = rc;
-    f->report.n++;
-    memcpy(f->report.error, f->error, TROVE_STORE_ERROR);
-
-    (void) pthread_mutex_unlock(&f->mutex);
-
-    if (f->moved) {
-        f->moved(f->data);
-    }
+    trove_client_tell(&f->client, rc);
 }
 
 
 void
-trove_follow_report(trove_follow_t *f, trove_follow_report_t *report)
+trove_follow_report(trove_follow_t *f, trove_client_report_t *report)
 {
-    (void) pthread_mutex_lock(&f->mutex);
-
-    *report = f->report;
-
-    (void) pthread_mutex_unlock(&f->mutex);
-}
-
-
-/* Between a half and all of a time that doubles; all machines do it at once. */
-
-static void
-trove_follow_pause(trove_follow_t *f)
-{
-    uint64_t         until;
-    struct timespec  ts;
-
-    f->random = f->random * 6364136223846793005 + 1442695040888963407;
-
-    until = trove_clock_ns() + f->wait / 2
-            + (f->random >> 32) % (f->wait / 2 + 1);
-
-    f->wait = 2 * f->wait;
-
-    if (f->wait > TROVE_FOLLOW_AGAIN_MAX) {
-        f->wait = TROVE_FOLLOW_AGAIN_MAX;
-    }
-
-    ts.tv_sec = until / 1000000000;
-    ts.tv_nsec = until % 1000000000;
-
-    (void) pthread_mutex_lock(&f->mutex);
-
-    while (!trove_get(&f->stopped)
-           && pthread_cond_timedwait(&f->cond, &f->mutex, &ts) == 0)
-    {
-        /* void */
-    }
-
-    (void) pthread_mutex_unlock(&f->mutex);
+    trove_client_report(&f->client, report);
 }
 
 

@@ -22,19 +22,15 @@
 #define TROVE_FOLLOW_H_INCLUDED
 
 
-#include <pthread.h>
 #include <stdint.h>
 
+#include "trove_client.h"
 #include "trove_redis.h"
 #include "trove_redo.h"
 #include "trove_replica.h"
 #include "trove_stats.h"
 #include "trove_store.h"
 
-
-/* How long Redis is left alone after a failure, nanoseconds, with jitter. */
-#define TROVE_FOLLOW_AGAIN       50000000
-#define TROVE_FOLLOW_AGAIN_MAX   2000000000
 
 /* How long Redis may say nothing, ms, and entries that are asked for. */
 #define TROVE_FOLLOW_BLOCK       200
@@ -60,23 +56,13 @@ typedef struct {
 } trove_follow_stats_t;
 
 
-/* How it stands. */
-
-typedef struct {
-    uint64_t                   n;           /* reports so far                */
-    trove_store_rc_t           rc;          /* TROVE_STORE_DONE: it follows  */
-    char                       error[TROVE_STORE_ERROR];
-} trove_follow_report_t;
-
-
 /* Nobody else's memory: one of a process, for one ledger. */
 
 typedef struct {
     trove_ledger_t            *ledger;
     trove_redis_conf_t         conf;
     trove_slice_t              trove;       /* its name                      */
-    void                     (*moved)(void *data);
-    void                      *data;
+    trove_client_t             client;
 
     /* of the thread */
 
@@ -86,8 +72,6 @@ typedef struct {
     char                      *key;
     char                      *rows;
     char                       error[TROVE_STORE_ERROR];
-    uint64_t                   random;
-    uint64_t                   wait;        /* after the next failure, ns    */
     uint64_t                   looked;      /* at the node's part, ns        */
     int                        distrust;    /* load all, whatever the log    */
 
@@ -98,11 +82,6 @@ typedef struct {
     trove_follow_stats_t       stats;
     trove_follow_stats_t       told;        /* of these, to trove_stats.h    */
     int                        elected;
-    _Atomic int                stopped;
-
-    pthread_mutex_t            mutex;       /* of the report                 */
-    pthread_cond_t             cond;        /* it was stopped                */
-    trove_follow_report_t      report;
 } trove_follow_t;
 
 
@@ -128,8 +107,8 @@ void trove_follow_stop(trove_follow_t *f);
 /* In this thread, for whoever has the ledger for himself: reads all, once. */
 trove_store_rc_t trove_follow_once(trove_follow_t *f);
 
-/* Of any thread. */
-void trove_follow_report(trove_follow_t *f, trove_follow_report_t *report);
+/* Of any thread; TROVE_STORE_DONE: it follows. */
+void trove_follow_report(trove_follow_t *f, trove_client_report_t *report);
 
 /* Adds what has happened since the last call to the worker's figures. */
 void trove_follow_tell(trove_follow_t *f, trove_stats_t *s);

@@ -274,7 +274,7 @@ trove_follow_again(trove_follow_t *f, trove_rc_t rc, uint32_t *n)
 {
     return rc == TROVE_BUSY
            && ++*n < TROVE_FOLLOW_BUSY
-           && !trove_get(&f->stopped);
+           && !trove_client_stopped(&f->client);
 }
 
 

@@ -244,11 +244,11 @@ left(void **state)
 
 /* Whether the machine's report is that, by now or soon. */
 
-static trove_follow_report_t
+static trove_client_report_t
 reported(machine_t *m, trove_store_rc_t rc)
 {
     uint64_t               end;
-    trove_follow_report_t  report;
+    trove_client_report_t  report;
 
     end = trove_clock_ns() + LONG;
 
@@ -295,7 +295,7 @@ caught_up(machine_t *m)
         if (trove_clock_ns() > end) {
             fail_msg("log %lu, not %lu: %s",
                      (unsigned long) trove_replica_log(m->ledger),
-                     (unsigned long) meta.log, m->follow.report.error);
+                     (unsigned long) meta.log, m->follow.client.report.error);
         }
 
         (void) usleep(1000);
@@ -761,7 +761,7 @@ what_is_gone_is_not_taken_over(void **state)
 {
     uint64_t                version;
     machine_t               *m;
-    trove_follow_report_t   report;
+    trove_client_report_t   report;
 
     empty();
 
@@ -795,7 +795,7 @@ static void
 what_is_left_of_one_is_not_taken_over(void **state)
 {
     machine_t              *m;
-    trove_follow_report_t   report;
+    trove_client_report_t   report;
 
     empty();
     redis_did(redis, "HSET trove:{hunt}:claims 1:ann row");
@@ -820,7 +820,7 @@ another_trove_is_not_taken_for_it(void **state)
 {
     uint64_t               version;
     machine_t              *m, *other;
-    trove_follow_report_t  report;
+    trove_client_report_t  report;
 
     empty();
 
@@ -916,7 +916,7 @@ a_trove_that_is_behind_its_log(void **state)
     }
 
     machine_halt(m);
-    assert_true(m->follow.wait > TROVE_FOLLOW_AGAIN);
+    assert_true(m->follow.client.wait > TROVE_CLIENT_AGAIN);
 
     redis_did(redis, "HINCRBY trove:{hunt} log 1");
     machine_go(m);
@@ -934,7 +934,7 @@ garbage_in_the_log(void **state)
     uint64_t               version;
     machine_t              *m;
     trove_redis_meta_t     meta;
-    trove_follow_report_t  report;
+    trove_client_report_t  report;
 
     empty();
 
@@ -1004,7 +1004,7 @@ a_capacity_that_is_too_small(void **state)
 {
     uint64_t               failed, n;
     machine_t              *m, *small;
-    trove_follow_report_t  report;
+    trove_client_report_t  report;
 
     empty();
 
@@ -1031,7 +1031,7 @@ a_capacity_that_is_too_small(void **state)
     }
 
     machine_halt(small);
-    assert_in_range(small->follow.report.n - n, 1,
+    assert_in_range(small->follow.client.report.n - n, 1,
                     failures(small) - failed + 1);
 
     machine_go(small);
@@ -1048,7 +1048,7 @@ a_right_may_be_missing(void **state)
 {
     uint64_t                end;
     machine_t              *m;
-    trove_follow_report_t   report;
+    trove_client_report_t   report;
 
     empty();
     redis_did(redis, "ACL SETUSER default -client -role");
@@ -1087,7 +1087,7 @@ static void
 a_replica_is_not_followed(void **state)
 {
     machine_t              *m;
-    trove_follow_report_t   report;
+    trove_client_report_t   report;
 
     empty();
     m = machine_new(REWARDS);
