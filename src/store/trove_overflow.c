@@ -22,6 +22,9 @@ typedef struct {
 
 static size_t trove_overflow_key(const trove_overflow_t *o, const char *part,
     char *buf);
+static trove_store_rc_t trove_overflow_eval(trove_overflow_t *o,
+    redisReply **reply, const char *script, uint32_t queue, uint64_t from,
+    uint64_t n);
 static trove_store_rc_t trove_overflow_unexpected(trove_overflow_t *o);
 static trove_store_rc_t trove_overflow_busy(trove_overflow_t *o);
 static trove_store_rc_t trove_overflow_found(trove_overflow_t *o,
@@ -47,18 +50,34 @@ const size_t  trove_overflow_script_len = sizeof(trove_overflow_script) - 1;
 
 
 /*
- * If a queue has nothing from ARGV[1] on, it goes on behind ARGV[2] at least;
+ * Queues may be lost, and be made anew, at any time: what is read of, or done
+ * to those whose hash is KEYS[1], one of which is KEYS[2], is so of the ones of
+ * ARGV[1] alone.
+ */
+
+static const char  trove_overflow_next[] =
+    "if redis.call('HGET', KEYS[1], 'whose') ~= ARGV[1] then return {} end "
+    "return redis.call('XRANGE', KEYS[2], ARGV[2] .. '-0', '+', "
+    "'COUNT', ARGV[3])";
+
+static const char  trove_overflow_forget[] =
+    "if redis.call('HGET', KEYS[1], 'whose') ~= ARGV[1] then return 0 end "
+    "return redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2] .. '-0')";
+
+
+/*
+ * If a queue has nothing from ARGV[2] on, it goes on behind ARGV[3] at least;
  * 0 if it has something, or there are no queues.
  */
 
 static const char  trove_overflow_go_on[] =
     "local r = redis.call "
-    "if r('EXISTS', KEYS[1]) == 0 "
-    "or #r('XRANGE', KEYS[2], ARGV[1] .. '-0', '+', 'COUNT', 1) ~= 0 then "
+    "if r('HGET', KEYS[1], 'whose') ~= ARGV[1] "
+    "or #r('XRANGE', KEYS[2], ARGV[2] .. '-0', '+', 'COUNT', 1) ~= 0 then "
     "return 0 end "
-    "local last = tonumber(r('HGET', KEYS[1], ARGV[3]) or '0') "
-    "if last < tonumber(ARGV[2]) then "
-    "r('HSET', KEYS[1], ARGV[3], ARGV[2]) end "
+    "local last = tonumber(r('HGET', KEYS[1], ARGV[4]) or '0') "
+    "if last < tonumber(ARGV[3]) then "
+    "r('HSET', KEYS[1], ARGV[4], ARGV[3]) end "
     "return 1";
 
 
@@ -91,6 +110,29 @@ trove_overflow_busy(trove_overflow_t *o)
                     (int) o->trove.len, (const char *) o->trove.data);
 
     return TROVE_STORE_BUSY;
+}
+
+
+/* One of the scripts above, of this queue. */
+
+static trove_store_rc_t
+trove_overflow_eval(trove_overflow_t *o, redisReply **reply,
+    const char *script, uint32_t queue, uint64_t from, uint64_t n)
+{
+    char         hash[TROVE_OVERFLOW_KEY], key[TROVE_OVERFLOW_KEY];
+    char         buf[TROVE_MARK_NAME];
+    const char  *name;
+
+    name = trove_mark_name(o->ledger, queue, buf);
+
+    return trove_redis_commandf(&o->redis, reply,
+                                "EVAL %s 2 %b %b %llu %llu %llu %s", script,
+                                hash, trove_overflow_key(o, "", hash),
+                                key, trove_overflow_key(o, name, key),
+                                (unsigned long long)
+                                    trove_mark_whose(o->ledger),
+                                (unsigned long long) from,
+                                (unsigned long long) n, name);
 }
 
 
@@ -206,7 +248,6 @@ trove_store_rc_t
 trove_overflow_drain(trove_overflow_t *o, uint32_t queue, uint32_t *n,
     uint64_t *stays)
 {
-    char               key[TROVE_OVERFLOW_KEY], buf[TROVE_MARK_NAME];
     uint64_t           mark, queued;
     redisReply        *reply;
     trove_store_rc_t   rc;
@@ -219,12 +260,11 @@ trove_overflow_drain(trove_overflow_t *o, uint32_t queue, uint32_t *n,
 
     queued = trove_mark_queued(o->ledger, queue);
 
-    rc = trove_redis_commandf(&o->redis, &reply,
-                              "XRANGE %b %llu-0 + COUNT %d", key,
-                              trove_overflow_key(o,
-                                  trove_mark_name(o->ledger, queue, buf), key),
-                              (unsigned long long) mark + 1,
-                              TROVE_OVERFLOW_ENTRIES);
+    /* there may still be no room for the next one */
+
+    rc = trove_overflow_eval(o, &reply, trove_overflow_next, queue, mark + 1,
+                             trove_mark_stays(o->ledger, queue)
+                             ? 1 : TROVE_OVERFLOW_ENTRIES);
 
     if (rc != TROVE_STORE_DONE) {
         return rc;
@@ -323,21 +363,11 @@ trove_overflow_missing(trove_overflow_t *o, uint32_t queue, uint64_t mark,
     uint64_t queued)
 {
     int                passed;
-    char               hash[TROVE_OVERFLOW_KEY], key[TROVE_OVERFLOW_KEY];
-    char               buf[TROVE_MARK_NAME];
-    const char        *name;
     redisReply        *reply;
     trove_store_rc_t   rc;
 
-    name = trove_mark_name(o->ledger, queue, buf);
-
-    rc = trove_redis_commandf(&o->redis, &reply,
-                              "EVAL %s 2 %b %b %llu %llu %s",
-                              trove_overflow_go_on,
-                              hash, trove_overflow_key(o, "", hash),
-                              key, trove_overflow_key(o, name, key),
-                              (unsigned long long) mark + 1,
-                              (unsigned long long) queued, name);
+    rc = trove_overflow_eval(o, &reply, trove_overflow_go_on, queue, mark + 1,
+                             queued);
 
     if (rc != TROVE_STORE_DONE) {
         return rc;
@@ -552,24 +582,26 @@ trove_overflow_refuse(trove_overflow_t *o, uint32_t queue,
 }
 
 
+uint64_t
+trove_overflow_done(const trove_overflow_t *o, uint32_t queue)
+{
+    uint64_t  done, stored;
+
+    done = trove_mark(o->ledger, queue);
+    stored = o->durable ? trove_mark_stored(o->ledger, queue) : done;
+
+    return (stored < done) ? stored : done;
+}
+
+
 trove_store_rc_t
 trove_overflow_trim(trove_overflow_t *o, uint32_t queue)
 {
-    char               key[TROVE_OVERFLOW_KEY], buf[TROVE_MARK_NAME];
-    uint64_t           done;
     redisReply        *reply;
     trove_store_rc_t   rc;
 
-    done = trove_mark(o->ledger, queue);
-
-    if (o->durable && trove_mark_stored(o->ledger, queue) < done) {
-        done = trove_mark_stored(o->ledger, queue);
-    }
-
-    rc = trove_redis_commandf(&o->redis, &reply, "XTRIM %b MINID %llu-0", key,
-                              trove_overflow_key(o,
-                                  trove_mark_name(o->ledger, queue, buf), key),
-                              (unsigned long long) done + 1);
+    rc = trove_overflow_eval(o, &reply, trove_overflow_forget, queue,
+                             trove_overflow_done(o, queue) + 1, 0);
 
     if (rc == TROVE_STORE_DONE) {
         freeReplyObject(reply);

@@ -77,7 +77,10 @@ trove_store_rc_t trove_overflow_find(trove_overflow_t *o);
 trove_store_rc_t trove_overflow_drain(trove_overflow_t *o, uint32_t queue,
     uint32_t *n, uint64_t *stays);
 
-/* Has Redis forget what is behind the mark, and stored if there is a store. */
+/* What is behind the mark, up to this one, and stored if there is a store. */
+uint64_t trove_overflow_done(const trove_overflow_t *o, uint32_t queue);
+
+/* Has Redis forget that. */
 trove_store_rc_t trove_overflow_trim(trove_overflow_t *o, uint32_t queue);
 
 

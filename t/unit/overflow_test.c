@@ -536,6 +536,54 @@ what_redis_has_lost_is_counted_and_passed(void **state)
 }
 
 
+/* They were made anew since they were found: nothing is done before they are. */
+
+static void
+other_queues_are_found_first(void **state)
+{
+    char              error[TROVE_STORE_ERROR];
+    uint32_t          n;
+    uint64_t          stays;
+    trove_ledger_t   *l;
+    trove_overflow_t  o;
+
+    if (s == NULL) {
+        return;
+    }
+
+    l = world_new(1, 4);
+    redis_did(s, "FLUSHALL");
+    overflow_new(&o, l, error);
+    assert_int_equal(enqueue_tap(l, "a", 1), 1);
+    assert_int_equal(enqueue_tap(l, "a", 1), 2);
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+
+    /* one that was lost, and one of others, which has the same number */
+
+    trove_mark_queue(l, TROVE_MARK_PLAYERS, 3);
+    redis_did(s, "FLUSHALL");
+    assert_int_equal(enqueue_tap(l, "a", 8), 3);
+    redis_did(s, "HSET trove:{hunt}:overflow whose 124");
+
+    assert_int_equal(trove_overflow_drain(&o, TROVE_MARK_PLAYERS, &n, &stays),
+                     TROVE_STORE_DONE);
+    assert_int_equal(n, 0);
+    trove_mark_queue(l, TROVE_MARK_PLAYERS, 4);
+    assert_int_equal(trove_mark_pass(l, TROVE_MARK_PLAYERS, 4), TROVE_OK);
+    assert_int_equal(trove_overflow_trim(&o, TROVE_MARK_PLAYERS),
+                     TROVE_STORE_DONE);
+    assert_int_equal(balance_of(l, "a"), 2);
+
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_int_equal(trove_mark_whose(l), 124);
+    assert_int_equal(trove_mark(l, TROVE_MARK_PLAYERS), 3);
+    assert_int_equal(balance_of(l, "a"), 10);
+
+    trove_redis_close(&o.redis);
+    ledger_free(l);
+}
+
+
 static void
 op_random(trove_redis_op_t *op, unsigned char *bytes)
 {
@@ -894,6 +942,7 @@ main(void)
         cmocka_unit_test(the_end_of_a_period_makes_room),
         cmocka_unit_test(a_call_that_is_late_is_not_queued),
         cmocka_unit_test(what_redis_has_lost_is_counted_and_passed),
+        cmocka_unit_test(other_queues_are_found_first),
         cmocka_unit_test(an_operation_is_read_as_it_was_written),
         cmocka_unit_test(an_operation_that_is_none_is_refused),
         cmocka_unit_test(drainers_that_die_leave_each_done_once),
