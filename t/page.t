@@ -278,6 +278,20 @@ for my $case (
     [ 't.breaker_state = 1', 2, qr/^The breaker is half-open/ ],
     [ 't.breaker_opened = 1', 1, qr/^The breaker was open once/ ],
     [ 't.breaker_opened = at', 1, qr/^The breaker was open 60 times/ ],
+    [ 't.overflow_max = 10', 2, qr/^Nobody looks after the queues/ ],
+    [ 't.overflow_max = 10; t.overflow_up = 1; '
+      . 't.overflow = { rewards: { pending: 3, oldest: 0 } }', 0,
+      qr/^3 writes wait in the queue rewards\z/ ],
+    [ 't.overflow_max = 10; t.overflow_up = 1; '
+      . 't.overflow = { players: { pending: 3, oldest: 700 } }', 1,
+      qr/^3 writes wait in the queue players, there is no room for 12 min\z/ ],
+    [ 't.overflow_max = 10; t.overflow_up = 1; '
+      . 't.overflow = { "board:x": { pending: 6, oldest: 1 } }', 2,
+      qr/^6 writes wait in the queue board:x, .* 60 % of what it may have/ ],
+    [ 't.overflow_full = at', 2, qr/^60 writes .* found their queue full/ ],
+    [ 't.overflow_away = 2', 2, qr/^2 writes .* no room, and no queue/ ],
+    [ 't.overflow_invalid = 2', 1, qr/^2 entries of queues were put aside/ ],
+    [ 't.overflow_lost = 7', 2, qr/^7 writes that waited were lost/ ],
     [ 't.store_ack_timeouts = 4', 2, qr/^4 writes .* in vain/ ],
     [ 't.claims_full = 5; t.board_full = 1; t.rewards_full = 3; '
       . 't.endpoints.tap.requests["507"] = t.taps_full = 11', 2,

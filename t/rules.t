@@ -82,6 +82,9 @@ for my $change ([ Errors => 'code=~"5.."', 'code=~".*"' ],
                   ' and (trove_process_resident_bytes offset 2h) > 0', '' ],
                 [ WorkerDied => ' max without (trove)', ' sum by (trove)' ],
                 [ ViewBehind => ' offset 1m', '' ],
+                [ OverflowFills => ' (trove_overflow_max > 0)',
+                  ' (10 * trove_overflow_max)' ],
+                [ OverflowDown => ' and trove_overflow_max > 0', '' ],
                 [ Down => '{job="trove"}', '' ])
 {
     my ($alert, $from, $to) = @$change;
@@ -98,7 +101,7 @@ my %number = (twice => 2, half => 0.5);
 
 for my $alert (@alerts) {
     my ($for) = $rule{$alert} =~ /\bfor: (\d+)[mh]$/m;
-    my ($limit) = $rule{$alert} =~ /^ *expr: [^:]*?> ([1-9.e\d]+)$/ms;
+    my ($limit) = $rule{$alert} =~ /^ *expr: (?:[^:]|:\w)*?> ([1-9.e\d]+)$/ms;
 
     ($limit) = $rule{$alert} =~ /< (300)$/m if !$limit;
     $limit = undef if $rule{$alert} =~ /^ *expr: .*\[\d+m\]\)+ > 0$/ms;
@@ -130,7 +133,8 @@ for my $alert (@alerts) {
 my %limit = (lag => '_5m > ', errors => 'ratio_rate5m > ',
              behind => 'trove_store_lag_seconds > ',
              log => 'trove_store_log_bytes > ',
-             used => 'capacity_used:ratio > ', growth => '\* 3600 > ');
+             used => 'capacity_used:ratio > ', growth => '\* 3600 > ',
+             filled => 'overflow_used:ratio > ', waits => 'oldest_seconds > ');
 my $seen = 0;
 
 for my $file (qw(src/page/health.js conf/monitor/src/health.ts)) {
@@ -146,7 +150,7 @@ for my $file (qw(src/page/health.js conf/monitor/src/health.ts)) {
     }
 }
 
-is($seen, 10, 'all of them');
+is($seen, 14, 'all of them');
 
 my ($fullest) = contents("$conf/grafana.json")
                 =~ /"title": "Fullest".*?"color": "red",\s*"value": ([\d.]+)/s;

@@ -17,6 +17,8 @@ const LIMITS = {
     log: 2.5e8,               /* bytes */
     used: 0.95,               /* of a capacity */
     growth: 16e6,             /* bytes an hour */
+    filled: 0.5,              /* of what a queue may have */
+    waits: 600,               /* seconds */
 };
 
 /* By the figure "breaker_state". */
@@ -136,6 +138,83 @@ const RULES = [
                                   + 'the error log, and Redis.');
     },
 
+    function queues(h) {
+        const t = h.last.trove;
+        const said = [];
+
+        for (const [ name, { pending, oldest } ] of Object.entries(t.overflow))
+        {
+            if (pending === 0) {
+                continue;
+            }
+
+            const filled = pending > LIMITS.filled * t.overflow_max;
+
+            said.push(statement(filled ? BAD : oldest > LIMITS.waits ? WARN
+                                             : NOTE,
+                                inNumber(pending) + ' writes wait in the queue '
+                                + name + (oldest > 0 ? ', there is no room for '
+                                          + inTime(oldest) : '')
+                                + (filled ? ', '
+                                   + short(100 * pending / t.overflow_max)
+                                   + ' % of what it may have' : ''),
+                                'They are carried out when there is room: a '
+                                + 'larger capacity, or fewer rewards or rows.'));
+        }
+
+        return said;
+    },
+
+    function drainer(h) {
+        const down = (look) => look.trove.overflow_max > 0
+                               && look.trove.overflow_up === 0;
+
+        return down(h.last) && down(h.before(3))
+               && statement(BAD, 'Nobody looks after the queues',
+                            'What waits is not carried out: Redis is not '
+                            + 'reached, or the queues are not this trove\'s. '
+                            + 'See the error log.');
+    },
+
+    function unqueued(h) {
+        const full = h.grown((t) => t.overflow_full, 60);
+        const away = h.grown((t) => t.overflow_away, 60);
+        const invalid = h.grown((t) => t.overflow_invalid, 60);
+        const lost = h.grown((t) => t.overflow_lost, 60);
+        const said = [];
+
+        if (full > 0) {
+            said.push(statement(BAD, inNumber(full) + ' writes of the last '
+                                + 'minute found their queue full',
+                                'They were answered 507. Make room, or raise '
+                                + '"max" of "overflow".'));
+        }
+
+        if (away > 0) {
+            said.push(statement(BAD, inNumber(away) + ' writes of the last '
+                                + 'minute found no room, and no queue',
+                                'They were answered 503, for Redis is not '
+                                + 'reached. See the error log.'));
+        }
+
+        if (invalid > 0) {
+            said.push(statement(WARN, inNumber(invalid) + ' entries of queues '
+                                + 'were put aside in the last minute',
+                                'Another program has written there. See the '
+                                + 'error log.'));
+        }
+
+        if (lost > 0) {
+            said.push(statement(BAD, inNumber(lost) + ' writes that waited '
+                                + 'were lost in the last minute',
+                                'Redis was flushed, or came back with less '
+                                + 'than it had: it has to keep what it is '
+                                + 'told.'));
+        }
+
+        return said;
+    },
+
     function log(h) {
         const n = h.last.trove.store_log;
 
@@ -205,8 +284,10 @@ const RULES = [
                                 + (used < room && left < 86400
                                    ? ', all in ' + inTime(left)
                                      + ' at this rate' : ''),
-                                'Beyond it writes are answered 507. Raise '
-                                + how + ' and restart.'));
+                                'Beyond it writes '
+                                + (h.last.trove.overflow_max > 0
+                                   ? 'wait in a queue' : 'are answered 507')
+                                + '. Raise ' + how + ' and restart.'));
         }
 
         return said;

@@ -229,6 +229,7 @@ function show() {
     showCodes(h);
     showCapacity(t);
     showStore(h);
+    showQueues(h);
     showMemory(t);
 }
 
@@ -395,6 +396,40 @@ function showStore(h) {
                                inNumber(t['store_' + name]))),
         row('flush p99', inSeconds(h.quantile((x) => x.store_flush, 0.99,
                                               60)), '', ''),
+    ]);
+}
+
+
+/* What waits, and what has become of what did */
+
+function showQueues(h) {
+    const t = h.last.trove;
+
+    $('overflow').hidden = t.overflow_max === 0;
+
+    table($('queues'), t.overflow_up ? '' : 'Nobody looks after them',
+          [ '', '', 'waiting', 'of', 'for' ],
+          Object.entries(t.overflow).map(([ name, { pending, oldest } ]) => {
+        const meter = element('meter', { min: 0, max: t.overflow_max,
+                                         high: LIMITS.filled * t.overflow_max,
+                                         value: pending });
+
+        meter.setAttribute('aria-label', name);
+
+        return row(name, meter, inNumber(pending), inNumber(t.overflow_max),
+                   oldest > 0 ? inTime(oldest) : '');
+    }));
+
+    table($('queued'), '', [ '', 'a second', 'in all' ], [
+        ...[ [ 'queued' ], [ 'carried out', 'drained' ],
+             [ 'queue full', 'full' ], [ 'no queue', 'away' ],
+             [ 'put aside', 'invalid' ], [ 'lost' ] ]
+            .map(([ what, name = what ]) =>
+                row(what, inNumber(h.rate((x) => x['overflow_' + name], 10)),
+                    inNumber(t['overflow_' + name]))),
+        row('breaker', '', BREAKER[t.breaker_state]),
+        row('call p99', '', inSeconds(h.quantile((x) => x.overflow_call, 0.99,
+                                                 60))),
     ]);
 }
 

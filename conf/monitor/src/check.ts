@@ -44,6 +44,11 @@ function checkTrove(trove: Members, path: string): void {
                 `${path}boards.${name}.`);
     }
 
+    for (const [name, queue] of each(trove['overflow'], `${path}overflow`)) {
+        numbers(members(queue, `${path}overflow.${name}`),
+                ['pending', 'oldest'], `${path}overflow.${name}.`);
+    }
+
     for (const name of HISTOGRAMS) {
         checkHistogram(trove[name], path + name);
     }

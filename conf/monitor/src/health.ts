@@ -19,6 +19,8 @@ export const LIMITS = {
     behind: 10,              // seconds
     log: 2.5e8,              // bytes
     used: 0.95,              // of a capacity
+    filled: 0.5,             // of what a queue may have
+    waits: 600,              // seconds
 };
 
 
@@ -44,6 +46,7 @@ function *of(trove: Trove, rates: TroveRates | null):
     Generator<[Finding['level'], string]>
 {
     yield *store(trove);
+    yield *queues(trove);
 
     if (rates) {
         yield *events(rates);
@@ -88,6 +91,27 @@ function *store(trove: Trove): Generator<[Finding['level'], string]> {
 }
 
 
+function *queues(trove: Trove): Generator<[Finding['level'], string]> {
+    if (trove.overflow_max > 0 && trove.overflow_up === 0) {
+        yield ['bad', 'nobody looks after the queues: Redis, or they are '
+                      + 'another ledger\'s; the error log tells'];
+    }
+
+    for (const [name, { pending, oldest }] of Object.entries(trove.overflow)) {
+        if (pending > trove.overflow_max * LIMITS.filled) {
+            yield ['bad', `the queue ${name} has `
+                          + `${Math.floor(pending / trove.overflow_max * 100)} `
+                          + '% of what it may have'];
+        }
+
+        if (oldest > LIMITS.waits) {
+            yield ['warn', `writes wait for ${duration(oldest)} in the queue `
+                           + `${name}: there is no room`];
+        }
+    }
+}
+
+
 function *events({ counters, durations, endpoints, restarted }: TroveRates):
     Generator<[Finding['level'], string]>
 {
@@ -95,6 +119,23 @@ function *events({ counters, durations, endpoints, restarted }: TroveRates):
         yield ['bad', 'the arena is used up, '
                       + `${amount(counters.arena_exhausted)} requests/s are `
                       + 'refused: a larger arena'];
+    }
+
+    const refused = counters.overflow_full + counters.overflow_away;
+
+    if (refused > 0) {
+        yield ['bad', `${amount(refused)} writes/s find no room, and no queue: `
+                      + 'it is full, or Redis is away'];
+    }
+
+    if (counters.overflow_invalid > 0) {
+        yield ['warn', 'entries of queues are put aside: another program has '
+                       + 'written there'];
+    }
+
+    if (counters.overflow_lost > 0) {
+        yield ['bad', 'what waited in queues is lost: Redis was flushed, or '
+                      + 'came back with less than it had'];
     }
 
     if (counters.ledger_busy > 0) {

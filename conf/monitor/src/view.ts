@@ -114,6 +114,7 @@ function *screen(state: ViewState, columns: number): Generator<Line> {
     yield [];
     yield *fill(trove);
     yield *store(trove, rates);
+    yield *queues(trove);
     yield memory(good, trove);
     yield *moving(rates);
     yield [];
@@ -326,6 +327,32 @@ function shared(trove: Trove, rates: TroveRates | null): Line {
                 + 'requests wait, breaker ' },
         { text: breaker(trove), style: trove.breaker_state ? 'bad' : 'good' },
     ];
+}
+
+
+/* Those in which something waits. */
+
+function *queues(trove: Trove): Generator<Line> {
+    if (!trove.overflow_max) {
+        return;
+    }
+
+    yield [
+        { text: 'overflow'.padEnd(11) },
+        { text: trove.overflow_up ? 'good' : 'not reached',
+          style: trove.overflow_up ? 'good' : 'bad' },
+        { text: ', breaker ' },
+        { text: breaker(trove), style: trove.breaker_state ? 'bad' : 'good' },
+        { text: `, ${amount(trove.overflow_queued)} queued, `
+                + `${amount(trove.overflow_drained)} carried out` },
+    ];
+
+    for (const [name, { pending, oldest }] of Object.entries(trove.overflow)) {
+        if (pending) {
+            yield *bar('queue', pending, trove.overflow_max, whole, `, ${name}`
+                       + (oldest ? ` for ${duration(oldest)}` : ''));
+        }
+    }
 }
 
 

@@ -28,6 +28,8 @@ test('nothing', () => {
 
 test('what is near a limit is not beyond it', () => {
     assert.deepEqual(found({
+        overflow_max: 100, overflow_up: 1,
+        overflow: { rewards: { pending: 50, oldest: 599 } },
         store_lag: 9.5, store_log: 2.4e8, rewards: 94, rewards_capacity: 100,
         players: 0, players_capacity: 0,
         epoch_lag: histogram({ 1000: 99, 19000000: 1 }),
@@ -44,6 +46,16 @@ const cases: [Partial<Trove>, string, RegExp][] = [
     [{ store_age: 11.5 }, 'bad', /what is read is 11.5s old/],
     [{ breaker_state: 2 }, 'bad', /breaker is open: Redis takes no writes/],
     [{ breaker_state: 1 }, 'bad', /breaker is half-open/],
+    [{ overflow_max: 10 }, 'bad', /nobody looks after the queues/],
+    [{ overflow_max: 10, overflow_up: 1,
+       overflow: { rewards: { pending: 6, oldest: 9 } } },
+     'bad', /queue rewards has 60 % of what it may have/],
+    [{ overflow_max: 10, overflow_up: 1,
+       overflow: { 'board:b': { pending: 1, oldest: 700 } } },
+     'warn', /wait for 11m 40s in the queue board:b/],
+    [{ overflow_full: 3, overflow_away: 1 }, 'bad', /4 writes\/s find no room/],
+    [{ overflow_invalid: 1 }, 'warn', /put aside/],
+    [{ overflow_lost: 1 }, 'bad', /waited in queues is lost/],
     [{ store_log: 3e8 }, 'warn', /log of the store/],
     [{ arena_exhausted: 12 }, 'bad', /arena is used up, 12 requests/],
     [{ ledger_busy: 1 }, 'bad', /writes are given up/],

@@ -28,6 +28,9 @@ function hunt(n: number, name = 'gold') {
         players: n, players_capacity: 400,
         arena_size: 1 << 24, arena_used: 1 << 20, arena_peak: 1 << 21,
         store_opens: 1, store_commits: n,
+        overflow_max: 100, overflow_up: 1, overflow_queued: 300,
+        overflow: { rewards: { pending: 40, oldest: 61 },
+                    players: { pending: 0, oldest: 0 } },
         claims_granted: n * 3,
         coins: named([name, n]),
         boards: named([name, { rows: 5, rows_capacity: 10, rebuilds: 0 }]),
@@ -72,6 +75,9 @@ test('80 columns show what there is', () => {
     assert.match(all, /^board +\[.* 50% +5 of 10, hunt$/m);
     assert.match(all, /^arena .*1 MB of 16 MB, at most 2 MB$/m);
     assert.match(all, /^store +good, 100 commits\/s/m);
+    assert.match(all, /^overflow +good, breaker closed, 300 queued/m);
+    assert.match(all, /^queue +\[.* 40% +40 of 100, rewards for /m);
+    assert.doesNotMatch(all, /^queue .*players/m);
     assert.match(all, /^coins +hunt 100\/s$/m);
     assert.match(all, /claims_granted 300\/s/);
     assert.match(all, /^4711 +3 MB/m);
