@@ -3,7 +3,7 @@
  * (poll, rewards, claim, tap, board, stats) checks it and, for a POST, has its
  * body read (body) as one object or a batch of lines; decodes with the core
  * into the worker's arena (worker); decides; settles what it has written,
- * answers (answer).
+ * answers (answer).  Those that write have all of this in common (op).
  */
 
 #ifndef NGX_HTTP_TROVE_H_INCLUDED
@@ -78,6 +78,7 @@ typedef struct ngx_http_trove_waits_s  ngx_http_trove_waits_t;
 typedef struct ngx_http_trove_redis_s  ngx_http_trove_redis_t;
 typedef struct ngx_http_trove_remote_s  ngx_http_trove_remote_t;
 typedef struct ngx_http_trove_asker_s  ngx_http_trove_asker_t;
+typedef struct ngx_http_trove_op_s     ngx_http_trove_op_t;
 
 
 /* A "trove NAME { }" block; read-only once the configuration is merged. */
@@ -298,6 +299,7 @@ typedef struct {
     uint64_t                number;         /* of a batch's line             */
     uint64_t                now;            /* of Redis, unix time in ms     */
     trove_redis_result_t    result;         /* rc may be _CANCELED, _AGAIN   */
+    const trove_coin_t     *coin;           /* NULL: it has no name now      */
     size_t                  len;
     u_char                  player[TROVE_PLAYER_MAX];
 } ngx_http_trove_write_t;
@@ -323,7 +325,9 @@ typedef struct {
     ngx_http_trove_object_t  *object;
     ngx_http_trove_tried_t   *tried;
     ngx_http_trove_wait_t    *wait;         /* for the store                 */
-    ngx_http_trove_write_t   *write;        /* if it is one                  */
+    const ngx_http_trove_op_t  *op;         /* if it writes                  */
+    const trove_field_t      *fields;       /* of its objects                */
+    ngx_http_trove_write_t   *write;
     ngx_http_trove_remote_t  *remote;       /* of Redis                      */
     ngx_http_handler_pt       answer;       /* when what it waits for is so  */
     ngx_http_trove_again_t   *again;        /* the batch's next turn         */
@@ -552,6 +556,57 @@ void ngx_http_trove_wait_end(ngx_http_trove_wait_t *wait);
 ngx_int_t ngx_http_trove_wait_detach(ngx_http_request_t *r);
 
 
+/* ngx_http_trove_op.c */
+
+/* What the kinds of writes are unlike in. */
+
+struct ngx_http_trove_op_s {
+    ngx_uint_t     nfields;
+    ngx_uint_t     lines;       /* of a batch put by, unless it is in Redis  */
+    size_t         text;        /* longest answer                            */
+    size_t         forbidden;   /* the figure of a 403 to a text             */
+    size_t         rejected;    /* and of other texts, 0: there is none      */
+
+    /* Makes an op of a text: 200, or what is wrong with it, and *detail. */
+    ngx_uint_t   (*parse)(ngx_http_request_t *r, trove_json_t *json,
+                          trove_slice_t *text, trove_redis_op_t *op,
+                          trove_fields_t *f, const char **detail);
+
+    /* See ngx_http_trove_write_line(), ngx_http_trove_remote_flush(). */
+    ngx_int_t    (*line)(ngx_http_request_t *r, trove_redis_op_t *op,
+                         uint64_t number, trove_writer_t *out);
+    ngx_int_t    (*flush)(ngx_http_request_t *r, trove_writer_t *out);
+
+    /* Counts what has come of one: 200, or what it is, and *detail. */
+    ngx_uint_t   (*result)(ngx_http_trove_ctx_t *ctx,
+                           ngx_http_trove_write_t *write,
+                           const char **detail);
+
+    /* What is said of one that is a 200. */
+    void         (*answer)(ngx_http_trove_ctx_t *ctx,
+                           ngx_http_trove_write_t *write, trove_writer_t *w);
+};
+
+
+/* A figure for a table, and how it is counted. */
+#define ngx_http_trove_figure(field)  offsetof(trove_stats_figures_t, field)
+
+void ngx_http_trove_figure_add(ngx_http_trove_ctx_t *ctx, size_t figure);
+
+/* Reads the body as one or lines of them; carries them out and answers. */
+ngx_int_t ngx_http_trove_read_ops(ngx_http_request_t *r,
+    const ngx_http_trove_op_t *kind, const trove_field_t *fields);
+
+/* Carries out the one of a request and answers; see ngx_http_trove_write(). */
+ngx_int_t ngx_http_trove_op_run(ngx_http_request_t *r,
+    const ngx_http_trove_op_t *kind, trove_redis_op_t *op);
+
+/* A text's fields: 200, or what is wrong with it, and *detail. */
+ngx_uint_t ngx_http_trove_decode(ngx_http_trove_ctx_t *ctx,
+    trove_json_t *json, trove_slice_t *text, void *out, trove_fields_t *f,
+    const char **detail);
+
+
 /* ngx_http_trove_write.c */
 
 /*
@@ -755,8 +810,6 @@ ngx_int_t ngx_http_trove_out_wait(ngx_http_request_t *r);
 /* ngx_http_trove_batch.c */
 
 typedef struct {
-    trove_endpoint_t   endpoint;
-
     /*
      * One line; answers at most answer_max bytes into "out", with those that
      * were put by.  NGX_AGAIN: the same line comes again.
@@ -779,7 +832,6 @@ typedef struct {
     void             (*written)(ngx_http_request_t *r,
                                 ngx_http_trove_write_t *write,
                                 trove_writer_t *out);
-    size_t             text;            /* the most that it writes           */
 
     /* The end of a turn of the event loop in which lines came. */
     void             (*turned)(ngx_http_request_t *r);
@@ -827,6 +879,7 @@ ngx_uint_t ngx_http_trove_player_of(ngx_http_request_t *r,
 /* ngx_http_trove_board*.c */
 
 #define NGX_HTTP_TROVE_BOARD_FIELDS  4      /* of a write                    */
+#define NGX_HTTP_TROVE_BOARD_LINES   32     /* carried out together          */
 #define NGX_HTTP_TROVE_BOARD_LIST    1000   /* rows in an answer, at most    */
 
 #define NGX_HTTP_TROVE_BOARD_NOBODY                                           \
@@ -850,7 +903,6 @@ typedef struct {
 typedef struct {
     uint32_t                  board;
     const trove_board_conf_t  *conf;
-    const trove_field_t      *fields;
 
     ngx_http_trove_scores_t  *scores;       /* of a batch, unless in Redis   */
 } ngx_http_trove_board_ctx_t;
@@ -884,6 +936,16 @@ ngx_int_t ngx_http_trove_board_player(ngx_http_request_t *r,
     trove_slice_t *player, ngx_int_t *rc);
 
 ngx_int_t ngx_http_trove_board_get(ngx_http_request_t *r);
+
+/* Before the first line of a batch, if the trove is not in Redis. */
+ngx_int_t ngx_http_trove_board_batch(ngx_http_request_t *r,
+    ngx_http_trove_board_ctx_t *b);
+
+/* See ngx_http_trove_op_t. */
+ngx_int_t ngx_http_trove_board_line(ngx_http_request_t *r,
+    trove_redis_op_t *op, uint64_t number, trove_writer_t *out);
+ngx_int_t ngx_http_trove_board_flush(ngx_http_request_t *r,
+    trove_writer_t *out);
 
 /* As a member that follows others, unless that is never. */
 void ngx_http_trove_board_write_ends(trove_writer_t *w, uint64_t ends);

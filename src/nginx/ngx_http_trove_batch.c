@@ -92,12 +92,10 @@ ngx_http_trove_read_batch(ngx_http_request_t *r,
     ctx->batch = batch;
     ctx->again = &batch->again;
 
-    if (ops->written && ctx->worker->redis) {
-        batch->out.answer_max += NGX_HTTP_TROVE_REMOTE_LINES * ops->text;
-
-        if (ngx_http_trove_remote_batch(r) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (ops->written && ngx_http_trove_is_remote(r)
+        && ngx_http_trove_remote_batch(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     r->request_body_no_buffering = 1;

@@ -4,10 +4,6 @@
 #include <float.h>
 
 
-#define NGX_HTTP_TROVE_CLAIM_TEXT   160     /* longest answer, and what is   */
-#define NGX_HTTP_TROVE_CLAIM_WRONG  (64 + 6 * TROVE_JSON_DETAIL)  /* wrong    */
-
-
 /* the order of ngx_http_trove_claim_fields */
 
 #define NGX_HTTP_TROVE_CLAIM_REWARD  0x02
@@ -15,10 +11,6 @@
 #define NGX_HTTP_TROVE_CLAIM_Y       0x08
 
 
-static ngx_int_t ngx_http_trove_claim_object(ngx_http_request_t *r,
-    trove_slice_t *object);
-static ngx_int_t ngx_http_trove_claim_written(ngx_http_request_t *r);
-static ngx_int_t ngx_http_trove_claim_answer(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_trove_claim_parse(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *object, trove_redis_op_t *op,
     trove_fields_t *f, const char **detail);
@@ -26,13 +18,8 @@ static const char *ngx_http_trove_claim_missing(ngx_http_trove_t *trove,
     uint32_t seen);
 static ngx_uint_t ngx_http_trove_claim_result(ngx_http_trove_ctx_t *ctx,
     ngx_http_trove_write_t *write, const char **detail);
-static void ngx_http_trove_claim_write(trove_writer_t *w,
-    ngx_http_trove_write_t *write);
-static ngx_int_t ngx_http_trove_claim_line(ngx_http_request_t *r,
-    trove_json_t *json, trove_slice_t *line, uint64_t number,
-    trove_writer_t *out);
-static void ngx_http_trove_claim_line_written(ngx_http_request_t *r,
-    ngx_http_trove_write_t *write, trove_writer_t *out);
+static void ngx_http_trove_claim_answer(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, trove_writer_t *w);
 
 
 static const trove_field_t  ngx_http_trove_claim_fields[] = {
@@ -55,8 +42,6 @@ static const trove_field_t  ngx_http_trove_claim_fields[] = {
 
 /* What each result is answered with, and counted by. */
 
-#define ngx_http_trove_claims(field)  offsetof(trove_stats_figures_t, field)
-
 static const struct {
     ngx_uint_t                status;
     ngx_http_trove_status_t   trove_status;
@@ -66,56 +51,55 @@ static const struct {
 
     [TROVE_CLAIM_GRANTED] =
     { NGX_HTTP_OK, NGX_HTTP_TROVE_CLAIMED,
-      ngx_http_trove_claims(claims_granted), NULL },
+      ngx_http_trove_figure(claims_granted), NULL },
 
     [TROVE_CLAIM_REPEAT] =
     { NGX_HTTP_OK, NGX_HTTP_TROVE_REPEAT,
-      ngx_http_trove_claims(claims_repeat), NULL },
+      ngx_http_trove_figure(claims_repeat), NULL },
 
     [TROVE_CLAIM_GONE] =
     { NGX_HTTP_CONFLICT, NGX_HTTP_TROVE_CONFLICT,
-      ngx_http_trove_claims(claims_gone), "the reward's stock is gone" },
+      ngx_http_trove_figure(claims_gone), "the reward's stock is gone" },
 
     /* one that is not there yet is not to be told from none */
 
     [TROVE_CLAIM_UNKNOWN] =
     { NGX_HTTP_NOT_FOUND, NGX_HTTP_TROVE_UNKNOWN,
-      ngx_http_trove_claims(claims_unknown), "there is no such reward" },
+      ngx_http_trove_figure(claims_unknown), "there is no such reward" },
 
     [TROVE_CLAIM_EARLY] =
     { NGX_HTTP_NOT_FOUND, NGX_HTTP_TROVE_UNKNOWN,
-      ngx_http_trove_claims(claims_early), "there is no such reward" },
+      ngx_http_trove_figure(claims_early), "there is no such reward" },
 
     [TROVE_CLAIM_EXPIRED] =
     { NGX_HTTP_TROVE_GONE, NGX_HTTP_TROVE_EXPIRED,
-      ngx_http_trove_claims(claims_expired), "the reward has expired" },
+      ngx_http_trove_figure(claims_expired), "the reward has expired" },
 
     [TROVE_CLAIM_LEVEL] =
     { NGX_HTTP_FORBIDDEN, NGX_HTTP_TROVE_FORBIDDEN,
-      ngx_http_trove_claims(claims_level),
+      ngx_http_trove_figure(claims_level),
       "level: is too low for the reward" },
 
     [TROVE_CLAIM_FAR] =
     { NGX_HTTP_FORBIDDEN, NGX_HTTP_TROVE_FORBIDDEN,
-      ngx_http_trove_claims(claims_far), "the reward is out of range" },
+      ngx_http_trove_figure(claims_far), "the reward is out of range" },
 
     [TROVE_CLAIM_FAST] =
     { NGX_HTTP_FORBIDDEN, NGX_HTTP_TROVE_FORBIDDEN,
-      ngx_http_trove_claims(claims_fast),
+      ngx_http_trove_figure(claims_fast),
       "the player has come too far since the last claim" }
 };
 
 
-static const ngx_http_trove_batch_ops_t  ngx_http_trove_claim_ops = {
-    TROVE_ENDPOINT_CLAIM,
-    ngx_http_trove_claim_line,
-    ngx_http_trove_refuse,
-    ngx_http_trove_remote_flush,
-    ngx_http_trove_claim_line_written,
-    NGX_HTTP_TROVE_CLAIM_TEXT,
-    NULL,
-    NULL,
-    ngx_http_trove_settle_lines
+static const ngx_http_trove_op_t  ngx_http_trove_claim_op = {
+    .nfields = NGX_HTTP_TROVE_CLAIM_FIELDS,
+    .text = 160,
+    .forbidden = ngx_http_trove_figure(claims_forbidden),
+    .parse = ngx_http_trove_claim_parse,
+    .line = ngx_http_trove_write_line,
+    .flush = ngx_http_trove_remote_flush,
+    .result = ngx_http_trove_claim_result,
+    .answer = ngx_http_trove_claim_answer
 };
 
 
@@ -237,92 +221,17 @@ ngx_http_trove_claim_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_http_trove_is_batch(r)) {
-        return ngx_http_trove_read_object(r, ngx_http_trove_claim_object);
-    }
-
-    return ngx_http_trove_read_batch(r, &ngx_http_trove_claim_ops,
-                                     NGX_HTTP_TROVE_CLAIM_WRONG,
-                                     trove->claim_fields,
-                                     NGX_HTTP_TROVE_CLAIM_FIELDS);
+    return ngx_http_trove_read_ops(r, &ngx_http_trove_claim_op,
+                                   trove->claim_fields);
 }
 
-
-static ngx_int_t
-ngx_http_trove_claim_object(ngx_http_request_t *r, trove_slice_t *object)
-{
-    ngx_uint_t             status;
-    const char            *detail;
-    trove_json_t          *json;
-    trove_fields_t         f;
-    trove_redis_op_t       op;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    json = trove_json_open(&ctx->worker->arena,
-                           ctx->worker->trove->claim_fields,
-                           NGX_HTTP_TROVE_CLAIM_FIELDS);
-
-    status = ngx_http_trove_claim_parse(r, json, object, &op, &f, &detail);
-
-    if (status == NGX_HTTP_OK) {
-        return ngx_http_trove_write(r, &op, ngx_http_trove_claim_written);
-    }
-
-    if (status == NGX_HTTP_FORBIDDEN) {
-        trove_stats_add(ctx->worker->stats, claims_forbidden, 1);
-    }
-
-    return ngx_http_trove_problem(r, status, detail);
-}
-
-
-static ngx_int_t
-ngx_http_trove_claim_written(ngx_http_request_t *r)
-{
-    ngx_uint_t             status;
-    const char            *detail;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    status = ngx_http_trove_claim_result(ctx, ctx->write, &detail);
-
-    if (status != NGX_HTTP_OK) {
-        return ngx_http_trove_problem(r, status, detail);
-    }
-
-    return ngx_http_trove_settle(r, ngx_http_trove_claim_answer);
-}
-
-
-static ngx_int_t
-ngx_http_trove_claim_answer(ngx_http_request_t *r)
-{
-    trove_writer_t         w;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_CLAIM_TEXT) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_trove_claim_write(&w, ctx->write);
-
-    return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
-}
-
-
-/* 200, or the status of what is wrong with it, and *detail. */
 
 static ngx_uint_t
 ngx_http_trove_claim_parse(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *object, trove_redis_op_t *op, trove_fields_t *f,
     const char **detail)
 {
-    trove_rc_t              rc;
+    ngx_uint_t              status;
     ngx_http_trove_ctx_t   *ctx;
     trove_claim_request_t  *request;
 
@@ -333,22 +242,13 @@ ngx_http_trove_claim_parse(ngx_http_request_t *r, trove_json_t *json,
 
     ngx_memzero(request, sizeof(trove_claim_request_t));
 
-    rc = TROVE_NOMEM;
+    status = ngx_http_trove_decode(ctx, json, object, request, f, detail);
 
-    if (json) {
-        rc = trove_json_parse(json, object->data, object->len, request, f);
+    if (status != NGX_HTTP_OK) {
+        return status;
     }
 
-    if (rc == TROVE_NOMEM) {
-        *detail = ngx_http_trove_exhausted(ctx);
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
-
-    *detail = f->detail;
-
-    if (rc == TROVE_OK) {
-        *detail = ngx_http_trove_claim_missing(ctx->worker->trove, f->seen);
-    }
+    *detail = ngx_http_trove_claim_missing(ctx->worker->trove, f->seen);
 
     if (*detail) {
         return NGX_HTTP_BAD_REQUEST;
@@ -394,6 +294,7 @@ static ngx_uint_t
 ngx_http_trove_claim_result(ngx_http_trove_ctx_t *ctx,
     ngx_http_trove_write_t *write, const char **detail)
 {
+    size_t                    figure;
     trove_claim_t            *claim;
     trove_stats_t            *stats;
     ngx_http_trove_worker_t  *w;
@@ -413,10 +314,9 @@ ngx_http_trove_claim_result(ngx_http_trove_ctx_t *ctx,
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
-    trove_stats_count(stats, (trove_stat_t *)
-                      ((char *) &stats->figures
-                       + ngx_http_trove_claim_results[claim->result].figure),
-                      1);
+    figure = ngx_http_trove_claim_results[claim->result].figure;
+
+    ngx_http_trove_figure_add(ctx, figure);
 
     TROVE_PROBE(claim_decided, w->trove->name.data, w->trove->name.len,
                 write->player, write->len, write->id, claim->result);
@@ -444,7 +344,8 @@ ngx_http_trove_claim_result(ngx_http_trove_ctx_t *ctx,
 
 
 static void
-ngx_http_trove_claim_write(trove_writer_t *w, ngx_http_trove_write_t *write)
+ngx_http_trove_claim_answer(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, trove_writer_t *w)
 {
     trove_claim_t  *claim;
 
@@ -462,63 +363,4 @@ ngx_http_trove_claim_write(trove_writer_t *w, ngx_http_trove_write_t *write)
     }
 
     trove_write_lit(w, "}");
-}
-
-
-static ngx_int_t
-ngx_http_trove_claim_line(ngx_http_request_t *r, trove_json_t *json,
-    trove_slice_t *line, uint64_t number, trove_writer_t *out)
-{
-    ngx_uint_t             status;
-    const char            *detail;
-    trove_fields_t         f;
-    trove_redis_op_t       op;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    status = ngx_http_trove_claim_parse(r, json, line, &op, &f, &detail);
-
-    if (status == NGX_HTTP_OK) {
-        return ngx_http_trove_write_line(r, &op, number, out);
-    }
-
-    if (ngx_http_trove_remote_flush(r, out) == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    if (status == NGX_HTTP_FORBIDDEN) {
-        trove_stats_add(ctx->worker->stats, claims_forbidden, 1);
-    }
-
-    ngx_http_trove_refuse(r, number, detail, out);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_trove_claim_line_written(ngx_http_request_t *r,
-    ngx_http_trove_write_t *write, trove_writer_t *out)
-{
-    ngx_uint_t             status;
-    const char            *detail;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    status = ngx_http_trove_claim_result(ctx, write, &detail);
-
-    if (status != NGX_HTTP_OK) {
-        ngx_http_trove_refuse(r, write->number, detail, out);
-        return;
-    }
-
-    ctx->status = NGX_HTTP_TROVE_BATCH;
-
-    ngx_http_trove_claim_write(out, write);
-    trove_write_lit(out, "\n");
-
-    trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_CLAIM, lines_ok,
-                             1);
 }

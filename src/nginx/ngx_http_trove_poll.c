@@ -72,12 +72,10 @@ static const trove_field_t  ngx_http_trove_poll_fields[] = {
 
 
 static const ngx_http_trove_batch_ops_t  ngx_http_trove_poll_ops = {
-    TROVE_ENDPOINT_POLL,
     ngx_http_trove_poll_line,
     ngx_http_trove_refuse,
     NULL,
     NULL,
-    0,
     NULL,
     NULL,
     NULL
@@ -179,7 +177,8 @@ ngx_http_trove_poll_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_trove_poll_object(ngx_http_request_t *r, trove_slice_t *object)
 {
-    trove_rc_t              rc;
+    ngx_uint_t              status;
+    const char             *detail;
     trove_json_t           *json;
     trove_fields_t          f;
     ngx_http_trove_ctx_t   *ctx;
@@ -189,22 +188,14 @@ ngx_http_trove_poll_object(ngx_http_request_t *r, trove_slice_t *object)
 
     ngx_memzero(&poll, sizeof(ngx_http_trove_poll_t));
 
-    rc = TROVE_NOMEM;
-
     json = trove_json_open(&ctx->worker->arena,
                            ctx->worker->trove->poll_fields,
                            NGX_HTTP_TROVE_POLL_FIELDS);
-    if (json) {
-        rc = trove_json_parse(json, object->data, object->len, &poll, &f);
-    }
 
-    if (rc == TROVE_NOMEM) {
-        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      ngx_http_trove_exhausted(ctx));
-    }
+    status = ngx_http_trove_decode(ctx, json, object, &poll, &f, &detail);
 
-    if (rc != TROVE_OK) {
-        return ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST, f.detail);
+    if (status != NGX_HTTP_OK) {
+        return ngx_http_trove_problem(r, status, detail);
     }
 
     return ngx_http_trove_poll_answer(r, &poll, f.seen);

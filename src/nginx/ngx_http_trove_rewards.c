@@ -5,6 +5,7 @@
 
 
 #define NGX_HTTP_TROVE_ERRORS_MAX   20      /* told in the answer to a batch */
+#define NGX_HTTP_TROVE_REWARDS_TEXT 512     /* longest one without them      */
 
 
 /* the order of ngx_http_trove_reward_fields */
@@ -33,31 +34,35 @@ typedef struct {
 
 static ngx_int_t ngx_http_trove_rewards_get(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_delete(ngx_http_request_t *r);
-static ngx_int_t ngx_http_trove_rewards_deleted(ngx_http_request_t *r);
-static ngx_int_t ngx_http_trove_rewards_removed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_id(ngx_http_request_t *r, uint32_t *id,
     ngx_int_t *rc);
-static ngx_int_t ngx_http_trove_reward_object(ngx_http_request_t *r,
-    trove_slice_t *object);
-static ngx_int_t ngx_http_trove_reward_written(ngx_http_request_t *r);
-static ngx_int_t ngx_http_trove_reward_answer(ngx_http_request_t *r);
-static trove_rc_t ngx_http_trove_reward_parse(trove_json_t *json,
-    trove_slice_t *object, trove_redis_op_t *op, trove_fields_t *f);
-static const char *ngx_http_trove_reward_missing(uint32_t seen);
-static const char *ngx_http_trove_put_error(ngx_http_request_t *r,
-    trove_rc_t rc, trove_fields_t *f, ngx_uint_t *status);
+static ngx_uint_t ngx_http_trove_rewards_deleted(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, const char **detail);
+static void ngx_http_trove_rewards_removed(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, trove_writer_t *w);
+static ngx_uint_t ngx_http_trove_reward_parse(ngx_http_request_t *r,
+    trove_json_t *json, trove_slice_t *object, trove_redis_op_t *op,
+    trove_fields_t *f, const char **detail);
+static const char *ngx_http_trove_reward_wrong(trove_reward_t *reward,
+    uint32_t seen);
+static ngx_uint_t ngx_http_trove_reward_result(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, const char **detail);
+static void ngx_http_trove_reward_answer(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, trove_writer_t *w);
 static ngx_int_t ngx_http_trove_rewards_line(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *line, uint64_t number,
     trove_writer_t *out);
 static void ngx_http_trove_rewards_line_written(ngx_http_request_t *r,
     ngx_http_trove_write_t *write, trove_writer_t *out);
-static void ngx_http_trove_rewards_line_refused(ngx_http_request_t *r,
-    uint64_t number, trove_rc_t rc, trove_fields_t *f);
+static void ngx_http_trove_rewards_left(ngx_http_request_t *r,
+    uint64_t number, ngx_uint_t status, const char *detail);
 static void ngx_http_trove_rewards_refuse(ngx_http_request_t *r,
     uint64_t number, const char *detail, trove_writer_t *out);
 static void ngx_http_trove_rewards_turned(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_done(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_summary(ngx_http_request_t *r,
+    ngx_http_trove_load_t *load);
+static void ngx_http_trove_rewards_write(trove_writer_t *w,
     ngx_http_trove_load_t *load);
 
 
@@ -84,13 +89,28 @@ static const trove_field_t  ngx_http_trove_reward_fields[] = {
     (sizeof(ngx_http_trove_reward_fields) / sizeof(trove_field_t))
 
 
+static const ngx_http_trove_op_t  ngx_http_trove_reward_op = {
+    .nfields = NGX_HTTP_TROVE_REWARD_FIELDS,
+    .text = NGX_HTTP_TROVE_REWARDS_TEXT,
+    .rejected = ngx_http_trove_figure(rewards_rejected),
+    .parse = ngx_http_trove_reward_parse,
+    .result = ngx_http_trove_reward_result,
+    .answer = ngx_http_trove_reward_answer
+};
+
+
+static const ngx_http_trove_op_t  ngx_http_trove_reward_removal = {
+    .text = NGX_HTTP_TROVE_REWARDS_TEXT,
+    .result = ngx_http_trove_rewards_deleted,
+    .answer = ngx_http_trove_rewards_removed
+};
+
+
 static const ngx_http_trove_batch_ops_t  ngx_http_trove_rewards_ops = {
-    TROVE_ENDPOINT_REWARDS,
     ngx_http_trove_rewards_line,
     ngx_http_trove_rewards_refuse,
     ngx_http_trove_remote_flush,
     ngx_http_trove_rewards_line_written,
-    0,
     ngx_http_trove_rewards_turned,
     ngx_http_trove_rewards_done,
     ngx_http_trove_settle_lines
@@ -158,7 +178,8 @@ ngx_http_trove_rewards_handler(ngx_http_request_t *r)
     }
 
     if (!ngx_http_trove_is_batch(r)) {
-        return ngx_http_trove_read_object(r, ngx_http_trove_reward_object);
+        return ngx_http_trove_read_ops(r, &ngx_http_trove_reward_op,
+                                       trove->reward_fields);
     }
 
     ctx->data = ngx_pcalloc(r->pool, sizeof(ngx_http_trove_load_t));
@@ -244,60 +265,43 @@ ngx_http_trove_rewards_delete(ngx_http_request_t *r)
     op.type = TROVE_REDIS_REMOVE;
     op.u.remove = id;
 
-    return ngx_http_trove_write(r, &op, ngx_http_trove_rewards_deleted);
+    return ngx_http_trove_op_run(r, &ngx_http_trove_reward_removal, &op);
 }
 
 
-static ngx_int_t
-ngx_http_trove_rewards_deleted(ngx_http_request_t *r)
+static ngx_uint_t
+ngx_http_trove_rewards_deleted(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, const char **detail)
 {
-    trove_redis_result_t  *result;
-    ngx_http_trove_ctx_t  *ctx;
+    switch (write->result.rc) {
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-    result = &ctx->write->result;
+    case TROVE_OK:
+        trove_stats_add(ctx->worker->stats, rewards_removed, 1);
+        ctx->status = NGX_HTTP_TROVE_REMOVED;
+        ctx->version = write->result.u.version;
+        ctx->changed = 1;
+        return NGX_HTTP_OK;
 
-    if (result->rc == TROVE_NOTFOUND) {
-        return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
-                                      "there is no such reward");
+    case TROVE_NOTFOUND:
+        *detail = "there is no such reward";
+        return NGX_HTTP_NOT_FOUND;
+
+    default:
+        *detail = ngx_http_trove_unwritten(ctx, write->result.rc);
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-
-    if (result->rc != TROVE_OK) {
-        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      ngx_http_trove_unwritten(ctx,
-                                                               result->rc));
-    }
-
-    trove_stats_add(ctx->worker->stats, rewards_removed, 1);
-
-    ctx->status = NGX_HTTP_TROVE_REMOVED;
-    ctx->version = result->u.version;
-
-    ngx_http_trove_changed(ctx->worker);
-
-    return ngx_http_trove_settle(r, ngx_http_trove_rewards_removed);
 }
 
 
-static ngx_int_t
-ngx_http_trove_rewards_removed(ngx_http_request_t *r)
+static void
+ngx_http_trove_rewards_removed(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, trove_writer_t *w)
 {
-    trove_writer_t         w;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_REWARD_TEXT) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    trove_write_lit(&w, "{\"removed\":");
-    trove_write_uint(&w, ctx->write->id);
-    trove_write_lit(&w, ",\"version\":");
-    trove_write_uint(&w, ctx->version);
-    trove_write_lit(&w, "}");
-
-    return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
+    trove_write_lit(w, "{\"removed\":");
+    trove_write_uint(w, write->id);
+    trove_write_lit(w, ",\"version\":");
+    trove_write_uint(w, ctx->version);
+    trove_write_lit(w, "}");
 }
 
 
@@ -324,89 +328,16 @@ ngx_http_trove_rewards_id(ngx_http_request_t *r, uint32_t *id, ngx_int_t *rc)
 }
 
 
-static ngx_int_t
-ngx_http_trove_reward_object(ngx_http_request_t *r, trove_slice_t *object)
+static ngx_uint_t
+ngx_http_trove_reward_parse(ngx_http_request_t *r, trove_json_t *json,
+    trove_slice_t *object, trove_redis_op_t *op, trove_fields_t *f,
+    const char **detail)
 {
-    trove_rc_t             rc;
     ngx_uint_t             status;
-    const char            *error;
-    trove_json_t          *json;
-    trove_fields_t         f;
-    trove_redis_op_t       op;
+    trove_reward_t        *reward;
     ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    json = trove_json_open(&ctx->worker->arena,
-                           ctx->worker->trove->reward_fields,
-                           NGX_HTTP_TROVE_REWARD_FIELDS);
-
-    rc = ngx_http_trove_reward_parse(json, object, &op, &f);
-
-    if (rc == TROVE_OK) {
-        return ngx_http_trove_write(r, &op, ngx_http_trove_reward_written);
-    }
-
-    error = ngx_http_trove_put_error(r, rc, &f, &status);
-
-    return ngx_http_trove_problem(r, status, error);
-}
-
-
-static ngx_int_t
-ngx_http_trove_reward_written(ngx_http_request_t *r)
-{
-    ngx_uint_t             status;
-    const char            *error;
-    trove_redis_result_t  *result;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-    result = &ctx->write->result;
-
-    if (result->rc != TROVE_OK) {
-        error = ngx_http_trove_put_error(r, result->rc, NULL, &status);
-        return ngx_http_trove_problem(r, status, error);
-    }
-
-    trove_stats_add(ctx->worker->stats, rewards_accepted, 1);
-
-    ngx_http_trove_changed(ctx->worker);
-
-    ctx->version = result->u.version;
-
-    return ngx_http_trove_settle(r, ngx_http_trove_reward_answer);
-}
-
-
-static ngx_int_t
-ngx_http_trove_reward_answer(ngx_http_request_t *r)
-{
-    ngx_http_trove_ctx_t   *ctx;
-    ngx_http_trove_load_t   load;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    ngx_memzero(&load, sizeof(ngx_http_trove_load_t));
-
-    load.accepted = 1;
-    load.version = ctx->version;
-
-    return ngx_http_trove_rewards_summary(r, &load);
-}
-
-
-static trove_rc_t
-ngx_http_trove_reward_parse(trove_json_t *json, trove_slice_t *object,
-    trove_redis_op_t *op, trove_fields_t *f)
-{
-    trove_rc_t       rc;
-    const char      *missing;
-    trove_reward_t  *reward;
-
-    if (json == NULL) {
-        return TROVE_NOMEM;
-    }
 
     op->type = TROVE_REDIS_PUT;
     reward = &op->u.put;
@@ -415,32 +346,19 @@ ngx_http_trove_reward_parse(trove_json_t *json, trove_slice_t *object,
 
     reward->stock = 1;
 
-    rc = trove_json_parse(json, object->data, object->len, reward, f);
+    status = ngx_http_trove_decode(ctx, json, object, reward, f, detail);
 
-    if (rc != TROVE_OK) {
-        return rc;
+    if (status == NGX_HTTP_OK) {
+        *detail = ngx_http_trove_reward_wrong(reward, f->seen);
+        status = *detail ? NGX_HTTP_BAD_REQUEST : NGX_HTTP_OK;
     }
 
-    missing = ngx_http_trove_reward_missing(f->seen);
-
-    if (missing == NULL
-        && reward->expires && reward->expires <= reward->starts)
-    {
-        missing = "expires: must be after starts";
-    }
-
-    if (missing) {
-        ngx_cpystrn((u_char *) f->detail, (u_char *) missing,
-                    TROVE_JSON_DETAIL);
-        return TROVE_INVALID;
-    }
-
-    return TROVE_OK;
+    return status;
 }
 
 
 static const char *
-ngx_http_trove_reward_missing(uint32_t seen)
+ngx_http_trove_reward_wrong(trove_reward_t *reward, uint32_t seen)
 {
     if (!(seen & NGX_HTTP_TROVE_REWARD_ID)) {
         return "id: is missing";
@@ -454,39 +372,64 @@ ngx_http_trove_reward_missing(uint32_t seen)
         return "y: is missing";
     }
 
+    if (reward->expires && reward->expires <= reward->starts) {
+        return "expires: must be after starts";
+    }
+
     return NULL;
 }
 
 
-/* Counts a reward that was not stored; what to say of it. */
-
-static const char *
-ngx_http_trove_put_error(ngx_http_request_t *r, trove_rc_t rc,
-    trove_fields_t *f, ngx_uint_t *status)
+static ngx_uint_t
+ngx_http_trove_reward_result(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, const char **detail)
 {
-    trove_stats_t         *stats;
-    ngx_http_trove_ctx_t  *ctx;
+    trove_stats_t  *stats;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     stats = ctx->worker->stats;
 
-    switch (rc) {
+    switch (write->result.rc) {
+
+    case TROVE_OK:
+        trove_stats_add(stats, rewards_accepted, 1);
+        ctx->version = write->result.u.version;
+        ctx->changed = 1;
+        return NGX_HTTP_OK;
 
     case TROVE_FULL:
         trove_stats_add(stats, rewards_full, 1);
-        *status = NGX_HTTP_INSUFFICIENT_STORAGE;
-        return "the trove has no room for another reward";
+        *detail = "the trove has no room for another reward";
+        return NGX_HTTP_INSUFFICIENT_STORAGE;
 
     case TROVE_INVALID:
         trove_stats_add(stats, rewards_rejected, 1);
-        *status = NGX_HTTP_BAD_REQUEST;
-        return f ? f->detail : "the trove does not take it";
+        *detail = "the trove does not take it";
+        return NGX_HTTP_BAD_REQUEST;
 
     default:
         trove_stats_add(stats, rewards_rejected, 1);
-        *status = NGX_HTTP_SERVICE_UNAVAILABLE;
-        return ngx_http_trove_unwritten(ctx, rc);
+        *detail = ngx_http_trove_unwritten(ctx, write->result.rc);
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
+}
+
+
+static void
+ngx_http_trove_reward_answer(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, trove_writer_t *w)
+{
+    ngx_http_trove_load_t  load;
+
+    load.accepted = 1;
+    load.rejected = 0;
+    load.version = ctx->version;
+    load.nerrors = 0;
+
+    ctx->found = 1;
+    ctx->status = NGX_HTTP_TROVE_STORED;
+
+    trove_write_lit(w, "{");
+    ngx_http_trove_rewards_write(w, &load);
 }
 
 
@@ -494,13 +437,17 @@ static ngx_int_t
 ngx_http_trove_rewards_line(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *line, uint64_t number, trove_writer_t *out)
 {
-    trove_rc_t        rc;
-    trove_fields_t    f;
-    trove_redis_op_t  op;
+    ngx_uint_t             status;
+    const char            *detail;
+    trove_fields_t         f;
+    trove_redis_op_t       op;
+    ngx_http_trove_ctx_t  *ctx;
 
-    rc = ngx_http_trove_reward_parse(json, line, &op, &f);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    if (rc == TROVE_OK) {
+    status = ngx_http_trove_reward_parse(r, json, line, &op, &f, &detail);
+
+    if (status == NGX_HTTP_OK) {
         return ngx_http_trove_write_line(r, &op, number, out);
     }
 
@@ -508,7 +455,9 @@ ngx_http_trove_rewards_line(ngx_http_request_t *r, trove_json_t *json,
         return NGX_AGAIN;
     }
 
-    ngx_http_trove_rewards_line_refused(r, number, rc, &f);
+    trove_stats_add(ctx->worker->stats, rewards_rejected, 1);
+
+    ngx_http_trove_rewards_left(r, number, status, detail);
 
     return NGX_OK;
 }
@@ -518,45 +467,45 @@ static void
 ngx_http_trove_rewards_line_written(ngx_http_request_t *r,
     ngx_http_trove_write_t *write, trove_writer_t *out)
 {
+    ngx_uint_t              status;
+    const char             *detail;
     ngx_http_trove_ctx_t   *ctx;
     ngx_http_trove_load_t  *load;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     load = ctx->data;
 
-    if (write->result.rc != TROVE_OK) {
-        ngx_http_trove_rewards_line_refused(r, write->number,
-                                            write->result.rc, NULL);
+    status = ngx_http_trove_reward_result(ctx, write, &detail);
+
+    if (status != NGX_HTTP_OK) {
+        ngx_http_trove_rewards_left(r, write->number, status, detail);
         return;
     }
 
     load->accepted++;
-    load->version = write->result.u.version;
+    load->version = ctx->version;
 
-    trove_stats_add(ctx->worker->stats, rewards_accepted, 1);
     trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_REWARDS,
                              lines_ok, 1);
 }
 
 
+/* A line was not stored. */
+
 static void
-ngx_http_trove_rewards_line_refused(ngx_http_request_t *r, uint64_t number,
-    trove_rc_t rc, trove_fields_t *f)
+ngx_http_trove_rewards_left(ngx_http_request_t *r, uint64_t number,
+    ngx_uint_t status, const char *detail)
 {
-    ngx_uint_t              status;
-    const char             *error;
     ngx_http_trove_ctx_t   *ctx;
     ngx_http_trove_load_t  *load;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     load = ctx->data;
 
-    error = ngx_http_trove_put_error(r, rc, f, &status);
-
     load->full += (status == NGX_HTTP_INSUFFICIENT_STORAGE);
     load->busy += (status == NGX_HTTP_SERVICE_UNAVAILABLE);
 
-    ngx_http_trove_rewards_refuse(r, number, error, NULL);
+    ngx_http_trove_rewards_refuse(r, number, detail, NULL);
 }
 
 
@@ -596,13 +545,12 @@ ngx_http_trove_rewards_refuse(ngx_http_request_t *r, uint64_t number,
 static void
 ngx_http_trove_rewards_turned(ngx_http_request_t *r)
 {
-    ngx_http_trove_ctx_t   *ctx;
-    ngx_http_trove_load_t  *load;
+    ngx_http_trove_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-    load = ctx->data;
 
-    if (load->accepted) {
+    if (ctx->changed) {
+        ctx->changed = 0;
         ngx_http_trove_changed(ctx->worker);
     }
 }
@@ -634,7 +582,7 @@ static ngx_int_t
 ngx_http_trove_rewards_summary(ngx_http_request_t *r,
     ngx_http_trove_load_t *load)
 {
-    ngx_uint_t             i, status;
+    ngx_uint_t             status;
     const char            *type;
     trove_writer_t         w;
     ngx_http_trove_ctx_t  *ctx;
@@ -643,8 +591,9 @@ ngx_http_trove_rewards_summary(ngx_http_request_t *r,
     ctx->version = load->version;
     ctx->found = load->accepted;
 
-    if (ngx_http_trove_writer(r, &w, 512 + load->nerrors
-                                           * (64 + 2 * TROVE_JSON_DETAIL))
+    if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_REWARDS_TEXT
+                                     + load->nerrors
+                                       * (64 + 2 * TROVE_JSON_DETAIL))
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -677,29 +626,40 @@ ngx_http_trove_rewards_summary(ngx_http_request_t *r,
         type = "application/problem+json";
     }
 
-    trove_write_lit(&w, "\"accepted\":");
-    trove_write_uint(&w, load->accepted);
-    trove_write_lit(&w, ",\"rejected\":");
-    trove_write_uint(&w, load->rejected);
-    trove_write_lit(&w, ",\"version\":");
-    trove_write_uint(&w, load->version);
-    trove_write_lit(&w, ",\"errors\":[");
+    ngx_http_trove_rewards_write(&w, load);
+
+    return ngx_http_trove_answer(r, status, type, &w);
+}
+
+
+/* The rest of an object. */
+
+static void
+ngx_http_trove_rewards_write(trove_writer_t *w, ngx_http_trove_load_t *load)
+{
+    ngx_uint_t  i;
+
+    trove_write_lit(w, "\"accepted\":");
+    trove_write_uint(w, load->accepted);
+    trove_write_lit(w, ",\"rejected\":");
+    trove_write_uint(w, load->rejected);
+    trove_write_lit(w, ",\"version\":");
+    trove_write_uint(w, load->version);
+    trove_write_lit(w, ",\"errors\":[");
 
     for (i = 0; i < load->nerrors; i++) {
 
         if (i) {
-            trove_write_lit(&w, ",");
+            trove_write_lit(w, ",");
         }
 
-        trove_write_lit(&w, "{\"line\":");
-        trove_write_uint(&w, load->errors[i].line);
-        trove_write_lit(&w, ",\"error\":");
-        trove_write_string(&w, load->errors[i].detail,
+        trove_write_lit(w, "{\"line\":");
+        trove_write_uint(w, load->errors[i].line);
+        trove_write_lit(w, ",\"error\":");
+        trove_write_string(w, load->errors[i].detail,
                            ngx_strlen(load->errors[i].detail));
-        trove_write_lit(&w, "}");
+        trove_write_lit(w, "}");
     }
 
-    trove_write_lit(&w, "]}");
-
-    return ngx_http_trove_answer(r, status, type, &w);
+    trove_write_lit(w, "]}");
 }

@@ -2,8 +2,7 @@
 #include "ngx_http_trove.h"
 
 
-#define NGX_HTTP_TROVE_TAP_TEXT      256   /* longest answer, and what is    */
-#define NGX_HTTP_TROVE_TAP_WRONG     (64 + 6 * TROVE_JSON_DETAIL)  /* wrong   */
+#define NGX_HTTP_TROVE_TAP_TEXT      256                    /* longest answer */
 
 #define NGX_HTTP_TROVE_RATE_MAX      1000000                /* a second */
 #define NGX_HTTP_TROVE_BURST_MAX     1000000000
@@ -23,24 +22,15 @@ static ngx_int_t ngx_http_trove_coin_value(ngx_str_t *value, int32_t *coin);
 static ngx_int_t ngx_http_trove_coin_add(ngx_conf_t *cf,
     ngx_http_trove_t *trove, trove_coin_t *coin);
 static ngx_int_t ngx_http_trove_tap_get(ngx_http_request_t *r);
-static ngx_int_t ngx_http_trove_tap_object(ngx_http_request_t *r,
-    trove_slice_t *object);
-static ngx_int_t ngx_http_trove_tap_written(ngx_http_request_t *r);
-static ngx_int_t ngx_http_trove_tap_answer(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_trove_tap_parse(ngx_http_request_t *r,
     trove_json_t *json, trove_slice_t *object, trove_redis_op_t *op,
     trove_fields_t *f, const char **detail);
 static ngx_uint_t ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx,
     ngx_http_trove_write_t *write, const char **detail);
-static void ngx_http_trove_tap_count(ngx_http_trove_ctx_t *ctx,
-    trove_tap_t *tap);
-static void ngx_http_trove_tap_write(trove_writer_t *w,
-    const trove_coins_t *coins, trove_tap_t *tap);
-static ngx_int_t ngx_http_trove_tap_line(ngx_http_request_t *r,
-    trove_json_t *json, trove_slice_t *line, uint64_t number,
-    trove_writer_t *out);
-static void ngx_http_trove_tap_line_written(ngx_http_request_t *r,
-    ngx_http_trove_write_t *write, trove_writer_t *out);
+static void ngx_http_trove_tap_coin(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write);
+static void ngx_http_trove_tap_answer(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, trove_writer_t *w);
 
 
 static const trove_field_t  ngx_http_trove_tap_fields[] = {
@@ -55,16 +45,15 @@ static const trove_field_t  ngx_http_trove_tap_fields[] = {
     (sizeof(ngx_http_trove_tap_fields) / sizeof(trove_field_t))
 
 
-static const ngx_http_trove_batch_ops_t  ngx_http_trove_tap_ops = {
-    TROVE_ENDPOINT_TAP,
-    ngx_http_trove_tap_line,
-    ngx_http_trove_refuse,
-    ngx_http_trove_remote_flush,
-    ngx_http_trove_tap_line_written,
-    NGX_HTTP_TROVE_TAP_TEXT,
-    NULL,
-    NULL,
-    ngx_http_trove_settle_lines
+static const ngx_http_trove_op_t  ngx_http_trove_tap_op = {
+    .nfields = NGX_HTTP_TROVE_TAP_FIELDS,
+    .text = NGX_HTTP_TROVE_TAP_TEXT,
+    .forbidden = ngx_http_trove_figure(taps_forbidden),
+    .parse = ngx_http_trove_tap_parse,
+    .line = ngx_http_trove_write_line,
+    .flush = ngx_http_trove_remote_flush,
+    .result = ngx_http_trove_tap_result,
+    .answer = ngx_http_trove_tap_answer
 };
 
 
@@ -367,14 +356,8 @@ ngx_http_trove_tap_handler(ngx_http_request_t *r)
                               : rc;
     }
 
-    if (!ngx_http_trove_is_batch(r)) {
-        return ngx_http_trove_read_object(r, ngx_http_trove_tap_object);
-    }
-
-    return ngx_http_trove_read_batch(r, &ngx_http_trove_tap_ops,
-                                     NGX_HTTP_TROVE_TAP_WRONG,
-                                     ngx_http_trove_tap_fields,
-                                     NGX_HTTP_TROVE_TAP_FIELDS);
+    return ngx_http_trove_read_ops(r, &ngx_http_trove_tap_op,
+                                   ngx_http_trove_tap_fields);
 }
 
 
@@ -444,84 +427,13 @@ ngx_http_trove_tap_get(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_trove_tap_object(ngx_http_request_t *r, trove_slice_t *object)
-{
-    ngx_uint_t             status;
-    const char            *detail;
-    trove_json_t          *json;
-    trove_fields_t         f;
-    trove_redis_op_t       op;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    json = trove_json_open(&ctx->worker->arena, ngx_http_trove_tap_fields,
-                           NGX_HTTP_TROVE_TAP_FIELDS);
-
-    status = ngx_http_trove_tap_parse(r, json, object, &op, &f, &detail);
-
-    if (status == NGX_HTTP_OK) {
-        return ngx_http_trove_write(r, &op, ngx_http_trove_tap_written);
-    }
-
-    if (status == NGX_HTTP_FORBIDDEN) {
-        trove_stats_add(ctx->worker->stats, taps_forbidden, 1);
-    }
-
-    return ngx_http_trove_problem(r, status, detail);
-}
-
-
-static ngx_int_t
-ngx_http_trove_tap_written(ngx_http_request_t *r)
-{
-    ngx_uint_t             status;
-    const char            *detail;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    status = ngx_http_trove_tap_result(ctx, ctx->write, &detail);
-
-    if (status != NGX_HTTP_OK) {
-        return ngx_http_trove_problem(r, status, detail);
-    }
-
-    return ngx_http_trove_settle(r, ngx_http_trove_tap_answer);
-}
-
-
-static ngx_int_t
-ngx_http_trove_tap_answer(ngx_http_request_t *r)
-{
-    trove_writer_t         w;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    if (ngx_http_trove_writer(r, &w, NGX_HTTP_TROVE_TAP_TEXT) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_trove_tap_write(&w, ctx->worker->trove->coins,
-                             &ctx->write->result.u.tap);
-
-    return ngx_http_trove_answer(r, NGX_HTTP_OK, "application/json", &w);
-}
-
-
-/*
- * 200, or the status of what is wrong with it, and *detail.  The coin is drawn
- * for the case that it is granted.
- */
+/* The coin is drawn for the case that it is granted. */
 
 static ngx_uint_t
 ngx_http_trove_tap_parse(ngx_http_request_t *r, trove_json_t *json,
     trove_slice_t *object, trove_redis_op_t *op, trove_fields_t *f,
     const char **detail)
 {
-    trove_rc_t                    rc;
     ngx_uint_t                    status;
     trove_coin_t                 *coin;
     ngx_http_trove_t             *trove;
@@ -533,20 +445,10 @@ ngx_http_trove_tap_parse(ngx_http_request_t *r, trove_json_t *json,
 
     ngx_memzero(&fields, sizeof(ngx_http_trove_tap_fields_t));
 
-    rc = TROVE_NOMEM;
+    status = ngx_http_trove_decode(ctx, json, object, &fields, f, detail);
 
-    if (json) {
-        rc = trove_json_parse(json, object->data, object->len, &fields, f);
-    }
-
-    if (rc == TROVE_NOMEM) {
-        *detail = ngx_http_trove_exhausted(ctx);
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
-
-    if (rc != TROVE_OK) {
-        *detail = f->detail;
-        return NGX_HTTP_BAD_REQUEST;
+    if (status != NGX_HTTP_OK) {
+        return status;
     }
 
     status = ngx_http_trove_player_of(r, &fields.player, detail);
@@ -592,12 +494,14 @@ ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx,
     switch (tap->result) {
 
     case TROVE_TAP_GRANTED:
-        ngx_http_trove_tap_count(ctx, tap);
+        ngx_http_trove_tap_coin(ctx, write);
+        trove_stats_add(stats, taps_granted, 1);
         ctx->status = NGX_HTTP_TROVE_COIN;
         ctx->found++;
         return NGX_HTTP_OK;
 
     case TROVE_TAP_REPEAT:
+        ngx_http_trove_tap_coin(ctx, write);
         trove_stats_add(stats, taps_repeat, 1);
         ctx->status = NGX_HTTP_TROVE_REPEAT;
         return NGX_HTTP_OK;
@@ -618,37 +522,46 @@ ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx,
 }
 
 
+/* A coin that is repeated may not be configured any more: it has no name. */
+
 static void
-ngx_http_trove_tap_count(ngx_http_trove_ctx_t *ctx, trove_tap_t *tap)
+ngx_http_trove_tap_coin(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write)
 {
-    uint32_t           drawn;
-    trove_stats_t     *stats;
+    uint32_t           coin;
+    trove_tap_t       *tap;
     ngx_http_trove_t  *trove;
 
-    stats = ctx->worker->stats;
+    tap = &write->result.u.tap;
     trove = ctx->worker->trove;
 
-    trove_stats_add(stats, taps_granted, 1);
+    write->coin = NULL;
 
-    if (trove_coins_find(trove->coins, tap->coin, &drawn) == TROVE_OK) {
-        trove_stats_add(stats, coins[trove->coin_stats[drawn]], 1);
+    if (trove_coins_find(trove->coins, tap->coin, &coin) != TROVE_OK) {
+        return;
+    }
+
+    write->coin = &trove->coins->coins[coin];
+
+    if (tap->result == TROVE_TAP_GRANTED) {
+        trove_stats_add(ctx->worker->stats, coins[trove->coin_stats[coin]], 1);
     }
 }
 
 
-/* A coin that is repeated may not be configured any more: it has no name. */
-
 static void
-ngx_http_trove_tap_write(trove_writer_t *w, const trove_coins_t *coins,
-    trove_tap_t *tap)
+ngx_http_trove_tap_answer(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write, trove_writer_t *w)
 {
-    uint32_t             coin;
+    trove_tap_t          *tap;
     const trove_slice_t  *name;
+
+    tap = &write->result.u.tap;
 
     trove_write_lit(w, "{\"coin\":");
 
-    if (trove_coins_find(coins, tap->coin, &coin) == TROVE_OK) {
-        name = &coins->coins[coin].name;
+    if (write->coin) {
+        name = &write->coin->name;
         trove_write_string(w, name->data, name->len);
 
     } else {
@@ -665,64 +578,4 @@ ngx_http_trove_tap_write(trove_writer_t *w, const trove_coins_t *coins,
     }
 
     trove_write_lit(w, "}");
-}
-
-
-static ngx_int_t
-ngx_http_trove_tap_line(ngx_http_request_t *r, trove_json_t *json,
-    trove_slice_t *line, uint64_t number, trove_writer_t *out)
-{
-    ngx_uint_t             status;
-    const char            *detail;
-    trove_fields_t         f;
-    trove_redis_op_t       op;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    status = ngx_http_trove_tap_parse(r, json, line, &op, &f, &detail);
-
-    if (status == NGX_HTTP_OK) {
-        return ngx_http_trove_write_line(r, &op, number, out);
-    }
-
-    if (ngx_http_trove_remote_flush(r, out) == NGX_AGAIN) {
-        return NGX_AGAIN;
-    }
-
-    if (status == NGX_HTTP_FORBIDDEN) {
-        trove_stats_add(ctx->worker->stats, taps_forbidden, 1);
-    }
-
-    ngx_http_trove_refuse(r, number, detail, out);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_trove_tap_line_written(ngx_http_request_t *r,
-    ngx_http_trove_write_t *write, trove_writer_t *out)
-{
-    ngx_uint_t             status;
-    const char            *detail;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    status = ngx_http_trove_tap_result(ctx, write, &detail);
-
-    if (status != NGX_HTTP_OK) {
-        ngx_http_trove_refuse(r, write->number, detail, out);
-        return;
-    }
-
-    ctx->status = NGX_HTTP_TROVE_BATCH;
-
-    ngx_http_trove_tap_write(out, ctx->worker->trove->coins,
-                             &write->result.u.tap);
-    trove_write_lit(out, "\n");
-
-    trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_TAP, lines_ok,
-                             1);
 }
