@@ -222,7 +222,9 @@ struct trove_ledger_s {
     trove_aligned(TROVE_CACHE_LINE)
     trove_lock_t            mark_lock;
     _Atomic uint32_t        mark_settled;   /* of its successions            */
-    _Atomic uint32_t        mark_known; /* what waits, since it is laid out  */
+    _Atomic uint32_t        mark_doubts;    /* which queues these are        */
+    _Atomic uint32_t        mark_known; /* what waited when there were that  */
+                                        /* many, plus 1; 0: nothing is       */
 
     /* numbers that were given out */
 

@@ -115,12 +115,43 @@ trove_mark_queue(trove_ledger_t *l, uint32_t queue, uint64_t number)
 }
 
 
+/* Numbers of queues that are not known, or not any more, say nothing of ours. */
+
+void
+trove_mark_tell(trove_ledger_t *l, uint64_t whose, uint32_t queue,
+    uint64_t number)
+{
+    if (whose == trove_mark_whose(l)) {
+        trove_mark_queue(l, queue, number);
+        return;
+    }
+
+    (void) atomic_fetch_add_explicit(&l->mark_doubts, 1,
+                                     memory_order_release);
+}
+
+
+uint32_t
+trove_mark_doubts(const trove_ledger_t *l)
+{
+    return trove_acquire(&((trove_ledger_t *) l)->mark_doubts);
+}
+
+
+int
+trove_mark_sure(const trove_ledger_t *l)
+{
+    return trove_acquire(&((trove_ledger_t *) l)->mark_known)
+           == trove_mark_doubts(l) + 1;
+}
+
+
 int
 trove_mark_pending(const trove_ledger_t *l, uint32_t queue)
 {
     trove_marks_t  *m;
 
-    if (!trove_acquire(&((trove_ledger_t *) l)->mark_known)) {
+    if (!trove_mark_sure(l)) {
         return 1;
     }
 
@@ -289,9 +320,9 @@ trove_mark_stay(trove_ledger_t *l, uint32_t queue, uint64_t at)
 
 
 void
-trove_mark_known(trove_ledger_t *l)
+trove_mark_known(trove_ledger_t *l, uint32_t doubts)
 {
-    trove_release(&l->mark_known, 1);
+    trove_release(&l->mark_known, doubts + 1);
 }
 
 

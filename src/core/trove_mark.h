@@ -54,8 +54,15 @@ uint64_t trove_mark_queued(const trove_ledger_t *l, uint32_t queue);
 void trove_mark_queue(trove_ledger_t *l, uint32_t queue, uint64_t number);
 
 /*
+ * The same, who has heard of the number with whose it is: if they are others
+ * than are known, which were made by now, then they have to be looked for.
+ */
+void trove_mark_tell(trove_ledger_t *l, uint64_t whose, uint32_t queue,
+    uint64_t number);
+
+/*
  * Whether any waits, for all that is known: nothing is, in a new ledger, until
- * the drainer has seen the queues for the first time.
+ * the drainer has seen the queues for the first time, nor of other ones.
  */
 int trove_mark_pending(const trove_ledger_t *l, uint32_t queue);
 
@@ -84,8 +91,13 @@ trove_rc_t trove_mark_begin(trove_ledger_t *l, uint64_t whose);
 /* There is no room for the next one, see trove_mark_stays(), or there is: 0. */
 void trove_mark_stay(trove_ledger_t *l, uint32_t queue, uint64_t at);
 
-/* What waits in them has been seen, see trove_mark_pending(). */
-void trove_mark_known(trove_ledger_t *l);
+/*
+ * What waits in them has been seen: all of it that was told before "doubts" were
+ * asked for.  It is not sure again when somebody tells of other queues.
+ */
+uint32_t trove_mark_doubts(const trove_ledger_t *l);
+void trove_mark_known(trove_ledger_t *l, uint32_t doubts);
+int trove_mark_sure(const trove_ledger_t *l);
 
 /*
  * The operation of that number, which is the one behind the mark, by the

@@ -28,7 +28,7 @@ static trove_store_rc_t trove_overflow_eval(trove_overflow_t *o,
 static trove_store_rc_t trove_overflow_unexpected(trove_overflow_t *o);
 static trove_store_rc_t trove_overflow_busy(trove_overflow_t *o);
 static trove_store_rc_t trove_overflow_found(trove_overflow_t *o,
-    const redisReply *reply);
+    const redisReply *reply, uint32_t doubts);
 static int trove_overflow_read(const redisReply *reply,
     trove_overflow_entry_t *e);
 static uint64_t trove_overflow_number(const redisReply *reply);
@@ -140,8 +140,11 @@ trove_store_rc_t
 trove_overflow_find(trove_overflow_t *o)
 {
     char              key[TROVE_OVERFLOW_KEY];
+    uint32_t          doubts;
     redisReply       *reply;
     trove_store_rc_t  rc;
+
+    doubts = trove_mark_doubts(o->ledger);
 
     if (o->trove.len > TROVE_OVERFLOW_TROVE) {
         (void) snprintf(o->redis.error, TROVE_STORE_ERROR,
@@ -153,7 +156,7 @@ trove_overflow_find(trove_overflow_t *o)
                               trove_overflow_key(o, "", key));
 
     if (rc == TROVE_STORE_DONE) {
-        rc = trove_overflow_found(o, reply);
+        rc = trove_overflow_found(o, reply, doubts);
         freeReplyObject(reply);
     }
 
@@ -162,7 +165,8 @@ trove_overflow_find(trove_overflow_t *o)
 
 
 static trove_store_rc_t
-trove_overflow_found(trove_overflow_t *o, const redisReply *reply)
+trove_overflow_found(trove_overflow_t *o, const redisReply *reply,
+    uint32_t doubts)
 {
     size_t             i;
     uint32_t           queue;
@@ -211,7 +215,7 @@ trove_overflow_found(trove_overflow_t *o, const redisReply *reply)
     }
 
     if (whose == 0) {
-        trove_mark_known(o->ledger);
+        trove_mark_known(o->ledger, doubts);
         return TROVE_STORE_DONE;
     }
 
@@ -230,7 +234,7 @@ trove_overflow_found(trove_overflow_t *o, const redisReply *reply)
         }
     }
 
-    trove_mark_known(o->ledger);
+    trove_mark_known(o->ledger, doubts);
 
     return TROVE_STORE_DONE;
 }

@@ -526,6 +526,46 @@ other_queues_begin_anew(void **state)
 
 
 static void
+what_waits_is_not_known_of_other_queues(void **state)
+{
+    uint32_t         doubts;
+    trove_ledger_t  *l;
+
+    l = world_new(4, 5, 5);
+
+    assert_true(trove_mark_pending(l, TROVE_MARK_REWARDS));
+    assert_false(trove_mark_sure(l));
+
+    trove_mark_known(l, trove_mark_doubts(l));
+    assert_true(trove_mark_sure(l));
+    assert_false(trove_mark_pending(l, TROVE_MARK_REWARDS));
+
+    /* who tells of what was made after the drainer has looked is believed */
+
+    doubts = trove_mark_doubts(l);
+    trove_mark_tell(l, 7, TROVE_MARK_PLAYERS, 1);
+    trove_mark_known(l, doubts);
+    assert_false(trove_mark_sure(l));
+    assert_true(trove_mark_pending(l, TROVE_MARK_REWARDS));
+    assert_int_equal(trove_mark_queued(l, TROVE_MARK_PLAYERS), 0);
+
+    assert_int_equal(trove_mark_begin(l, 7), TROVE_OK);
+    assert_false(trove_mark_sure(l));
+    trove_mark_known(l, trove_mark_doubts(l));
+    assert_false(trove_mark_pending(l, TROVE_MARK_PLAYERS));
+
+    trove_mark_tell(l, 7, TROVE_MARK_PLAYERS, 1);
+    assert_true(trove_mark_sure(l));
+    assert_true(trove_mark_pending(l, TROVE_MARK_PLAYERS));
+    assert_false(trove_mark_pending(l, TROVE_MARK_REWARDS));
+    assert_int_equal(trove_mark_pass(l, TROVE_MARK_PLAYERS, 1), TROVE_OK);
+    assert_false(trove_mark_pending(l, TROVE_MARK_PLAYERS));
+
+    ledger_free(l);
+}
+
+
+static void
 one_process_is_the_drainer(void **state)
 {
     pid_t            pid;
@@ -641,6 +681,7 @@ main(void)
         cmocka_unit_test(what_there_is_no_room_for_stays_the_next),
         cmocka_unit_test(a_store_sees_no_half_of_an_operation),
         cmocka_unit_test(other_queues_begin_anew),
+        cmocka_unit_test(what_waits_is_not_known_of_other_queues),
         cmocka_unit_test(one_process_is_the_drainer),
         cmocka_unit_test(every_point_that_there_is_is_met),
         cmocka_unit_test(queues_have_names),
