@@ -14,7 +14,8 @@
 --             new number may be below, and the operation
 --
 -- The answer is <d whose, d now: us of unix time> and of each operation
--- <B d: whether it is queued, and by which number.
+-- <B d: whether it is queued, and by which number.  A call without operations
+-- shows whether others would be taken.
 
 local CALLS = 16
 local KEPT_FOR = 600
@@ -59,12 +60,18 @@ local slot = integer(number % CALLS)
 if session ~= '' then
     local kept = call('HGET', sessions, slot)
 
-    if kept and unpack_struct('<d', kept) == number then
-        if waits then
-            call('EXPIRE', sessions, KEPT_FOR)
-        end
+    if kept then
+        local of = unpack_struct('<d', kept)
 
-        return kept:sub(9)
+        if of == number then
+            if waits then
+                call('EXPIRE', sessions, KEPT_FOR)
+            end
+
+            return kept:sub(9)
+        elseif of > number then
+            fail('TROVE SESSION (' .. sessions .. ')')
+        end
     end
 
     if again == 1 and call('EXISTS', sessions) == 0 then
@@ -125,8 +132,15 @@ end
 local answer = pack('<dd', tonumber(meta[2] or '0'), now)
                .. table.concat(results)
 
+-- one without operations begins the session; its number is the next one's, too
+
 if session ~= '' then
-    call('HSET', sessions, slot, pack('<d', number) .. answer)
+    call('HSET', sessions, 'at', time[1])
+
+    if #ARGV > 3 then
+        call('HSET', sessions, slot, pack('<d', number) .. answer)
+    end
+
     call('EXPIRE', sessions, KEPT_FOR)
 end
 

@@ -400,6 +400,53 @@ the_end_of_a_period_makes_room(void **state)
 
 /* Nobody waits for it any more; what was queued in time is. */
 
+/* A connection begins with one, whose number is that of the call to come. */
+
+static void
+a_call_without_operations_is_not_kept(void **state)
+{
+    int                 ops;
+    char                call[TROVE_REDIS_CALL_SIZE];
+    size_t              n;
+    redisReply         *reply;
+    trove_ledger_t     *l;
+    trove_redis_call_t  c;
+
+    if (s == NULL) {
+        return;
+    }
+
+    l = world_new(1, 1);
+    redis_did(s, "FLUSHALL");
+
+    for (ops = 0; ops < 2; ops++) {
+        c.instance = instance;
+        c.session = session;
+        c.number = ++calls - ops;
+        c.again = ops;
+        c.waits = 0;
+        c.deadline = 0;
+        n = trove_redis_call(call, &c);
+
+        reply = redisCommand(s->redis.c, ops
+                             ? "EVAL %b 1 trove:{hunt}:overflow %b 9 123 "
+                               "players 0 x"
+                             : "EVAL %b 1 trove:{hunt}:overflow %b 9 123",
+                             trove_overflow_script, trove_overflow_script_len,
+                             call, n);
+        assert_non_null(reply);
+        assert_int_equal(reply->type, REDIS_REPLY_STRING);
+        assert_int_equal(reply->len, 16 + 9 * ops);
+        freeReplyObject(reply);
+    }
+
+    reply = redis_do(s, "XLEN trove:{hunt}:overflow:players");
+    assert_int_equal(reply->integer, 1);
+    freeReplyObject(reply);
+    ledger_free(l);
+}
+
+
 static void
 a_call_that_is_late_is_not_queued(void **state)
 {
@@ -940,6 +987,7 @@ main(void)
         cmocka_unit_test(a_full_queue_refuses_and_a_call_is_done_once),
         cmocka_unit_test(what_waits_is_carried_out_when_there_is_room),
         cmocka_unit_test(the_end_of_a_period_makes_room),
+        cmocka_unit_test(a_call_without_operations_is_not_kept),
         cmocka_unit_test(a_call_that_is_late_is_not_queued),
         cmocka_unit_test(what_redis_has_lost_is_counted_and_passed),
         cmocka_unit_test(other_queues_are_found_first),
