@@ -33,6 +33,7 @@ typedef enum {
     TROVE_BEHIND,             /* the changes asked for are no longer logged  */
     TROVE_MISMATCH,           /* memory was laid out by another configuration */
     TROVE_CANCELED,
+    TROVE_QUEUED,             /* it waits elsewhere until there is room      */
     TROVE_INVALID             /* the input is bad, the error says where      */
 } trove_rc_t;
 

@@ -251,7 +251,7 @@ typedef struct ngx_http_trove_worker_s {
     ngx_http_trove_flush_t *flush;          /* NULL: no store of its own     */
     ngx_http_trove_follow_t  *follow;       /* NULL: it is not in Redis      */
 
-    ngx_http_trove_redis_t *redis;          /* NULL: it is not in Redis      */
+    ngx_http_trove_redis_t *redis;          /* NULL: there is none           */
     ngx_http_trove_waits_t  copied;         /* until it has come from there  */
 
     unsigned                active:1;       /* a request came in this epoch  */
@@ -281,6 +281,7 @@ typedef enum {
     NGX_HTTP_TROVE_EXPIRED,
     NGX_HTTP_TROVE_FORBIDDEN,
     NGX_HTTP_TROVE_LIMITED,
+    NGX_HTTP_TROVE_QUEUED,
     NGX_HTTP_TROVE_FULL,
     NGX_HTTP_TROVE_INVALID,
     NGX_HTTP_TROVE_EXHAUSTED,
@@ -298,8 +299,10 @@ typedef struct {
     uint32_t                id;             /* of the reward                 */
     uint64_t                number;         /* of a batch's line             */
     uint64_t                now;            /* of Redis, unix time in ms     */
-    trove_redis_result_t    result;         /* rc may be _CANCELED, _AGAIN   */
+    trove_redis_result_t    result;         /* rc may be _CANCELED, _AGAIN,  */
+                                            /* or _QUEUED                    */
     const trove_coin_t     *coin;           /* NULL: it has no name now      */
+    unsigned                overflows:1;    /* it was to wait in a queue     */
     size_t                  len;
     u_char                  player[TROVE_PLAYER_MAX];
 } ngx_http_trove_write_t;
@@ -337,6 +340,7 @@ typedef struct {
     unsigned                  recorded:1;
     unsigned                  unsettled:1;  /* it wrote what is not durable  */
     unsigned                  changed:1;    /* it took the last of a stock   */
+    unsigned                  overflows:1;  /* as the write that is answered */
 } ngx_http_trove_ctx_t;
 
 
@@ -628,6 +632,30 @@ ngx_int_t ngx_http_trove_write_line(ngx_http_request_t *r,
 const char *ngx_http_trove_unwritten(ngx_http_trove_ctx_t *ctx, trove_rc_t rc);
 
 
+/* ngx_http_trove_overflow.c */
+
+/* Of a trove without a store. */
+#define NGX_HTTP_TROVE_NO_INSTANCE  "00000000000000000000000000000000"
+
+/* The queue of such an op. */
+uint32_t ngx_http_trove_queue(trove_redis_type_t type, uint32_t board);
+
+/*
+ * Whether the op may be tried: TROVE_OK; TROVE_FULL: it has to wait behind
+ * others, since what it is about may be among them; TROVE_BUSY.
+ */
+trove_rc_t ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx,
+    trove_redis_op_t *op);
+
+/* An answer is about to be given to it. */
+void ngx_http_trove_overflowed(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write);
+
+/* Answers one that waits in a queue; and a line that does. */
+ngx_int_t ngx_http_trove_queued(ngx_http_request_t *r);
+void ngx_http_trove_queued_line(ngx_http_request_t *r, trove_writer_t *out);
+
+
 /* ngx_http_trove_remote.c */
 
 #define NGX_HTTP_TROVE_REMOTE_LINES  128    /* of a batch, put by            */
@@ -645,8 +673,19 @@ ngx_int_t ngx_http_trove_remote_batch(ngx_http_request_t *r);
 ngx_http_trove_write_t *ngx_http_trove_remote_line(ngx_http_request_t *r,
     trove_redis_op_t *op, trove_writer_t *out);
 
-/* Whether its trove is there. */
+/* Whether its lines may have to wait for Redis. */
 ngx_uint_t ngx_http_trove_is_remote(ngx_http_request_t *r);
+
+/* Before a line is carried out here: NGX_AGAIN: it has to come again. */
+ngx_int_t ngx_http_trove_remote_room(ngx_http_request_t *r,
+    trove_writer_t *out);
+
+/* Puts a line by that was, if others are that come before it; or NULL. */
+ngx_http_trove_write_t *ngx_http_trove_remote_put(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write);
+
+/* Whether an op was asked for whose answer has not come. */
+ngx_uint_t ngx_http_trove_remote_asks(ngx_http_trove_ctx_t *ctx);
 
 /* Answers the lines that were put by; NGX_AGAIN: ctx->again comes. */
 ngx_int_t ngx_http_trove_remote_flush(ngx_http_request_t *r,
@@ -676,6 +715,9 @@ void ngx_http_trove_redis_exit(ngx_http_trove_worker_t *w);
 
 /* Whether the breaker lets writes through. */
 ngx_uint_t ngx_http_trove_redis_takes(ngx_http_trove_redis_t *rd);
+
+/* How long an answer is waited for. */
+ngx_msec_t ngx_http_trove_redis_timeout(ngx_http_trove_redis_t *rd);
 
 /*
  * TROVE_OK: it will be answered, by TROVE_CANCELED if it was not carried out,

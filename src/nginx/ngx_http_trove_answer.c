@@ -133,7 +133,7 @@ ngx_http_trove_refused(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
     return ctx->worker
-           && ctx->worker->redis
+           && ctx->worker->trove->redis
            && ctx->endpoint != TROVE_ENDPOINT_POLL
            && (r->method & (NGX_HTTP_POST|NGX_HTTP_DELETE))
            && ngx_http_trove_unstored(ctx);

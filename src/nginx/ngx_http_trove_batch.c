@@ -603,6 +603,13 @@ ngx_http_trove_batch_written(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
+    ngx_http_trove_overflowed(ctx, write);
+
+    if (write->result.rc == TROVE_QUEUED && ctx->batch->out.answer_max) {
+        ngx_http_trove_queued_line(r, out);
+        return;
+    }
+
     ctx->batch->ops->written(r, write, out);
 }
 

@@ -89,6 +89,7 @@ ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
     place->call = call;
     place->index = index;
     place->type = op->type;
+    place->board = op->board;
     place->at = call->len;
     place->len = trove_redis_op((char *) call->text + call->len, op);
 
@@ -307,6 +308,7 @@ ngx_http_trove_call_tidy(ngx_http_trove_call_t *call)
             call->places[n].index = place->index;
             call->places[n].at = place->at;
             call->places[n].len = place->len;
+            call->places[n].board = place->board;
             call->places[n].type = place->type;
         }
 
@@ -381,9 +383,9 @@ ngx_http_trove_call_eval(ngx_http_trove_redis_t *rd,
     ngx_http_trove_reply_t kind, ngx_http_trove_call_t *call)
 {
     char                 header[TROVE_REDIS_CALL_SIZE];
-    size_t               lens[TROVE_REDIS_OPS + NGX_HTTP_TROVE_CALL_ARGS];
-    const char          *argv[TROVE_REDIS_OPS + NGX_HTTP_TROVE_CALL_ARGS];
-    ngx_uint_t           i, argc;
+    size_t               lens[NGX_HTTP_TROVE_CALL_ARGS];
+    const char          *argv[NGX_HTTP_TROVE_CALL_ARGS];
+    ngx_uint_t           argc;
     trove_redis_call_t   c;
 
     if (rd->asking) {
@@ -392,7 +394,7 @@ ngx_http_trove_call_eval(ngx_http_trove_redis_t *rd,
                                      NULL);
     }
 
-    c.instance = trove_replica_instance(rd->worker->trove->ledger);
+    c.instance = rd->role->instance(rd);
     c.session = rd->session;
     c.number = call ? call->number : rd->number + 1;
     c.again = call ? call->again : rd->known;
@@ -412,12 +414,7 @@ ngx_http_trove_call_eval(ngx_http_trove_redis_t *rd,
     argv[5] = rd->config;
     lens[5] = rd->config_len;
 
-    argc = NGX_HTTP_TROVE_CALL_ARGS;
-
-    for (i = 0; call && i < call->n; i++) {
-        argv[argc] = (char *) call->text + call->places[i].at;
-        lens[argc++] = call->places[i].len;
-    }
+    argc = 6 + rd->role->args(rd, call, &argv[6], &lens[6]);
 
     ngx_http_trove_redis_command(rd, kind, argc, argv, lens);
 }
@@ -630,44 +627,46 @@ static void
 ngx_http_trove_call_answer(ngx_http_trove_redis_t *rd,
     ngx_http_trove_call_t *call, redisReply *reply)
 {
-    ngx_uint_t             i;
-    trove_slice_t          text;
-    trove_redis_answer_t   a;
-    trove_redis_result_t   results[TROVE_REDIS_OPS];
+    ngx_uint_t                   i;
+    trove_slice_t                text;
+    trove_redis_result_t         results[TROVE_REDIS_OPS];
+    ngx_http_trove_reply_head_t  h;
 
     text.data = (u_char *) reply->str;
     text.len = reply->len;
 
     if (reply->type != REDIS_REPLY_STRING
-        || rd->role->answer(&text, &a) != TROVE_OK)
+        || rd->role->head(&text, &h) != TROVE_OK)
     {
         goto foreign;
     }
 
     for (i = 0; i < call->n; i++) {
 
-        if (rd->role->result(&a, call->places[i].type, &results[i])
+        if (rd->role->result(&h, call->places[i].type, &results[i])
             != TROVE_OK)
         {
             goto foreign;
         }
     }
 
-    if (a.rest.len) {
+    if (h.rest.len) {
         goto foreign;
     }
+
+    rd->role->decided(rd, call, &h, results);
 
     (void) trove_breaker_success(rd->breaker, 0);
 
     /* what it is told again is of then */
 
     if (!call->again) {
-        ngx_http_trove_call_clock(rd, a.now);
+        ngx_http_trove_call_clock(rd, h.now);
     }
 
     for (i = 0; i < call->n; i++) {
-        ngx_http_trove_place_answer(&call->places[i], &results[i], a.log,
-                                    a.now);
+        ngx_http_trove_place_answer(&call->places[i], &results[i], h.log,
+                                    h.now);
     }
 
     ngx_http_trove_call_close(rd, call);

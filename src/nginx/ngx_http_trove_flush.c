@@ -485,7 +485,7 @@ ngx_http_trove_unstored(ngx_http_trove_ctx_t *ctx)
     w = ctx->worker;
     f = w->flush;
 
-    if (w->redis && !ngx_http_trove_redis_takes(w->redis)) {
+    if (w->trove->redis && !ngx_http_trove_redis_takes(w->redis)) {
         trove_stats_add(w->stats, store_refused, 1);
         ctx->status = NGX_HTTP_TROVE_UNSTORED;
         return NGX_HTTP_TROVE_UNSTORED_TEXT;

@@ -43,9 +43,12 @@ ngx_int_t
 ngx_http_trove_redis_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 {
     uint64_t                 ms;
+    ngx_http_trove_t        *trove;
     ngx_http_trove_redis_t  *rd;
 
-    if (w->trove->redis == NULL) {
+    trove = w->trove;
+
+    if (trove->redis == NULL && trove->overflow == NULL) {
         return NGX_OK;
     }
 
@@ -57,10 +60,11 @@ ngx_http_trove_redis_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
     ms = 1000000;
 
     rd->worker = w;
-    rd->role = &ngx_http_trove_role_store;
-    rd->conf = w->trove->redis_addrs;
-    rd->names = w->trove->redis;
-    rd->breaker = w->trove->breaker;
+    rd->role = trove->redis ? &ngx_http_trove_role_store
+                            : &ngx_http_trove_role_overflow;
+    rd->conf = trove->redis ? trove->redis_addrs : trove->overflow_addrs;
+    rd->names = trove->redis ? trove->redis : trove->overflow;
+    rd->breaker = trove->breaker;
     rd->rules.failures = NGX_HTTP_TROVE_REDIS_FAILS;
     rd->rules.least = NGX_HTTP_TROVE_REDIS_LEAST * ms;
     rd->rules.most = NGX_HTTP_TROVE_REDIS_MOST * ms;
@@ -80,8 +84,8 @@ ngx_http_trove_redis_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
     rd->look.log = cycle->log;
     rd->look.cancelable = 1;
 
-    if (rd->role->init(rd) != NGX_OK
-        || ngx_http_trove_redis_session(rd) != NGX_OK)
+    if (ngx_http_trove_redis_session(rd) != NGX_OK
+        || rd->role->init(rd) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -149,6 +153,13 @@ ngx_http_trove_redis_exit(ngx_http_trove_worker_t *w)
     ngx_http_trove_calls_end(rd);
 
     w->redis = NULL;
+}
+
+
+ngx_msec_t
+ngx_http_trove_redis_timeout(ngx_http_trove_redis_t *rd)
+{
+    return rd->conf->timeout;
 }
 
 
@@ -846,10 +857,10 @@ ngx_http_trove_redis_error(ngx_http_trove_redis_t *rd, redisReply *reply,
 static ngx_int_t
 ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
 {
-    ngx_uint_t            under_way;
-    trove_slice_t         text;
-    trove_redis_error_t   e;
-    trove_redis_answer_t  a;
+    ngx_uint_t                   under_way;
+    trove_slice_t                text;
+    trove_redis_error_t          e;
+    ngx_http_trove_reply_head_t  h;
 
     if (reply->type == REDIS_REPLY_ERROR) {
 
@@ -894,14 +905,14 @@ ngx_http_trove_redis_greeted(ngx_http_trove_redis_t *rd, redisReply *reply)
     text.len = reply->len;
 
     if (reply->type != REDIS_REPLY_STRING
-        || rd->role->answer(&text, &a) != TROVE_OK)
+        || rd->role->head(&text, &h) != TROVE_OK)
     {
         ngx_http_trove_redis_lost(rd, TROVE_STORE_FOREIGN,
                                   "an answer that is none of trove's script");
         return NGX_DONE;
     }
 
-    ngx_http_trove_call_clock(rd, a.now);
+    ngx_http_trove_call_clock(rd, h.now);
 
     rd->known = 1;
     rd->looked = 0;

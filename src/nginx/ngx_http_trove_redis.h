@@ -31,8 +31,8 @@
 
 #define NGX_HTTP_TROVE_EXPECTED      32        /* replies, a power of two    */
 
-/* Arguments of a call before its ops. */
-#define NGX_HTTP_TROVE_CALL_ARGS     6
+/* Arguments of a call, at most: what is before its ops, and three of each. */
+#define NGX_HTTP_TROVE_CALL_ARGS     (7 + 3 * TROVE_REDIS_OPS)
 
 
 typedef enum {
@@ -67,6 +67,7 @@ typedef struct {
     uint32_t                 index;
     uint32_t                 at;         /* in the call's text               */
     uint32_t                 len;
+    uint32_t                 board;
     trove_redis_type_t       type;
 } ngx_http_trove_place_t;
 
@@ -87,7 +88,17 @@ struct ngx_http_trove_call_s {
 };
 
 
-/* What Redis is to the trove; functions of what the role does not have. */
+/* An answer's head. */
+
+typedef struct {
+    uint64_t                 log;        /* that has the changes             */
+    uint64_t                 whose;      /* the queues are                   */
+    uint64_t                 now;        /* us of unix time                  */
+    trove_slice_t            rest;
+} ngx_http_trove_reply_head_t;
+
+
+/* What Redis is to the trove. */
 
 typedef struct {
     const char              *name;       /* in the log: "its store"          */
@@ -97,7 +108,7 @@ typedef struct {
     const size_t            *script_len;
     const char              *sha;
 
-    /* the key, and the argument that is the same in all calls */
+    /* the key, and what is the same in all calls */
 
     ngx_int_t              (*init)(ngx_http_trove_redis_t *rd);
 
@@ -105,13 +116,30 @@ typedef struct {
 
     ngx_uint_t             (*known)(ngx_http_trove_redis_t *rd);
 
+    /* whose the keys are, as Redis has to know it */
+
+    const char            *(*instance)(ngx_http_trove_redis_t *rd);
+
+    /* adds what is behind that; "call" is NULL of a call without ops */
+
+    ngx_uint_t             (*args)(ngx_http_trove_redis_t *rd,
+                                   ngx_http_trove_call_t *call,
+                                   const char **argv, size_t *lens);
+
     /* TROVE_OK or TROVE_INVALID */
 
-    trove_rc_t             (*answer)(const trove_slice_t *text,
-                                     trove_redis_answer_t *a);
-    trove_rc_t             (*result)(trove_redis_answer_t *a,
+    trove_rc_t             (*head)(const trove_slice_t *text,
+                                   ngx_http_trove_reply_head_t *h);
+    trove_rc_t             (*result)(ngx_http_trove_reply_head_t *h,
                                      trove_redis_type_t type,
                                      trove_redis_result_t *result);
+
+    /* the results of a call, also those that nobody waits for any more */
+
+    void                   (*decided)(ngx_http_trove_redis_t *rd,
+                                      ngx_http_trove_call_t *call,
+                                      ngx_http_trove_reply_head_t *h,
+                                      trove_redis_result_t *results);
 
     /* figures */
 
@@ -168,6 +196,7 @@ struct ngx_http_trove_redis_s {
     size_t                         key_len;
     char                          *config;
     size_t                         config_len;
+    void                          *data;        /* the role's                */
 
     unsigned                       known:1;     /* the session is, in Redis  */
     unsigned                       moved:1;     /* "node" is where to go     */
@@ -237,6 +266,7 @@ ngx_int_t ngx_http_trove_call_replicated(ngx_http_trove_redis_t *rd,
 /* ngx_http_trove_role.c */
 
 extern const ngx_http_trove_role_t  ngx_http_trove_role_store;
+extern const ngx_http_trove_role_t  ngx_http_trove_role_overflow;
 
 
 #endif /* NGX_HTTP_TROVE_REDIS_H_INCLUDED */

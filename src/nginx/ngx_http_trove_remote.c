@@ -7,6 +7,9 @@
  * put by and answered together.  They are asked for as they come; then the
  * request waits until all are answered and this machine's copy has what they
  * have changed, so that whoever has the answer reads what it says.
+ *
+ * Or writes that are to wait in a queue there, for which it is enough that they
+ * do; lines behind them that were carried out here are put by as well.
  */
 
 struct ngx_http_trove_remote_s {
@@ -25,6 +28,8 @@ struct ngx_http_trove_remote_s {
 static ngx_http_trove_remote_t *ngx_http_trove_remote_init(
     ngx_http_request_t *r, ngx_http_trove_write_t *writes, ngx_uint_t max);
 static void ngx_http_trove_remote_cleanup(void *data);
+static ngx_uint_t ngx_http_trove_remote_takes(ngx_http_trove_ctx_t *ctx);
+static ngx_int_t ngx_http_trove_remote_answer(ngx_http_request_t *r);
 static trove_rc_t ngx_http_trove_remote_ask(ngx_http_trove_ctx_t *ctx,
     trove_redis_op_t *op);
 static void ngx_http_trove_remote_answered(ngx_http_trove_asker_t *asker,
@@ -82,9 +87,9 @@ ngx_http_trove_remote(ngx_http_request_t *r, trove_redis_op_t *op)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    if (ngx_http_trove_unstored(ctx)) {
+    if (!ngx_http_trove_remote_takes(ctx)) {
         ctx->write->result.rc = TROVE_CANCELED;
-        return ctx->answer(r);
+        return ngx_http_trove_remote_answer(r);
     }
 
     rm = ngx_http_trove_remote_init(r, ctx->write, 1);
@@ -94,7 +99,7 @@ ngx_http_trove_remote(ngx_http_request_t *r, trove_redis_op_t *op)
     }
 
     if (ngx_http_trove_remote_ask(ctx, op) != TROVE_OK) {
-        return ctx->answer(r);
+        return ngx_http_trove_remote_answer(r);
     }
 
     return ngx_http_trove_wait_detach(r);
@@ -112,13 +117,13 @@ ngx_http_trove_remote_line(ngx_http_request_t *r, trove_redis_op_t *op,
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     rm = ctx->remote;
 
-    if (rm->n == rm->max && ngx_http_trove_remote_flush(r, out) == NGX_AGAIN) {
+    if (ngx_http_trove_remote_room(r, out) != NGX_OK) {
         return NULL;
     }
 
     write = &rm->writes[rm->n];
 
-    if (ngx_http_trove_unstored(ctx)) {
+    if (!ngx_http_trove_remote_takes(ctx)) {
         write->result.rc = TROVE_CANCELED;
         rm->n++;
 
@@ -127,6 +132,80 @@ ngx_http_trove_remote_line(ngx_http_request_t *r, trove_redis_op_t *op,
     }
 
     return write;
+}
+
+
+ngx_int_t
+ngx_http_trove_remote_room(ngx_http_request_t *r, trove_writer_t *out)
+{
+    ngx_http_trove_ctx_t     *ctx;
+    ngx_http_trove_remote_t  *rm;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+    rm = ctx->remote;
+
+    return (rm && rm->n == rm->max) ? ngx_http_trove_remote_flush(r, out)
+                                    : NGX_OK;
+}
+
+
+ngx_http_trove_write_t *
+ngx_http_trove_remote_put(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write)
+{
+    ngx_http_trove_write_t   *own;
+    ngx_http_trove_remote_t  *rm;
+
+    rm = ctx->remote;
+
+    if (rm == NULL || rm->n == 0) {
+        return NULL;
+    }
+
+    own = &rm->writes[rm->n++];
+    *own = *write;
+
+    /* seen before it is answered */
+
+    if (write->type == TROVE_REDIS_PUT && write->result.rc == TROVE_OK) {
+        ngx_http_trove_changed(ctx->worker);
+    }
+
+    return own;
+}
+
+
+ngx_uint_t
+ngx_http_trove_remote_asks(ngx_http_trove_ctx_t *ctx)
+{
+    return ctx->remote && !ngx_queue_empty(&ctx->remote->asker.places);
+}
+
+
+/* If not, it is counted by who answers, or here. */
+
+static ngx_uint_t
+ngx_http_trove_remote_takes(ngx_http_trove_ctx_t *ctx)
+{
+    return ctx->worker->trove->redis
+           ? ngx_http_trove_unstored(ctx) == NULL
+           : ngx_http_trove_redis_takes(ctx->worker->redis);
+}
+
+
+/* The one of a request. */
+
+static ngx_int_t
+ngx_http_trove_remote_answer(ngx_http_request_t *r)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    ngx_http_trove_overflowed(ctx, ctx->write);
+
+    return (ctx->write->result.rc == TROVE_QUEUED) ? ngx_http_trove_queued(r)
+                                                   : ctx->answer(r);
 }
 
 
@@ -239,7 +318,7 @@ ngx_http_trove_remote_ask(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
             ngx_http_trove_waits_count(&w->copied, 1);
         }
 
-        timeout = w->trove->redis->timeout;
+        timeout = ngx_http_trove_redis_timeout(w->redis);
         rm->deadline = ngx_current_msec + timeout;
 
         if (!rm->wait.again->event.timer_set) {
@@ -313,7 +392,10 @@ ngx_http_trove_remote_pending(ngx_http_trove_remote_t *rm)
             return 1;
         }
 
-        trove_stats_add(rm->wait.waits->worker->stats, store_ack_timeouts, 1);
+        if (rm->wait.waits->worker->trove->redis) {
+            trove_stats_add(rm->wait.waits->worker->stats, store_ack_timeouts,
+                            1);
+        }
 
         /* what was answered in time the copy may lack */
 
@@ -354,7 +436,7 @@ ngx_http_trove_remote_event(ngx_http_request_t *r)
 
     ngx_http_trove_remote_rank(ctx, ctx->write);
 
-    ngx_http_finalize_request(r, ctx->answer(r));
+    ngx_http_finalize_request(r, ngx_http_trove_remote_answer(r));
 }
 
 
@@ -429,7 +511,10 @@ ngx_http_trove_remote_rank(ngx_http_trove_ctx_t *ctx,
     trove_board_state_t        state;
     trove_board_written_t     *written;
 
-    if (write->type != TROVE_REDIS_SCORE || write->result.rc != TROVE_OK) {
+    if (write->type != TROVE_REDIS_SCORE
+        || write->result.rc != TROVE_OK
+        || ctx->worker->trove->redis == NULL)
+    {
         return;
     }
 

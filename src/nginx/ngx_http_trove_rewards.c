@@ -20,6 +20,7 @@
 typedef struct {
     uint64_t    accepted;
     uint64_t    rejected;
+    uint64_t    queued;
     uint64_t    full;
     uint64_t    busy;
     uint64_t    version;
@@ -62,8 +63,8 @@ static void ngx_http_trove_rewards_turned(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_done(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_rewards_summary(ngx_http_request_t *r,
     ngx_http_trove_load_t *load);
-static void ngx_http_trove_rewards_write(trove_writer_t *w,
-    ngx_http_trove_load_t *load);
+static void ngx_http_trove_rewards_write(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_load_t *load, trove_writer_t *w);
 
 
 static const trove_field_t  ngx_http_trove_reward_fields[] = {
@@ -421,6 +422,7 @@ ngx_http_trove_reward_answer(ngx_http_trove_ctx_t *ctx,
     ngx_http_trove_load_t  load;
 
     load.accepted = 1;
+    load.queued = 0;
     load.rejected = 0;
     load.version = ctx->version;
     load.nerrors = 0;
@@ -429,7 +431,7 @@ ngx_http_trove_reward_answer(ngx_http_trove_ctx_t *ctx,
     ctx->status = NGX_HTTP_TROVE_STORED;
 
     trove_write_lit(w, "{");
-    ngx_http_trove_rewards_write(w, &load);
+    ngx_http_trove_rewards_write(ctx, &load, w);
 }
 
 
@@ -474,6 +476,13 @@ ngx_http_trove_rewards_line_written(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
     load = ctx->data;
+
+    if (write->result.rc == TROVE_QUEUED) {
+        load->queued++;
+        trove_stats_endpoint_add(ctx->worker->stats, TROVE_ENDPOINT_REWARDS,
+                                 lines_ok, 1);
+        return;
+    }
 
     status = ngx_http_trove_reward_result(ctx, write, &detail);
 
@@ -574,8 +583,8 @@ ngx_http_trove_rewards_done(ngx_http_request_t *r)
 
 
 /*
- * What a batch came to: 200, or a problem that says as much if the ledger
- * could not take all that was good.
+ * What a batch came to: 200, or 202 if some of it waits in a queue, or a problem
+ * that says as much if the ledger could not take all that was good.
  */
 
 static ngx_int_t
@@ -620,13 +629,17 @@ ngx_http_trove_rewards_summary(ngx_http_request_t *r,
                         "\"detail\":\"");
         trove_write_uint(&w, load->busy);
         trove_write_lit(&w, " of the rewards could not be taken now\",");
+
+    } else if (load->queued) {
+        status = NGX_HTTP_ACCEPTED;
+        ctx->status = NGX_HTTP_TROVE_QUEUED;
     }
 
-    if (status != NGX_HTTP_OK) {
+    if (status >= NGX_HTTP_BAD_REQUEST) {
         type = "application/problem+json";
     }
 
-    ngx_http_trove_rewards_write(&w, load);
+    ngx_http_trove_rewards_write(ctx, load, &w);
 
     return ngx_http_trove_answer(r, status, type, &w);
 }
@@ -635,12 +648,19 @@ ngx_http_trove_rewards_summary(ngx_http_request_t *r,
 /* The rest of an object. */
 
 static void
-ngx_http_trove_rewards_write(trove_writer_t *w, ngx_http_trove_load_t *load)
+ngx_http_trove_rewards_write(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_load_t *load, trove_writer_t *w)
 {
     ngx_uint_t  i;
 
     trove_write_lit(w, "\"accepted\":");
     trove_write_uint(w, load->accepted);
+
+    if (ctx->worker->trove->overflow) {
+        trove_write_lit(w, ",\"queued\":");
+        trove_write_uint(w, load->queued);
+    }
+
     trove_write_lit(w, ",\"rejected\":");
     trove_write_uint(w, load->rejected);
     trove_write_lit(w, ",\"version\":");

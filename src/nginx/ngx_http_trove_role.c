@@ -1,10 +1,14 @@
 
 #include "ngx_http_trove_redis.h"
 
+#include "trove_overflow.h"
+
 
 /*
- * What Redis is to a trove.  Its store: there its writes are decided, see
- * trove_redis_wire.h.
+ * What Redis is to a trove.
+ *
+ * Its store: there writes are decided, see trove_redis_wire.h.  Or where what
+ * there is no room for waits in queues, see trove_overflow.h.
  */
 
 #define NGX_HTTP_TROVE_LOG_MAX  65536    /* entries of the store's log */
@@ -12,6 +16,18 @@
 
 static ngx_int_t ngx_http_trove_role_store_init(ngx_http_trove_redis_t *rd);
 static ngx_uint_t ngx_http_trove_role_store_known(ngx_http_trove_redis_t *rd);
+static const char *ngx_http_trove_role_store_instance(
+    ngx_http_trove_redis_t *rd);
+static ngx_uint_t ngx_http_trove_role_store_args(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call, const char **argv, size_t *lens);
+static trove_rc_t ngx_http_trove_role_store_head(const trove_slice_t *text,
+    ngx_http_trove_reply_head_t *h);
+static trove_rc_t ngx_http_trove_role_store_result(
+    ngx_http_trove_reply_head_t *h, trove_redis_type_t type,
+    trove_redis_result_t *result);
+static void ngx_http_trove_role_store_decided(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call, ngx_http_trove_reply_head_t *h,
+    trove_redis_result_t *results);
 static void ngx_http_trove_role_store_opened(trove_stats_t *stats);
 static void ngx_http_trove_role_store_sent(trove_stats_t *stats,
     ngx_uint_t again);
@@ -19,6 +35,40 @@ static void ngx_http_trove_role_store_answered(trove_stats_t *stats,
     uint64_t ns);
 static void ngx_http_trove_role_store_failed(trove_stats_t *stats,
     trove_store_rc_t rc);
+
+static ngx_int_t ngx_http_trove_role_overflow_init(ngx_http_trove_redis_t *rd);
+static ngx_uint_t ngx_http_trove_role_overflow_known(
+    ngx_http_trove_redis_t *rd);
+static const char *ngx_http_trove_role_overflow_instance(
+    ngx_http_trove_redis_t *rd);
+static ngx_uint_t ngx_http_trove_role_overflow_args(
+    ngx_http_trove_redis_t *rd, ngx_http_trove_call_t *call,
+    const char **argv, size_t *lens);
+static trove_rc_t ngx_http_trove_role_overflow_head(const trove_slice_t *text,
+    ngx_http_trove_reply_head_t *h);
+static trove_rc_t ngx_http_trove_role_overflow_result(
+    ngx_http_trove_reply_head_t *h, trove_redis_type_t type,
+    trove_redis_result_t *result);
+static void ngx_http_trove_role_overflow_decided(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call, ngx_http_trove_reply_head_t *h,
+    trove_redis_result_t *results);
+static void ngx_http_trove_role_overflow_opened(trove_stats_t *stats);
+static void ngx_http_trove_role_overflow_sent(trove_stats_t *stats,
+    ngx_uint_t again);
+static void ngx_http_trove_role_overflow_answered(trove_stats_t *stats,
+    uint64_t ns);
+static void ngx_http_trove_role_overflow_failed(trove_stats_t *stats,
+    trove_store_rc_t rc);
+
+
+/* Of the queues: what is the same in all calls, but for the marks. */
+
+typedef struct {
+    char                  whose[NGX_INT64_LEN + 1];
+    size_t                whose_len;
+    char                (*names)[TROVE_MARK_NAME];
+    char                  marks[TROVE_REDIS_OPS][NGX_INT64_LEN + 1];
+} ngx_http_trove_queues_t;
 
 
 const ngx_http_trove_role_t  ngx_http_trove_role_store = {
@@ -31,13 +81,39 @@ const ngx_http_trove_role_t  ngx_http_trove_role_store = {
 
     ngx_http_trove_role_store_init,
     ngx_http_trove_role_store_known,
-    trove_redis_answer,
-    trove_redis_result,
+    ngx_http_trove_role_store_instance,
+    ngx_http_trove_role_store_args,
+    ngx_http_trove_role_store_head,
+    ngx_http_trove_role_store_result,
+    ngx_http_trove_role_store_decided,
 
     ngx_http_trove_role_store_opened,
     ngx_http_trove_role_store_sent,
     ngx_http_trove_role_store_answered,
     ngx_http_trove_role_store_failed
+};
+
+
+const ngx_http_trove_role_t  ngx_http_trove_role_overflow = {
+    "overflow",
+    "what there is no room for is refused",
+
+    trove_overflow_script,
+    &trove_overflow_script_len,
+    trove_overflow_script_sha,
+
+    ngx_http_trove_role_overflow_init,
+    ngx_http_trove_role_overflow_known,
+    ngx_http_trove_role_overflow_instance,
+    ngx_http_trove_role_overflow_args,
+    ngx_http_trove_role_overflow_head,
+    ngx_http_trove_role_overflow_result,
+    ngx_http_trove_role_overflow_decided,
+
+    ngx_http_trove_role_overflow_opened,
+    ngx_http_trove_role_overflow_sent,
+    ngx_http_trove_role_overflow_answered,
+    ngx_http_trove_role_overflow_failed
 };
 
 
@@ -89,6 +165,75 @@ ngx_http_trove_role_store_known(ngx_http_trove_redis_t *rd)
 }
 
 
+static const char *
+ngx_http_trove_role_store_instance(ngx_http_trove_redis_t *rd)
+{
+    return trove_replica_instance(rd->worker->trove->ledger);
+}
+
+
+static ngx_uint_t
+ngx_http_trove_role_store_args(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call, const char **argv, size_t *lens)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; call && i < call->n; i++) {
+        argv[i] = (char *) call->text + call->places[i].at;
+        lens[i] = call->places[i].len;
+    }
+
+    return i;
+}
+
+
+static trove_rc_t
+ngx_http_trove_role_store_head(const trove_slice_t *text,
+    ngx_http_trove_reply_head_t *h)
+{
+    trove_rc_t            rc;
+    trove_redis_answer_t  a;
+
+    rc = trove_redis_answer(text, &a);
+
+    if (rc == TROVE_OK) {
+        h->log = a.log;
+        h->whose = 0;
+        h->now = a.now;
+        h->rest = a.rest;
+    }
+
+    return rc;
+}
+
+
+static trove_rc_t
+ngx_http_trove_role_store_result(ngx_http_trove_reply_head_t *h,
+    trove_redis_type_t type, trove_redis_result_t *result)
+{
+    trove_rc_t            rc;
+    trove_redis_answer_t  a;
+
+    a.log = h->log;
+    a.now = h->now;
+    a.rest = h->rest;
+
+    rc = trove_redis_result(&a, type, result);
+
+    h->rest = a.rest;
+
+    return rc;
+}
+
+
+static void
+ngx_http_trove_role_store_decided(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call, ngx_http_trove_reply_head_t *h,
+    trove_redis_result_t *results)
+{
+}
+
+
 static void
 ngx_http_trove_role_store_opened(trove_stats_t *stats)
 {
@@ -126,4 +271,199 @@ ngx_http_trove_role_store_failed(trove_stats_t *stats, trove_store_rc_t rc)
     default:
         break;
     }
+}
+
+
+static ngx_int_t
+ngx_http_trove_role_overflow_init(ngx_http_trove_redis_t *rd)
+{
+    uint32_t                  queue, n;
+    uint64_t                  whose;
+    ngx_pool_t               *pool;
+    const char               *name;
+    trove_slice_t             trove;
+    trove_ledger_t           *ledger;
+    ngx_http_trove_queues_t  *qs;
+
+    pool = rd->worker->trove->cycle->pool;
+    ledger = rd->worker->trove->ledger;
+    n = trove_marks(ledger);
+
+    trove.data = rd->worker->trove->name.data;
+    trove.len = rd->worker->trove->name.len;
+
+    rd->key = ngx_pnalloc(pool, trove.len + TROVE_REDIS_KEY);
+    rd->config = ngx_pnalloc(pool, NGX_INT_T_LEN);
+    qs = ngx_palloc(pool, sizeof(ngx_http_trove_queues_t));
+
+    if (rd->key == NULL || rd->config == NULL || qs == NULL) {
+        return NGX_ERROR;
+    }
+
+    qs->names = ngx_pnalloc(pool, n * TROVE_MARK_NAME);
+    if (qs->names == NULL) {
+        return NGX_ERROR;
+    }
+
+    rd->data = qs;
+    rd->key_len = trove_redis_key(rd->key, &trove, ":overflow");
+    rd->config_len = ngx_sprintf((u_char *) rd->config, "%ui",
+                                 rd->worker->trove->overflow_max)
+                     - (u_char *) rd->config;
+
+    /* what tells these queues from others, if they are made by this worker */
+
+    whose = 1 + rd->random % (TROVE_REDIS_NUMBER - 1);
+    qs->whose_len = ngx_sprintf((u_char *) qs->whose, "%uL", whose)
+                    - (u_char *) qs->whose;
+
+    for (queue = 0; queue < n; queue++) {
+        name = trove_mark_name(ledger, queue, qs->names[queue]);
+
+        (void) ngx_cpystrn((u_char *) qs->names[queue], (u_char *) name,
+                           TROVE_MARK_NAME);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_trove_role_overflow_known(ngx_http_trove_redis_t *rd)
+{
+    return 1;
+}
+
+
+/* A ledger without a store dies with its memory. */
+
+static const char *
+ngx_http_trove_role_overflow_instance(ngx_http_trove_redis_t *rd)
+{
+    return rd->worker->trove->store
+           ? trove_replica_instance(rd->worker->trove->ledger)
+           : NGX_HTTP_TROVE_NO_INSTANCE;
+}
+
+
+static ngx_uint_t
+ngx_http_trove_role_overflow_args(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call, const char **argv, size_t *lens)
+{
+    u_char                   *end;
+    uint32_t                  queue;
+    ngx_uint_t                i, argc;
+    trove_ledger_t           *ledger;
+    ngx_http_trove_queues_t  *qs;
+
+    qs = rd->data;
+    ledger = rd->worker->trove->ledger;
+
+    argv[0] = qs->whose;
+    lens[0] = qs->whose_len;
+    argc = 1;
+
+    for (i = 0; call && i < call->n; i++) {
+        queue = ngx_http_trove_queue(call->places[i].type,
+                                     call->places[i].board);
+
+        end = ngx_sprintf((u_char *) qs->marks[i], "%uL",
+                          trove_mark(ledger, queue));
+
+        argv[argc] = qs->names[queue];
+        lens[argc++] = ngx_strlen(qs->names[queue]);
+        argv[argc] = qs->marks[i];
+        lens[argc++] = end - (u_char *) qs->marks[i];
+        argv[argc] = (char *) call->text + call->places[i].at;
+        lens[argc++] = call->places[i].len;
+    }
+
+    return argc;
+}
+
+
+static trove_rc_t
+ngx_http_trove_role_overflow_head(const trove_slice_t *text,
+    ngx_http_trove_reply_head_t *h)
+{
+    h->log = 0;
+
+    return trove_overflow_answer(text, &h->whose, &h->now, &h->rest);
+}
+
+
+/* Its number is where a version would be. */
+
+static trove_rc_t
+ngx_http_trove_role_overflow_result(ngx_http_trove_reply_head_t *h,
+    trove_redis_type_t type, trove_redis_result_t *result)
+{
+    int         queued;
+    trove_rc_t  rc;
+
+    rc = trove_overflow_queued(&h->rest, &queued, &result->u.version);
+
+    if (rc == TROVE_OK) {
+        result->rc = queued ? TROVE_QUEUED : TROVE_FULL;
+    }
+
+    return rc;
+}
+
+
+/* Before anybody hears of it, all workers know that it waits. */
+
+static void
+ngx_http_trove_role_overflow_decided(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_call_t *call, ngx_http_trove_reply_head_t *h,
+    trove_redis_result_t *results)
+{
+    ngx_uint_t       i;
+    trove_stats_t   *stats;
+    trove_ledger_t  *ledger;
+
+    stats = rd->worker->stats;
+    ledger = rd->worker->trove->ledger;
+
+    for (i = 0; i < call->n; i++) {
+
+        if (results[i].rc == TROVE_FULL) {
+            trove_stats_add(stats, overflow_full, 1);
+            continue;
+        }
+
+        trove_stats_add(stats, overflow_queued, 1);
+
+        trove_mark_tell(ledger, h->whose,
+                        ngx_http_trove_queue(call->places[i].type,
+                                             call->places[i].board),
+                        results[i].u.version);
+    }
+}
+
+
+static void
+ngx_http_trove_role_overflow_opened(trove_stats_t *stats)
+{
+}
+
+
+static void
+ngx_http_trove_role_overflow_sent(trove_stats_t *stats, ngx_uint_t again)
+{
+}
+
+
+static void
+ngx_http_trove_role_overflow_answered(trove_stats_t *stats, uint64_t ns)
+{
+    trove_stats_observe(stats, overflow_call, ns);
+}
+
+
+/* What comes of it is counted: ops that are refused. */
+
+static void
+ngx_http_trove_role_overflow_failed(trove_stats_t *stats, trove_store_rc_t rc)
+{
 }

@@ -423,9 +423,12 @@ ngx_http_trove_stats_ledger(ngx_http_trove_t *trove, trove_stats_total_t *total)
         trove_stat_set(&total->sum.store_lag, trove_flush_lag(trove->ledger));
     }
 
-    if (trove->redis) {
+    if (trove->redis || trove->overflow) {
         trove_stat_set(&total->sum.breaker_state,
                        trove_breaker_state(trove->breaker));
+    }
+
+    if (trove->redis) {
         ngx_http_trove_stats_copy(trove, total);
     }
 

@@ -53,6 +53,7 @@ static ngx_str_t  ngx_http_trove_statuses[] = {
     ngx_string("EXPIRED"),
     ngx_string("FORBIDDEN"),
     ngx_string("LIMITED"),
+    ngx_string("QUEUED"),
     ngx_string("FULL"),
     ngx_string("INVALID"),
     ngx_string("EXHAUSTED"),

@@ -2,6 +2,9 @@
 #include "ngx_http_trove.h"
 
 
+static ngx_int_t ngx_http_trove_write_remote(ngx_http_request_t *r,
+    trove_redis_op_t *op, uint64_t number, trove_writer_t *out,
+    ngx_uint_t overflows);
 static void ngx_http_trove_write_begin(ngx_http_trove_write_t *write,
     const trove_redis_op_t *op);
 static trove_rc_t ngx_http_trove_write_local(ngx_http_trove_ctx_t *ctx,
@@ -34,9 +37,9 @@ ngx_http_trove_write(ngx_http_request_t *r, trove_redis_op_t *op,
 
     ngx_http_trove_write_begin(write, op);
 
-    if (ctx->worker->redis) {
-        ctx->answer = written;
+    ctx->answer = written;
 
+    if (ctx->worker->trove->redis) {
         return ngx_http_trove_remote(r, op);
     }
 
@@ -44,6 +47,12 @@ ngx_http_trove_write(ngx_http_request_t *r, trove_redis_op_t *op,
 
     if (write->result.rc == TROVE_BUSY && ngx_http_trove_patient(ctx)) {
         return NGX_BUSY;
+    }
+
+    if (write->result.rc == TROVE_FULL && ctx->worker->trove->overflow) {
+        write->overflows = 1;
+
+        return ngx_http_trove_remote(r, op);
     }
 
     return written(r);
@@ -55,19 +64,16 @@ ngx_http_trove_write_line(ngx_http_request_t *r, trove_redis_op_t *op,
     uint64_t number, trove_writer_t *out)
 {
     ngx_http_trove_ctx_t    *ctx;
-    ngx_http_trove_write_t   write, *remote;
+    ngx_http_trove_write_t   write;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
-    if (ctx->worker->redis) {
-        remote = ngx_http_trove_remote_line(r, op, out);
+    if (ctx->worker->trove->redis) {
+        return ngx_http_trove_write_remote(r, op, number, out, 0);
+    }
 
-        if (remote) {
-            remote->number = number;
-            ngx_http_trove_write_begin(remote, op);
-        }
-
-        return remote ? NGX_OK : NGX_AGAIN;
+    if (ngx_http_trove_remote_room(r, out) != NGX_OK) {
+        return NGX_AGAIN;
     }
 
     write.number = number;
@@ -86,7 +92,36 @@ ngx_http_trove_write_line(ngx_http_request_t *r, trove_redis_op_t *op,
         ctx->held = 0;
     }
 
-    ngx_http_trove_batch_written(r, &write, out);
+    if (write.result.rc == TROVE_FULL && ctx->worker->trove->overflow) {
+        return ngx_http_trove_write_remote(r, op, number, out, 1);
+    }
+
+    /* answers come in the order of the lines */
+
+    if (!ngx_http_trove_remote_put(ctx, &write)) {
+        ngx_http_trove_batch_written(r, &write, out);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_write_remote(ngx_http_request_t *r, trove_redis_op_t *op,
+    uint64_t number, trove_writer_t *out, ngx_uint_t overflows)
+{
+    ngx_http_trove_write_t  *write;
+
+    write = ngx_http_trove_remote_line(r, op, out);
+
+    if (write == NULL) {
+        return NGX_AGAIN;
+    }
+
+    ngx_http_trove_write_begin(write, op);
+
+    write->number = number;
+    write->overflows = overflows;
 
     return NGX_OK;
 }
@@ -102,6 +137,7 @@ ngx_http_trove_write_begin(ngx_http_trove_write_t *write,
 
     write->type = op->type;
     write->board = op->board;
+    write->overflows = 0;
 
     player = NULL;
 
@@ -144,6 +180,7 @@ static trove_rc_t
 ngx_http_trove_write_local(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op,
     trove_redis_result_t *result)
 {
+    trove_rc_t                rc;
     trove_ledger_t           *ledger;
     ngx_http_trove_worker_t  *w;
 
@@ -153,6 +190,14 @@ ngx_http_trove_write_local(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op,
 
     w = ctx->worker;
     ledger = w->trove->ledger;
+
+    if (w->trove->overflow) {
+        rc = ngx_http_trove_overtakes(ctx, op);
+
+        if (rc != TROVE_OK) {
+            return rc;
+        }
+    }
 
     switch (op->type) {
 
@@ -234,10 +279,18 @@ ngx_http_trove_unwritten(ngx_http_trove_ctx_t *ctx, trove_rc_t rc)
 
     case TROVE_CANCELED:
         ctx->status = NGX_HTTP_TROVE_UNSTORED;
-        return NGX_HTTP_TROVE_UNSTORED_TEXT;
+        return ctx->overflows ? "there is no room for it, and where it could "
+                                "wait is not reached at present"
+                              : NGX_HTTP_TROVE_UNSTORED_TEXT;
 
     case TROVE_AGAIN:
         ctx->status = NGX_HTTP_TROVE_UNSTORED;
+
+        if (ctx->overflows) {
+            return "there is no room for it, and where it is to wait has not "
+                   "answered in time: it may have been queued";
+        }
+
         return "the store has not answered in time: it may have been carried "
                "out, and may be asked for again";
 

@@ -1,0 +1,169 @@
+
+#include "ngx_http_trove.h"
+
+
+/*
+ * What the ledger has no room for waits in a queue, see trove_overflow.h.  So
+ * does what may be about something that waits there: a later write would
+ * overtake an earlier one.
+ */
+
+static trove_rc_t ngx_http_trove_target(ngx_http_trove_ctx_t *ctx,
+    trove_redis_op_t *op);
+static trove_rc_t ngx_http_trove_target_row(ngx_http_trove_ctx_t *ctx,
+    uint32_t board, trove_slice_t *player);
+
+
+uint32_t
+ngx_http_trove_queue(trove_redis_type_t type, uint32_t board)
+{
+    switch (type) {
+
+    case TROVE_REDIS_CLAIM:
+    case TROVE_REDIS_TAP:
+        return TROVE_MARK_PLAYERS;
+
+    case TROVE_REDIS_SCORE:
+    case TROVE_REDIS_UNSCORE:
+        return TROVE_MARK_BOARDS + board;
+
+    default: /* TROVE_REDIS_PUT, TROVE_REDIS_REMOVE */
+        return TROVE_MARK_REWARDS;
+    }
+}
+
+
+/* All lines of a batch are for the same queue. */
+
+trove_rc_t
+ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
+{
+    trove_rc_t  rc;
+
+    if (!trove_mark_pending(ctx->worker->trove->ledger,
+                            ngx_http_trove_queue(op->type, op->board))
+        && !ngx_http_trove_remote_asks(ctx))
+    {
+        return TROVE_OK;
+    }
+
+    rc = ngx_http_trove_target(ctx, op);
+
+    return (rc == TROVE_NOTFOUND) ? TROVE_FULL : rc;
+}
+
+
+/* TROVE_OK: what the op is about is in the ledger. */
+
+static trove_rc_t
+ngx_http_trove_target(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
+{
+    trove_player_t   p;
+    trove_reward_t   reward;
+    trove_ledger_t  *ledger;
+
+    ledger = ctx->worker->trove->ledger;
+
+    switch (op->type) {
+
+    case TROVE_REDIS_CLAIM:
+        return trove_player_get(ledger, &op->u.claim.player, &p);
+
+    case TROVE_REDIS_TAP:
+        return trove_player_get(ledger, &op->u.tap.player, &p);
+
+    case TROVE_REDIS_SCORE:
+        return ngx_http_trove_target_row(ctx, op->board, &op->u.score.player);
+
+    case TROVE_REDIS_UNSCORE:
+        return ngx_http_trove_target_row(ctx, op->board, &op->u.unscore);
+
+    case TROVE_REDIS_PUT:
+        return trove_ledger_get(ledger, op->u.put.id, &reward);
+
+    default: /* TROVE_REDIS_REMOVE */
+        return trove_ledger_get(ledger, op->u.remove, &reward);
+    }
+}
+
+
+static trove_rc_t
+ngx_http_trove_target_row(ngx_http_trove_ctx_t *ctx, uint32_t board,
+    trove_slice_t *player)
+{
+    char                 *text;
+    u_char               *mark;
+    uint32_t              n;
+    trove_rc_t            rc;
+    trove_arena_t        *arena;
+    trove_ledger_t       *ledger;
+    trove_board_entry_t   entry;
+    trove_board_state_t   state;
+
+    arena = &ctx->worker->arena;
+    ledger = ctx->worker->trove->ledger;
+
+    mark = arena->pos;
+    text = trove_arena_alloc(arena, trove_board_conf(ledger, board)->row);
+    if (text == NULL) {
+        return TROVE_NOMEM;
+    }
+
+    rc = trove_board_around(ledger, board, 0, ngx_http_trove_board_now(),
+                            player, 0, text, &entry, &n, &state);
+
+    trove_arena_rewind(arena, mark);
+
+    return rc;
+}
+
+
+void
+ngx_http_trove_overflowed(ngx_http_trove_ctx_t *ctx,
+    ngx_http_trove_write_t *write)
+{
+    ctx->overflows = write->overflows;
+
+    if (write->overflows
+        && (write->result.rc == TROVE_CANCELED
+            || write->result.rc == TROVE_AGAIN))
+    {
+        trove_stats_add(ctx->worker->stats, overflow_away, 1);
+    }
+}
+
+
+ngx_int_t
+ngx_http_trove_queued(ngx_http_request_t *r)
+{
+    trove_writer_t         w;
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    if (ngx_http_trove_writer(r, &w, sizeof("{\"queued\":true}") - 1) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    trove_write_lit(&w, "{\"queued\":true}");
+
+    ctx->status = NGX_HTTP_TROVE_QUEUED;
+
+    return ngx_http_trove_answer(r, NGX_HTTP_ACCEPTED, "application/json", &w);
+}
+
+
+void
+ngx_http_trove_queued_line(ngx_http_request_t *r, trove_writer_t *out)
+{
+    ngx_http_trove_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
+    trove_write_lit(out, "{\"queued\":true}\n");
+
+    ctx->status = NGX_HTTP_TROVE_BATCH;
+
+    trove_stats_endpoint_add(ctx->worker->stats, ctx->endpoint, lines_ok, 1);
+}
