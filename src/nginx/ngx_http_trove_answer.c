@@ -2,19 +2,47 @@
 #include "ngx_http_trove.h"
 
 
-#define NGX_HTTP_TROVE_RETRY_AFTER  "1"     /* seconds, after a 503 */
+/* The text of a problem whose every part is known. */
+
+#define NGX_HTTP_TROVE_PROBLEM(status, title, detail)                         \
+    "{\"title\":\"" title "\",\"status\":" #status ",\"detail\":\""          \
+    detail "\"}"
 
 
 _Static_assert(TROVE_ENDPOINT_POLL == 0, "conf/trace/poll.bt");
 
 
 static ngx_uint_t ngx_http_trove_refused(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_refuse_unread(ngx_http_request_t *r);
 static void ngx_http_trove_exemplar(ngx_http_request_t *r,
     trove_exemplar_t *e, uint64_t now, uint64_t ns);
 static void ngx_http_trove_cleanup(void *data);
+static ngx_int_t ngx_http_trove_push_header(ngx_http_request_t *r,
+    const ngx_table_elt_t *header);
 static ngx_int_t ngx_http_trove_retry_after(ngx_http_request_t *r);
 static const char *ngx_http_trove_title(ngx_uint_t status);
 static const char *ngx_http_trove_methods(ngx_uint_t methods);
+
+
+static const ngx_table_elt_t  ngx_http_trove_no_store = {
+    .hash = 1,
+    .key = ngx_string("Cache-Control"),
+    .value = ngx_string("no-store")
+};
+
+
+/* After a 503, in seconds. */
+
+static const ngx_table_elt_t  ngx_http_trove_soon = {
+    .hash = 1,
+    .key = ngx_string("Retry-After"),
+    .value = ngx_string("1")
+};
+
+
+static const char  ngx_http_trove_unstored_problem[] =
+    NGX_HTTP_TROVE_PROBLEM(503, "Service Unavailable",
+                           NGX_HTTP_TROVE_UNSTORED_TEXT);
 
 
 ngx_http_trove_ctx_t *
@@ -77,8 +105,7 @@ ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
     }
 
     if (ngx_http_trove_refused(r)) {
-        return ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      NGX_HTTP_TROVE_UNSTORED_TEXT);
+        return ngx_http_trove_refuse_unread(r);
     }
 
     if (r->method != NGX_HTTP_POST) {
@@ -140,6 +167,28 @@ ngx_http_trove_refused(ngx_http_request_t *r)
 }
 
 
+/* All clients write on while Redis is away: this shall cost next to nothing. */
+
+static ngx_int_t
+ngx_http_trove_refuse_unread(ngx_http_request_t *r)
+{
+    ngx_int_t       rc;
+    trove_writer_t  w;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    w.start = (u_char *) ngx_http_trove_unstored_problem;
+    w.pos = w.start + sizeof(ngx_http_trove_unstored_problem) - 1;
+
+    return ngx_http_trove_answer(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                 "application/problem+json", &w);
+}
+
+
 ngx_int_t
 ngx_http_trove_args(ngx_http_request_t *r, const trove_field_t *fields,
     ngx_uint_t n, void *out, trove_fields_t *f, ngx_int_t *rc)
@@ -195,14 +244,12 @@ ngx_http_trove_header(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
-    if (ngx_http_trove_add_header(r, "Cache-Control", "no-store") != NGX_OK) {
+    if (ngx_http_trove_push_header(r, &ngx_http_trove_no_store) != NGX_OK) {
         return NGX_ERROR;
     }
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_http_trove_add_header(r, "Retry-After",
-                                     NGX_HTTP_TROVE_RETRY_AFTER)
-           != NGX_OK)
+        && ngx_http_trove_push_header(r, &ngx_http_trove_soon) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -486,6 +533,24 @@ ngx_int_t
 ngx_http_trove_add_header(ngx_http_request_t *r, const char *name,
     const char *value)
 {
+    ngx_table_elt_t  header;
+
+    ngx_memzero(&header, sizeof(ngx_table_elt_t));
+
+    header.hash = 1;
+    header.key.data = (u_char *) name;
+    header.key.len = ngx_strlen(name);
+    header.value.data = (u_char *) value;
+    header.value.len = ngx_strlen(value);
+
+    return ngx_http_trove_push_header(r, &header);
+}
+
+
+static ngx_int_t
+ngx_http_trove_push_header(ngx_http_request_t *r,
+    const ngx_table_elt_t *header)
+{
     ngx_table_elt_t  *h;
 
     h = ngx_list_push(&r->headers_out.headers);
@@ -493,15 +558,7 @@ ngx_http_trove_add_header(ngx_http_request_t *r, const char *name,
         return NGX_ERROR;
     }
 
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value.data = (u_char *) value;
-    h->value.len = ngx_strlen(value);
-    h->lowcase_key = NULL;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
+    *h = *header;
 
     return NGX_OK;
 }
