@@ -323,7 +323,7 @@ typedef struct {
     uint64_t                  version;
     uint64_t                  scanned;      /* in this turn of a batch       */
     uint64_t                  held;         /* since when the ledger is, ns  */
-    uint64_t                  generation;   /* of the copy that it reads     */
+    uint64_t                  generation;   /* of the copy it reads, 0: none */
     ngx_http_trove_batch_t   *batch;
     ngx_http_trove_object_t  *object;
     ngx_http_trove_tried_t   *tried;

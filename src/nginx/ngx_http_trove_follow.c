@@ -211,14 +211,17 @@ ngx_http_trove_uncopied(ngx_http_trove_ctx_t *ctx)
         return 0;
     }
 
-    ctx->generation = trove_replica_generation(w->trove->ledger);
-
     if (trove_view_generation(w->view) == 0) {
         return 1;
     }
 
-    return ctx->endpoint != TROVE_ENDPOINT_POLL
-           && trove_replica_state(w->trove->ledger) != TROVE_REPLICA_LIVE;
+    if (trove_likely(ctx->endpoint == TROVE_ENDPOINT_POLL)) {
+        return 0;
+    }
+
+    ctx->generation = trove_replica_generation(w->trove->ledger);
+
+    return trove_replica_state(w->trove->ledger) != TROVE_REPLICA_LIVE;
 }
 
 
@@ -229,10 +232,7 @@ ngx_http_trove_torn(ngx_http_trove_ctx_t *ctx)
 
     w = ctx->worker;
 
-    return w
-           && w->trove->redis
-           && ctx->generation
-           && ctx->endpoint != TROVE_ENDPOINT_POLL
+    return ctx->generation
            && !trove_replica_whole(w->trove->ledger, ctx->generation);
 }
 
