@@ -317,6 +317,14 @@ trove_overflow_entries(trove_overflow_t *o, uint32_t queue,
             return trove_overflow_unexpected(o);
         }
 
+        /* there are none before the first one that a ledger has of a queue */
+
+        if (mark == 0 && e.number > 1
+            && trove_mark_pass(o->ledger, queue, e.number - 1) != TROVE_OK)
+        {
+            return trove_overflow_busy(o);
+        }
+
         /* a number twice is not of the script that fills queues */
 
         done = (is && e.number > mark) ? trove_overflow_apply(o, queue, &e)
@@ -342,8 +350,6 @@ trove_overflow_entries(trove_overflow_t *o, uint32_t queue,
         }
 
         TROVE_FAULT("overflow: carried out");
-
-        /* the first that a ledger has of a queue may have any number */
 
         if (mark != 0 && e.number > mark) {
             trove_stat_add(&o->stats.lost, e.number - mark - 1);
