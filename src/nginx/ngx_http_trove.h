@@ -27,6 +27,7 @@
 #include "trove_clock.h"
 #include "trove_coins.h"
 #include "trove_dirty.h"
+#include "trove_drain.h"
 #include "trove_flush.h"
 #include "trove_follow.h"
 #include "trove_json.h"
@@ -72,6 +73,7 @@
 typedef struct ngx_http_trove_file_s   ngx_http_trove_file_t;
 typedef struct ngx_http_trove_flush_s  ngx_http_trove_flush_t;
 typedef struct ngx_http_trove_follow_s ngx_http_trove_follow_t;
+typedef struct ngx_http_trove_drain_s  ngx_http_trove_drain_t;
 typedef struct ngx_http_trove_wait_s   ngx_http_trove_wait_t;
 typedef struct ngx_http_trove_again_s  ngx_http_trove_again_t;
 typedef struct ngx_http_trove_waits_s  ngx_http_trove_waits_t;
@@ -250,6 +252,7 @@ typedef struct ngx_http_trove_worker_s {
 
     ngx_http_trove_flush_t *flush;          /* NULL: no store of its own     */
     ngx_http_trove_follow_t  *follow;       /* NULL: it is not in Redis      */
+    ngx_http_trove_drain_t *drain;          /* NULL: nothing overflows       */
 
     ngx_http_trove_redis_t *redis;          /* NULL: there is none           */
     ngx_http_trove_waits_t  copied;         /* until it has come from there  */
@@ -776,6 +779,14 @@ void ngx_http_trove_follow_exit(ngx_http_trove_worker_t *w);
  */
 ngx_uint_t ngx_http_trove_uncopied(ngx_http_trove_ctx_t *ctx);
 ngx_uint_t ngx_http_trove_torn(ngx_http_trove_ctx_t *ctx);
+
+
+/* ngx_http_trove_drain.c */
+
+/* A worker begins, ends. */
+ngx_int_t ngx_http_trove_drain_init(ngx_cycle_t *cycle,
+    ngx_http_trove_worker_t *w);
+void ngx_http_trove_drain_exit(ngx_http_trove_worker_t *w);
 
 
 /* ngx_http_trove_body.c */

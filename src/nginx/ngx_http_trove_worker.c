@@ -94,7 +94,10 @@ ngx_http_trove_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    /* a store is still brought what was carried out */
+
     for (i = 0; i < ngx_http_trove_nworkers; i++) {
+        ngx_http_trove_drain_exit(&ngx_http_trove_workers[i]);
         ngx_http_trove_flush_exit(&ngx_http_trove_workers[i],
                                   ngx_http_trove_nworkers - i);
         ngx_http_trove_follow_exit(&ngx_http_trove_workers[i]);
@@ -148,7 +151,8 @@ ngx_http_trove_worker_start(ngx_cycle_t *cycle,
         || ngx_http_trove_wake_start(cycle, w) != NGX_OK
         || ngx_http_trove_flush_init(cycle, w) != NGX_OK
         || ngx_http_trove_redis_init(cycle, w) != NGX_OK
-        || ngx_http_trove_follow_init(cycle, w) != NGX_OK)
+        || ngx_http_trove_follow_init(cycle, w) != NGX_OK
+        || ngx_http_trove_drain_init(cycle, w) != NGX_OK)
     {
         return NGX_ERROR;
     }
