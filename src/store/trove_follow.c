@@ -3,7 +3,6 @@
  * The follower: its thread, and what it reads of the log.
  */
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +31,6 @@ static trove_store_rc_t trove_follow_strange(trove_follow_t *f, uint64_t log,
 static trove_store_rc_t trove_follow_xread(trove_follow_t *f, uint64_t after,
     uint32_t block, trove_follow_entries_t *e);
 static int trove_follow_entry(const redisReply *r, trove_follow_entry_t *e);
-static int trove_follow_number(const redisReply *r, const char *end,
-    uint64_t *n);
 static void trove_follow_bad(trove_follow_t *f, trove_store_rc_t rc);
 
 
@@ -697,7 +694,7 @@ trove_follow_entry(const redisReply *r, trove_follow_entry_t *e)
 
     if (r->type != REDIS_REPLY_ARRAY
         || r->elements != 2
-        || !trove_follow_number(r->element[0], "-0", &e->log)
+        || !trove_redis_reply_number(r->element[0], "-0", &e->log)
         || r->element[1]->type != REDIS_REPLY_ARRAY)
     {
         return 0;
@@ -723,7 +720,7 @@ trove_follow_entry(const redisReply *r, trove_follow_entry_t *e)
         switch (name->str[0]) {
 
         case 'v':
-            has |= trove_follow_number(value, "", &e->version) ? 1 : 0;
+            has |= trove_redis_reply_number(value, "", &e->version) ? 1 : 0;
             break;
 
         case 'o':
@@ -750,24 +747,6 @@ trove_follow_entry(const redisReply *r, trove_follow_entry_t *e)
     e->mark = trove_siphash(key, e->changes.data, e->changes.len) | 1;
 
     return 1;
-}
-
-
-static int
-trove_follow_number(const redisReply *r, const char *end, uint64_t *n)
-{
-    char  *rest;
-
-    if (r->type != REDIS_REPLY_STRING
-        || r->str[0] < '0' || r->str[0] > '9')
-    {
-        return 0;
-    }
-
-    errno = 0;
-    *n = strtoull(r->str, &rest, 10);
-
-    return errno == 0 && strcmp(rest, end) == 0;
 }
 
 

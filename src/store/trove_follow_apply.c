@@ -14,7 +14,9 @@ static int trove_follow_versions(const trove_follow_entry_t *e,
 static int trove_follow_makes(const trove_redis_change_t *change);
 static trove_store_rc_t trove_follow_change(trove_follow_t *f,
     const trove_redis_change_t *change);
-static trove_store_rc_t trove_follow_scored(trove_follow_t *f,
+static trove_rc_t trove_follow_attempt(trove_follow_t *f,
+    const trove_redis_change_t *change, uint32_t board);
+static const char *trove_follow_what(trove_follow_t *f,
     const trove_redis_change_t *change);
 
 
@@ -112,132 +114,20 @@ trove_follow_makes(const trove_redis_change_t *change)
 }
 
 
-static trove_store_rc_t
-trove_follow_change(trove_follow_t *f, const trove_redis_change_t *change)
-{
-    uint32_t    n;
-    trove_rc_t  rc;
-
-    n = 0;
-
-    switch (change->type) {
-
-    case TROVE_REDIS_HAS_REWARD:
-        return trove_follow_reward(f, &change->u.reward);
-
-    case TROVE_REDIS_NO_REWARD:
-
-        do {
-            rc = trove_replica_remove(f->ledger, change->u.id);
-        } while (trove_follow_again(f, rc, &n));
-
-        return trove_follow_done_with(f, rc, "a removal");
-
-    case TROVE_REDIS_LAST:
-
-        do {
-            rc = trove_replica_last(f->ledger, change->u.id);
-        } while (trove_follow_again(f, rc, &n));
-
-        return trove_follow_done_with(f, rc, "the last of a stock");
-
-    case TROVE_REDIS_HAS_CLAIM:
-        return trove_follow_claim(f, &change->u.claim);
-
-    case TROVE_REDIS_HAS_PLAYER:
-        return trove_follow_player(f, &change->u.player);
-
-    case TROVE_REDIS_HAS_SCORE:
-    case TROVE_REDIS_NO_SCORE:
-        return trove_follow_scored(f, change);
-    }
-
-    return TROVE_STORE_DONE;
-}
-
-
-trove_store_rc_t
-trove_follow_reward(trove_follow_t *f, const trove_redis_reward_t *r)
-{
-    uint32_t    n;
-    trove_rc_t  rc;
-
-    n = 0;
-
-    do {
-        rc = trove_replica_put(f->ledger, &r->reward, r->born);
-    } while (trove_follow_again(f, rc, &n));
-
-    return trove_follow_done_with(f, rc, "a reward");
-}
-
-
-trove_store_rc_t
-trove_follow_player(trove_follow_t *f, const trove_redis_player_t *p)
-{
-    uint32_t    n;
-    trove_rc_t  rc;
-
-    if (f->redo == NULL) {
-        return trove_follow_done_with(f, TROVE_FULL, "a player");
-    }
-
-    n = 0;
-
-    do {
-        rc = trove_replica_player(f->redo, &p->player, &p->data);
-    } while (trove_follow_again(f, rc, &n));
-
-    return trove_follow_done_with(f, rc, "a player");
-}
-
-
-trove_store_rc_t
-trove_follow_claim(trove_follow_t *f, const trove_redis_claim_t *c)
-{
-    uint32_t    n;
-    trove_rc_t  rc;
-
-    if (f->redo == NULL) {
-        return trove_follow_done_with(f, TROVE_FULL, "a player");
-    }
-
-    n = 0;
-
-    do {
-        rc = trove_replica_claim(f->redo, &c->player, &c->claim);
-    } while (trove_follow_again(f, rc, &n));
-
-    return trove_follow_done_with(f, rc, "a claim");
-}
-
-
-trove_store_rc_t
-trove_follow_score(trove_follow_t *f, uint32_t board,
-    const trove_board_row_t *row)
-{
-    uint32_t    n;
-    trove_rc_t  rc;
-
-    n = 0;
-
-    do {
-        rc = trove_replica_score(f->ledger, board, row);
-    } while (trove_follow_again(f, rc, &n));
-
-    return trove_follow_done_with(f, rc, "a row of a board");
-}
-
-
 /* Of a board that other machines have and this one has not, nothing is kept. */
 
 static trove_store_rc_t
-trove_follow_scored(trove_follow_t *f, const trove_redis_change_t *change)
+trove_follow_change(trove_follow_t *f, const trove_redis_change_t *change)
 {
-    uint32_t                    board, n;
-    trove_rc_t                  rc;
+    uint32_t                    board;
     const trove_board_conf_t   *conf;
     const trove_redis_score_t  *s;
+
+    if (change->type != TROVE_REDIS_HAS_SCORE
+        && change->type != TROVE_REDIS_NO_SCORE)
+    {
+        return trove_follow_row(f, change, TROVE_BOARD_NONE);
+    }
 
     s = &change->u.score;
     board = trove_board_find(f->ledger, &s->board);
@@ -252,18 +142,98 @@ trove_follow_scored(trove_follow_t *f, const trove_redis_change_t *change)
         return TROVE_STORE_DONE;
     }
 
-    if (change->type == TROVE_REDIS_HAS_SCORE) {
-        return trove_follow_score(f, board, &s->row);
-    }
+    return trove_follow_row(f, change, board);
+}
+
+
+trove_store_rc_t
+trove_follow_row(trove_follow_t *f, const trove_redis_change_t *change,
+    uint32_t board)
+{
+    uint32_t    n;
+    trove_rc_t  rc;
 
     n = 0;
 
     do {
-        rc = trove_replica_unscore(f->ledger, board, s->row.period,
-                                   s->row.reached, &s->row.player);
+        rc = trove_follow_attempt(f, change, board);
     } while (trove_follow_again(f, rc, &n));
 
-    return trove_follow_done_with(f, rc, "a row of a board");
+    return trove_follow_done_with(f, rc, trove_follow_what(f, change));
+}
+
+
+static trove_rc_t
+trove_follow_attempt(trove_follow_t *f, const trove_redis_change_t *change,
+    uint32_t board)
+{
+    trove_ledger_t           *l;
+    const trove_board_row_t  *row;
+
+    l = f->ledger;
+    row = &change->u.score.row;
+
+    switch (change->type) {
+
+    case TROVE_REDIS_HAS_REWARD:
+        return trove_replica_put(l, &change->u.reward.reward,
+                                 change->u.reward.born);
+
+    case TROVE_REDIS_NO_REWARD:
+        return trove_replica_remove(l, change->u.id);
+
+    case TROVE_REDIS_LAST:
+        return trove_replica_last(l, change->u.id);
+
+    case TROVE_REDIS_HAS_CLAIM:
+        return f->redo ? trove_replica_claim(f->redo, &change->u.claim.player,
+                                             &change->u.claim.claim)
+                       : TROVE_FULL;
+
+    case TROVE_REDIS_HAS_PLAYER:
+        return f->redo ? trove_replica_player(f->redo,
+                                              &change->u.player.player,
+                                              &change->u.player.data)
+                       : TROVE_FULL;
+
+    case TROVE_REDIS_HAS_SCORE:
+        return trove_replica_score(l, board, row);
+
+    case TROVE_REDIS_NO_SCORE:
+        return trove_replica_unscore(l, board, row->period, row->reached,
+                                     &row->player);
+    }
+
+    return TROVE_OK;
+}
+
+
+static const char *
+trove_follow_what(trove_follow_t *f, const trove_redis_change_t *change)
+{
+    switch (change->type) {
+
+    case TROVE_REDIS_HAS_REWARD:
+        return "a reward";
+
+    case TROVE_REDIS_NO_REWARD:
+        return "a removal";
+
+    case TROVE_REDIS_LAST:
+        return "the last of a stock";
+
+    case TROVE_REDIS_HAS_CLAIM:
+        return f->redo ? "a claim" : "a player";
+
+    case TROVE_REDIS_HAS_PLAYER:
+        return "a player";
+
+    case TROVE_REDIS_HAS_SCORE:
+    case TROVE_REDIS_NO_SCORE:
+        return "a row of a board";
+    }
+
+    return "";
 }
 
 

@@ -77,14 +77,9 @@ int trove_follow_again(trove_follow_t *f, trove_rc_t rc, uint32_t *n);
 trove_store_rc_t trove_follow_done_with(trove_follow_t *f, trove_rc_t rc,
     const char *what);
 
-trove_store_rc_t trove_follow_reward(trove_follow_t *f,
-    const trove_redis_reward_t *r);
-trove_store_rc_t trove_follow_player(trove_follow_t *f,
-    const trove_redis_player_t *p);
-trove_store_rc_t trove_follow_claim(trove_follow_t *f,
-    const trove_redis_claim_t *c);
-trove_store_rc_t trove_follow_score(trove_follow_t *f, uint32_t board,
-    const trove_board_row_t *row);
+/* Carries out a change of a row, which is of that board if it is of one. */
+trove_store_rc_t trove_follow_row(trove_follow_t *f,
+    const trove_redis_change_t *change, uint32_t board);
 
 
 /* trove_follow_load.c */

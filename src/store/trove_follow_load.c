@@ -311,10 +311,12 @@ static trove_store_rc_t
 trove_follow_row_reward(trove_follow_t *f, const trove_slice_t *field,
     const trove_slice_t *value, const trove_follow_rows_t *rows)
 {
-    trove_redis_reward_t  reward;
+    trove_redis_change_t  change;
 
-    return (trove_redis_reward_read(field, value, &reward) == TROVE_OK)
-           ? trove_follow_reward(f, &reward)
+    change.type = TROVE_REDIS_HAS_REWARD;
+
+    return (trove_redis_reward_read(field, value, &change.u.reward) == TROVE_OK)
+           ? trove_follow_row(f, &change, TROVE_BOARD_NONE)
            : trove_follow_damaged(f, "a reward");
 }
 
@@ -323,10 +325,12 @@ static trove_store_rc_t
 trove_follow_row_player(trove_follow_t *f, const trove_slice_t *field,
     const trove_slice_t *value, const trove_follow_rows_t *rows)
 {
-    trove_redis_player_t  player;
+    trove_redis_change_t  change;
 
-    return (trove_redis_player_read(field, value, &player) == TROVE_OK)
-           ? trove_follow_player(f, &player)
+    change.type = TROVE_REDIS_HAS_PLAYER;
+
+    return (trove_redis_player_read(field, value, &change.u.player) == TROVE_OK)
+           ? trove_follow_row(f, &change, TROVE_BOARD_NONE)
            : trove_follow_damaged(f, "a player");
 }
 
@@ -335,10 +339,12 @@ static trove_store_rc_t
 trove_follow_row_claim(trove_follow_t *f, const trove_slice_t *field,
     const trove_slice_t *value, const trove_follow_rows_t *rows)
 {
-    trove_redis_claim_t  claim;
+    trove_redis_change_t  change;
 
-    return (trove_redis_claim_read(field, value, &claim) == TROVE_OK)
-           ? trove_follow_claim(f, &claim)
+    change.type = TROVE_REDIS_HAS_CLAIM;
+
+    return (trove_redis_claim_read(field, value, &change.u.claim) == TROVE_OK)
+           ? trove_follow_row(f, &change, TROVE_BOARD_NONE)
            : trove_follow_damaged(f, "a claim");
 }
 
@@ -347,17 +353,18 @@ static trove_store_rc_t
 trove_follow_row_score(trove_follow_t *f, const trove_slice_t *field,
     const trove_slice_t *value, const trove_follow_rows_t *rows)
 {
-    trove_redis_score_t  score;
+    trove_redis_change_t  change;
 
-    memset(&score, 0, sizeof(score));
+    memset(&change, 0, sizeof(change));
+    change.type = TROVE_REDIS_HAS_SCORE;
 
-    if (trove_redis_score_read(field, value, &score) != TROVE_OK) {
+    if (trove_redis_score_read(field, value, &change.u.score) != TROVE_OK) {
         return trove_follow_damaged(f, "a row of a board");
     }
 
-    score.row.period = rows->period;
+    change.u.score.row.period = rows->period;
 
-    return trove_follow_score(f, rows->board, &score.row);
+    return trove_follow_row(f, &change, rows->board);
 }
 
 

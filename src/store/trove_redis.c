@@ -1395,7 +1395,15 @@ trove_redis_meta_read(trove_redis_t *r, const redisReply *reply,
 static int
 trove_redis_meta_number(const redisReply *reply, uint64_t max, uint64_t *n)
 {
-    char  *end;
+    return trove_redis_reply_number(reply, "", n) && *n <= max;
+}
+
+
+int
+trove_redis_reply_number(const redisReply *reply, const char *end,
+    uint64_t *n)
+{
+    char  *rest;
 
     if (reply->type != REDIS_REPLY_STRING
         || reply->str[0] < '0' || reply->str[0] > '9')
@@ -1404,9 +1412,9 @@ trove_redis_meta_number(const redisReply *reply, uint64_t max, uint64_t *n)
     }
 
     errno = 0;
-    *n = strtoull(reply->str, &end, 10);
+    *n = strtoull(reply->str, &rest, 10);
 
-    return errno == 0 && *end == '\0' && *n <= max;
+    return errno == 0 && strcmp(rest, end) == 0;
 }
 
 

@@ -198,6 +198,13 @@ trove_store_rc_t trove_redis_commandf(trove_redis_t *r, redisReply **reply,
     const char *format, ...);
 
 /*
+ * Whether the reply is a number, in decimal digits, and nothing but "end"
+ * behind it.
+ */
+int trove_redis_reply_number(const redisReply *reply, const char *end,
+    uint64_t *n);
+
+/*
  * Calls the script: argv are the call, the rules and the ops.  Waits for
  * conf->replicas, too: fewer are TROVE_STORE_TIMEOUT, though it was carried
  * out.

@@ -33,7 +33,7 @@ static char *trove_redis_bytes(char *p, const void *bytes, size_t n);
 static char *trove_redis_op_claim(char *p, const trove_claim_request_t *q);
 static char *trove_redis_op_tap(char *p, const trove_tap_request_t *q);
 static char *trove_redis_op_score(char *p, const trove_redis_op_t *op);
-static char *trove_redis_op_put(char *p, const trove_reward_t *r);
+static char *trove_redis_put_reward(char *p, const trove_reward_t *r);
 static void trove_redis_reader(trove_redis_reader_t *in,
     const trove_slice_t *text);
 static uint64_t trove_redis_get(trove_redis_reader_t *in, uint32_t bytes);
@@ -49,7 +49,7 @@ static void trove_redis_get_name(trove_redis_reader_t *in, uint32_t bytes,
     uint32_t min, uint32_t max, trove_slice_t *text);
 static void trove_redis_get_player_rest(trove_redis_reader_t *in,
     trove_slice_t *player);
-static void trove_redis_get_op_put(trove_redis_reader_t *in,
+static void trove_redis_get_reward(trove_redis_reader_t *in,
     trove_reward_t *r);
 static void trove_redis_get_op_score(trove_redis_reader_t *in,
     trove_redis_op_t *op);
@@ -61,6 +61,8 @@ static void trove_redis_change_reward(trove_redis_reader_t *in,
     trove_redis_reward_t *r);
 static void trove_redis_change_claim(trove_redis_reader_t *in,
     trove_redis_claim_t *c);
+static void trove_redis_get_claimed(trove_redis_reader_t *in,
+    trove_restore_claim_t *c);
 static void trove_redis_change_player(trove_redis_reader_t *in,
     trove_redis_player_t *p);
 static void trove_redis_change_score(trove_redis_reader_t *in,
@@ -254,7 +256,8 @@ trove_redis_op(char *buf, const trove_redis_op_t *op)
         break;
 
     case TROVE_REDIS_PUT:
-        p = trove_redis_op_put(p, &op->u.put);
+        p = trove_redis_u32(p, op->u.put.id);
+        p = trove_redis_put_reward(p, &op->u.put);
         break;
 
     case TROVE_REDIS_REMOVE:
@@ -308,10 +311,11 @@ trove_redis_op_score(char *p, const trove_redis_op_t *op)
 }
 
 
+/* What is given of a reward, but for its id. */
+
 static char *
-trove_redis_op_put(char *p, const trove_reward_t *r)
+trove_redis_put_reward(char *p, const trove_reward_t *r)
 {
-    p = trove_redis_u32(p, r->id);
     p = trove_redis_f64(p, r->x);
     p = trove_redis_f64(p, r->y);
     p = trove_redis_f64(p, r->level);
@@ -481,9 +485,8 @@ trove_redis_get_player_rest(trove_redis_reader_t *in, trove_slice_t *player)
 
 
 static void
-trove_redis_get_op_put(trove_redis_reader_t *in, trove_reward_t *r)
+trove_redis_get_reward(trove_redis_reader_t *in, trove_reward_t *r)
 {
-    r->id = (uint32_t) trove_redis_get(in, 4);
     r->x = trove_redis_get_finite(in);
     r->y = trove_redis_get_finite(in);
     r->level = trove_redis_get_finite(in);
@@ -554,7 +557,8 @@ trove_redis_op_read(const trove_slice_t *text, trove_redis_op_t *op)
         break;
 
     case TROVE_REDIS_PUT:
-        trove_redis_get_op_put(&in, &op->u.put);
+        op->u.put.id = (uint32_t) trove_redis_get(&in, 4);
+        trove_redis_get_reward(&in, &op->u.put);
         break;
 
     case TROVE_REDIS_REMOVE:
@@ -724,13 +728,7 @@ static void
 trove_redis_change_reward(trove_redis_reader_t *in, trove_redis_reward_t *r)
 {
     r->reward.id = (uint32_t) trove_redis_get(in, 4);
-    r->reward.x = trove_redis_get_finite(in);
-    r->reward.y = trove_redis_get_finite(in);
-    r->reward.level = trove_redis_get_finite(in);
-    r->reward.value = (int32_t) trove_redis_get(in, 4);
-    r->reward.starts = (uint32_t) trove_redis_get(in, 4);
-    r->reward.expires = (uint32_t) trove_redis_get(in, 4);
-    r->reward.stock = (uint32_t) trove_redis_get(in, 4);
+    trove_redis_get_reward(in, &r->reward);
     r->born = (uint32_t) trove_redis_get(in, 4);
     in->bad |= (r->reward.id == 0);
 }
@@ -740,14 +738,24 @@ static void
 trove_redis_change_claim(trove_redis_reader_t *in, trove_redis_claim_t *c)
 {
     c->claim.reward = (uint32_t) trove_redis_get(in, 4);
-    c->claim.born = (uint32_t) trove_redis_get(in, 4);
-    c->claim.ordinal = (uint32_t) trove_redis_get(in, 4);
-    c->claim.value = (int32_t) trove_redis_get(in, 4);
-    c->claim.balance = trove_redis_get_i53(in);
-    c->claim.at = trove_redis_get_u53(in);
-    in->bad |= (c->claim.reward == 0 || c->claim.ordinal == 0);
+    in->bad |= (c->claim.reward == 0);
 
+    trove_redis_get_claimed(in, &c->claim);
     trove_redis_get_name(in, 1, 1, TROVE_PLAYER_MAX, &c->player);
+}
+
+
+/* What a claim was, but for its reward and its player. */
+
+static void
+trove_redis_get_claimed(trove_redis_reader_t *in, trove_restore_claim_t *c)
+{
+    c->born = (uint32_t) trove_redis_get(in, 4);
+    c->ordinal = (uint32_t) trove_redis_get(in, 4);
+    c->value = (int32_t) trove_redis_get(in, 4);
+    c->balance = trove_redis_get_i53(in);
+    c->at = trove_redis_get_u53(in);
+    in->bad |= (c->ordinal == 0);
 }
 
 
@@ -862,13 +870,7 @@ trove_redis_reward_read(const trove_slice_t *field,
     trove_redis_reader(&in, value);
 
     r->reward.id = trove_redis_get_id(&id);
-    r->reward.x = trove_redis_get_finite(&in);
-    r->reward.y = trove_redis_get_finite(&in);
-    r->reward.level = trove_redis_get_finite(&in);
-    r->reward.value = (int32_t) trove_redis_get(&in, 4);
-    r->reward.starts = (uint32_t) trove_redis_get(&in, 4);
-    r->reward.expires = (uint32_t) trove_redis_get(&in, 4);
-    r->reward.stock = (uint32_t) trove_redis_get(&in, 4);
+    trove_redis_get_reward(&in, &r->reward);
     r->reward.taken = (uint32_t) trove_redis_get(&in, 4);
     r->born = (uint32_t) trove_redis_get(&in, 4);
 
@@ -910,14 +912,10 @@ trove_redis_claim_read(const trove_slice_t *field,
     c->player.data = id.p;
     c->player.len = (size_t) (id.end - id.p);
 
-    c->claim.born = (uint32_t) trove_redis_get(&in, 4);
-    c->claim.ordinal = (uint32_t) trove_redis_get(&in, 4);
-    c->claim.value = (int32_t) trove_redis_get(&in, 4);
-    c->claim.balance = trove_redis_get_i53(&in);
-    c->claim.at = trove_redis_get_u53(&in);
+    trove_redis_get_claimed(&in, &c->claim);
 
     return (id.bad || c->player.len == 0 || c->player.len > TROVE_PLAYER_MAX
-            || in.bad || in.p != in.end || c->claim.ordinal == 0)
+            || in.bad || in.p != in.end)
            ? TROVE_INVALID : TROVE_OK;
 }
 
@@ -952,13 +950,7 @@ trove_redis_reward_write(const trove_redis_reward_t *r, char *field,
 
     *nfield = trove_redis_put_id(field, r->reward.id);
 
-    p = trove_redis_f64(value, r->reward.x);
-    p = trove_redis_f64(p, r->reward.y);
-    p = trove_redis_f64(p, r->reward.level);
-    p = trove_redis_u32(p, (uint32_t) r->reward.value);
-    p = trove_redis_u32(p, r->reward.starts);
-    p = trove_redis_u32(p, r->reward.expires);
-    p = trove_redis_u32(p, r->reward.stock);
+    p = trove_redis_put_reward(value, &r->reward);
     p = trove_redis_u32(p, r->reward.taken);
     p = trove_redis_u32(p, r->born);
 
