@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
+#include "trove_clock.h"
 #include "trove_fault.h"
 #include "trove_overflow.h"
 #include "trove_overflow_script.h"
@@ -27,6 +29,7 @@ static trove_store_rc_t trove_overflow_eval(trove_overflow_t *o,
     uint64_t n);
 static trove_store_rc_t trove_overflow_unexpected(trove_overflow_t *o);
 static trove_store_rc_t trove_overflow_busy(trove_overflow_t *o);
+static uint64_t trove_overflow_new(void);
 static trove_store_rc_t trove_overflow_found(trove_overflow_t *o,
     const redisReply *reply, uint32_t doubts);
 static int trove_overflow_read(const redisReply *reply,
@@ -63,6 +66,16 @@ static const char  trove_overflow_next[] =
 static const char  trove_overflow_forget[] =
     "if redis.call('HGET', KEYS[1], 'whose') ~= ARGV[1] then return 0 end "
     "return redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2] .. '-0')";
+
+
+/* What there is, which is made if there is nothing. */
+
+static const char  trove_overflow_make[] =
+    "local r = redis.call "
+    "if r('EXISTS', KEYS[1]) == 0 then "
+    "r('HSET', KEYS[1], 'format', '1', 'whose', ARGV[1], "
+    "'ledger', ARGV[2]) end "
+    "return r('HGETALL', KEYS[1])";
 
 
 /*
@@ -152,8 +165,19 @@ trove_overflow_find(trove_overflow_t *o)
         return TROVE_STORE_FOREIGN;
     }
 
-    rc = trove_redis_commandf(&o->redis, &reply, "HGETALL %b", key,
-                              trove_overflow_key(o, "", key));
+    /* for queues that were never seen it is known from now on whose they are */
+
+    if (trove_mark_whose(o->ledger) == 0) {
+        rc = trove_redis_commandf(&o->redis, &reply, "EVAL %s 1 %b %llu %b",
+                                  trove_overflow_make,
+                                  key, trove_overflow_key(o, "", key),
+                                  (unsigned long long) trove_overflow_new(),
+                                  o->instance, (size_t) TROVE_REDIS_INSTANCE);
+
+    } else {
+        rc = trove_redis_commandf(&o->redis, &reply, "HGETALL %b", key,
+                                  trove_overflow_key(o, "", key));
+    }
 
     if (rc == TROVE_STORE_DONE) {
         rc = trove_overflow_found(o, reply, doubts);
@@ -161,6 +185,21 @@ trove_overflow_find(trove_overflow_t *o)
     }
 
     return rc;
+}
+
+
+/* What tells queues from others. */
+
+static uint64_t
+trove_overflow_new(void)
+{
+    uint64_t  whose;
+
+    if (getrandom(&whose, sizeof(whose), 0) != sizeof(whose)) {
+        whose = trove_clock_ns();
+    }
+
+    return 1 + whose % (TROVE_REDIS_NUMBER - 1);
 }
 
 

@@ -62,7 +62,8 @@ extern const char    trove_overflow_script_sha[41];
 
 
 /*
- * Finds the queues and tells the ledger how many wait in each.
+ * Finds the queues, which are made if there are none and the ledger has known
+ * none, and tells the ledger how many wait in each.
  * TROVE_STORE_DONE; TROVE_STORE_FOREIGN: they are another ledger's, or the
  * trove's name is too long;
  * TROVE_STORE_BUSY: a lock of the ledger is held; or as trove_redis_command().

@@ -530,6 +530,52 @@ other_queues_are_found_first(void **state)
 }
 
 
+/* So that the first who fills them tells of queues that are known. */
+
+static void
+queues_are_made_by_who_looks_first(void **state)
+{
+    char              error[TROVE_STORE_ERROR];
+    uint64_t          whose;
+    redisReply       *reply;
+    trove_ledger_t   *l;
+    trove_overflow_t  o;
+
+    if (s == NULL) {
+        return;
+    }
+
+    l = world_new(1, 4);
+    redis_did(s, "FLUSHALL");
+    overflow_new(&o, l, error);
+
+    assert_int_equal(trove_overflow_find(&o), TROVE_STORE_DONE);
+    whose = trove_mark_whose(l);
+    assert_in_range(whose, 1, TROVE_REDIS_NUMBER);
+    assert_true(trove_mark_sure(l));
+
+    assert_int_equal(enqueue_tap(l, "a", 1), 1);
+    reply = redis_do(s, "HGET trove:{hunt}:overflow whose");
+    assert_int_equal(strtoull(reply->str, NULL, 10), whose);
+    freeReplyObject(reply);
+
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_int_equal(balance_of(l, "a"), 1);
+
+    /* what was there and is not any more is not made, for it may come back */
+
+    redis_did(s, "FLUSHALL");
+    assert_int_equal(trove_overflow_find(&o), TROVE_STORE_DONE);
+    assert_int_equal(trove_mark_whose(l), whose);
+    reply = redis_do(s, "EXISTS trove:{hunt}:overflow");
+    assert_int_equal(reply->integer, 0);
+    freeReplyObject(reply);
+
+    trove_redis_close(&o.redis);
+    ledger_free(l);
+}
+
+
 static void
 op_random(trove_redis_op_t *op, unsigned char *bytes)
 {
@@ -883,6 +929,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(queues_are_made_by_who_looks_first),
         cmocka_unit_test(a_full_queue_refuses_and_a_call_is_done_once),
         cmocka_unit_test(what_waits_is_carried_out_when_there_is_room),
         cmocka_unit_test(the_end_of_a_period_makes_room),
