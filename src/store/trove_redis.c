@@ -83,9 +83,7 @@ static trove_store_rc_t trove_redis_once(trove_redis_t *r,
     trove_redis_error_t *e);
 static int trove_redis_next(trove_redis_t *r);
 static trove_store_rc_t trove_redis_formatted(trove_redis_t *r,
-    redisReply **reply, const char *cmd, size_t len,
-    trove_redis_then_t *then);
-static trove_store_rc_t trove_redis_wait(trove_redis_t *r);
+    redisReply **reply, const char *cmd, size_t len);
 static trove_store_rc_t trove_redis_meta_read(trove_redis_t *r,
     const redisReply *reply, trove_redis_meta_t *meta);
 static int trove_redis_meta_number(const redisReply *reply, uint64_t max,
@@ -540,31 +538,6 @@ trove_redis_parse_node(const char *p, const char *end,
     node->host[len] = '\0';
 
     return TROVE_OK;
-}
-
-
-int
-trove_redis_conf_same(const trove_redis_conf_t *a,
-    const trove_redis_conf_t *b)
-{
-    uint32_t  i;
-
-    if (a->nnodes != b->nnodes || a->db != b->db || a->tls != b->tls
-        || strcmp(a->path, b->path) != 0)
-    {
-        return 0;
-    }
-
-    for (i = 0; i < a->nnodes; i++) {
-
-        if (a->nodes[i].port != b->nodes[i].port
-            || strcmp(a->nodes[i].host, b->nodes[i].host) != 0)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -1048,10 +1021,9 @@ trove_store_rc_t
 trove_redis_command(trove_redis_t *r, redisReply **reply, int argc,
     const char **argv, const size_t *lens)
 {
-    int                  n;
-    char                *cmd;
-    trove_store_rc_t     rc;
-    trove_redis_then_t   then;
+    int                n;
+    char              *cmd;
+    trove_store_rc_t   rc;
 
     *reply = NULL;
     n = redisFormatCommandArgv(&cmd, argc, argv, lens);
@@ -1060,7 +1032,7 @@ trove_redis_command(trove_redis_t *r, redisReply **reply, int argc,
         return trove_redis_tell(r, TROVE_STORE_NOMEM, "no memory");
     }
 
-    rc = trove_redis_formatted(r, reply, cmd, (size_t) n, &then);
+    rc = trove_redis_formatted(r, reply, cmd, (size_t) n);
     redisFreeCommand(cmd);
 
     return rc;
@@ -1071,11 +1043,10 @@ trove_store_rc_t
 trove_redis_commandf(trove_redis_t *r, redisReply **reply,
     const char *format, ...)
 {
-    int                  n;
-    char                *cmd;
-    va_list              args;
-    trove_store_rc_t     rc;
-    trove_redis_then_t   then;
+    int                n;
+    char              *cmd;
+    va_list            args;
+    trove_store_rc_t   rc;
 
     *reply = NULL;
 
@@ -1087,7 +1058,7 @@ trove_redis_commandf(trove_redis_t *r, redisReply **reply,
         return trove_redis_tell(r, TROVE_STORE_NOMEM, "no memory");
     }
 
-    rc = trove_redis_formatted(r, reply, cmd, (size_t) n, &then);
+    rc = trove_redis_formatted(r, reply, cmd, (size_t) n);
     redisFreeCommand(cmd);
 
     return rc;
@@ -1101,7 +1072,7 @@ trove_redis_commandf(trove_redis_t *r, redisReply **reply,
 
 static trove_store_rc_t
 trove_redis_formatted(trove_redis_t *r, redisReply **reply, const char *cmd,
-    size_t len, trove_redis_then_t *then)
+    size_t len)
 {
     int                  hops, asking, moved;
     trove_store_rc_t     rc;
@@ -1111,7 +1082,6 @@ trove_redis_formatted(trove_redis_t *r, redisReply **reply, const char *cmd,
     asking = 0;
     moved = 0;
     node = r->node;
-    *then = TROVE_REDIS_FAILED;
 
     for (hops = 0; /* void */ ; hops++) {
         rc = trove_redis_connect(r);
@@ -1121,7 +1091,6 @@ trove_redis_formatted(trove_redis_t *r, redisReply **reply, const char *cmd,
         }
 
         rc = trove_redis_once(r, reply, asking, cmd, len, &e);
-        *then = e.then;
 
         if (asking) {
             trove_redis_close(r);
@@ -1216,108 +1185,6 @@ trove_redis_once(trove_redis_t *r, redisReply **reply, int asking,
     *reply = NULL;
 
     return e->rc;
-}
-
-
-trove_store_rc_t
-trove_redis_eval(trove_redis_t *r, const trove_slice_t *trove,
-    redisReply **reply, int argc, const char **argv, const size_t *lens)
-{
-    int                  n;
-    char                *cmd, *key;
-    size_t              *len;
-    const char         **arg;
-    trove_store_rc_t     rc;
-    trove_redis_then_t   then;
-
-    *reply = NULL;
-
-    key = malloc(trove_align(trove->len + TROVE_REDIS_KEY, sizeof(size_t))
-                 + (size_t) (argc + 4) * (sizeof(char *) + sizeof(size_t)));
-
-    if (key == NULL) {
-        return trove_redis_tell(r, TROVE_STORE_NOMEM, "no memory");
-    }
-
-    arg = (const char **) (void *)
-          (key + trove_align(trove->len + TROVE_REDIS_KEY, sizeof(size_t)));
-    len = (size_t *) (void *) (arg + argc + 4);
-
-    arg[0] = "EVALSHA";
-    arg[1] = trove_redis_script_sha;
-    len[1] = sizeof(trove_redis_script_sha) - 1;
-    arg[2] = "1";
-    len[2] = 1;
-    arg[3] = key;
-    len[3] = trove_redis_key(key, trove, "");
-    memcpy(arg + 4, argv, (size_t) argc * sizeof(char *));
-    memcpy(len + 4, lens, (size_t) argc * sizeof(size_t));
-
-    for ( ;; ) {
-        len[0] = strlen(arg[0]);
-        n = redisFormatCommandArgv(&cmd, argc + 4, arg, len);
-
-        if (n == -1) {
-            rc = trove_redis_tell(r, TROVE_STORE_NOMEM, "no memory");
-            break;
-        }
-
-        rc = trove_redis_formatted(r, reply, cmd, (size_t) n, &then);
-        redisFreeCommand(cmd);
-
-        if (rc == TROVE_STORE_DONE || then != TROVE_REDIS_SCRIPT
-            || arg[1] == trove_redis_script)
-        {
-            break;
-        }
-
-        /* which loads it, too */
-
-        arg[0] = "EVAL";
-        arg[1] = trove_redis_script;
-        len[1] = trove_redis_script_len;
-    }
-
-    free(key);
-
-    if (rc == TROVE_STORE_DONE && r->conf->replicas != 0) {
-        rc = trove_redis_wait(r);
-
-        if (rc != TROVE_STORE_DONE) {
-            freeReplyObject(*reply);
-            *reply = NULL;
-        }
-    }
-
-    return rc;
-}
-
-
-/* Less than what ends the wait for the answer itself. */
-
-static trove_store_rc_t
-trove_redis_wait(trove_redis_t *r)
-{
-    long long          n;
-    redisReply        *reply;
-    trove_store_rc_t   rc;
-
-    rc = trove_redis_commandf(r, &reply, "WAIT %u %u", r->conf->replicas,
-                              r->conf->timeout / 2 + 1);
-
-    if (rc != TROVE_STORE_DONE) {
-        return rc;
-    }
-
-    n = reply->integer;
-    freeReplyObject(reply);
-
-    if (n < (long long) r->conf->replicas) {
-        return trove_redis_tell(r, TROVE_STORE_TIMEOUT, "%lld of %u replicas "
-                                "have it", n, r->conf->replicas);
-    }
-
-    return TROVE_STORE_DONE;
 }
 
 

@@ -75,10 +75,6 @@ typedef struct {
 trove_rc_t trove_redis_parse(const trove_slice_t *value,
     trove_redis_conf_t *conf, char *error);
 
-/* Whether both lead to the same data. */
-int trove_redis_conf_same(const trove_redis_conf_t *a,
-    const trove_redis_conf_t *b);
-
 /*
  * "host:port" or "unix:/path" of the node of that number, in a buffer of
  * TROVE_REDIS_NODE bytes.
@@ -203,15 +199,6 @@ trove_store_rc_t trove_redis_commandf(trove_redis_t *r, redisReply **reply,
  */
 int trove_redis_reply_number(const redisReply *reply, const char *end,
     uint64_t *n);
-
-/*
- * Calls the script: argv are the call, the rules and the ops.  Waits for
- * conf->replicas, too: fewer are TROVE_STORE_TIMEOUT, though it was carried
- * out.
- */
-trove_store_rc_t trove_redis_eval(trove_redis_t *r,
-    const trove_slice_t *trove, redisReply **reply, int argc,
-    const char **argv, const size_t *lens);
 
 
 /* What the hash of a trove tells of it. */

@@ -2,17 +2,7 @@
  * The header Accept: what it likes best, and that no bytes are read behind it.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_accept.h"
 
@@ -117,25 +107,17 @@ lines_add_up(void **state)
 static void
 anything_is_survived(void **state)
 {
-    char         line[64];
-    size_t       len, i, k;
-    uint32_t     q[TYPES];
-    const char  *value;
-    unsigned     seed;
+    char      line[64];
+    size_t    len, i, k;
+    uint32_t  q[TYPES];
 
     static const char  bytes[] = "aq=01.;,\"\\ \t*/\x00\xff\r\n";
 
-    value = getenv("TROVE_SEED");
-    seed = (value != NULL) ? strtoul(value, NULL, 0)
-                           : (unsigned) time(NULL) ^ (unsigned) getpid();
-
-    print_message("# TROVE_SEED=%u\n", seed);
-
     for (i = 0; i < 200000; i++) {
-        len = rand_r(&seed) % sizeof(line);
+        len = random_below(sizeof(line));
 
         for (k = 0; k < len; k++) {
-            line[k] = bytes[rand_r(&seed) % (sizeof(bytes) - 1)];
+            line[k] = bytes[random_below(sizeof(bytes) - 1)];
         }
 
         memset(q, 0, sizeof(q));
@@ -155,5 +137,5 @@ main(void)
         cmocka_unit_test(anything_is_survived)
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, random_setup, NULL);
 }

@@ -3,14 +3,7 @@
  * The arena: alignment, bounds, what it counts.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_arena.h"
 

@@ -285,7 +285,7 @@ readers_see_whole_lists_while_others_write(void **state)
         assert_true(trove_ledger_sane(w->l));
 
         lists += w->lists;
-        (void) random_next();
+        (void) random_bits();
         ledger_free(w->l);
     }
 

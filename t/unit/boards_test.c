@@ -175,7 +175,7 @@ periods_are_those_of_the_calendar(void **state)
     struct tm  tm;
 
     for (i = 0; i < 200000; i++) {
-        t = (time_t) (random_next() % (200ULL * 365 * 86400));
+        t = (time_t) (random_bits() % (200ULL * 365 * 86400));
         t += (i % 3 == 0) ? 86400 - t % 86400 - (i % 2) : 0;
 
         assert_int_equal(trove_board_period(TROVE_BOARD_NEVER, t * 1000), 0);

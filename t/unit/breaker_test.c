@@ -4,14 +4,8 @@
  */
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_breaker.h"
 #include "input.h"
@@ -209,9 +203,9 @@ it_is_as_the_model(void **state)
     memset(numbers, 0, sizeof(numbers));
 
     for (i = 0; i < STEPS; i++) {
-        random = (uint32_t) random_next();
-        kind = (uint32_t) random_next() % 8;
-        is = (uint32_t) random_next() % 3;
+        random = (uint32_t) random_bits();
+        kind = (uint32_t) random_bits() % 8;
+        is = (uint32_t) random_bits() % 3;
         opened = 0;
         closed = 0;
 
@@ -219,7 +213,7 @@ it_is_as_the_model(void **state)
 
         case 0:
         case 1:
-            now += (uint64_t) ((uint32_t) random_next() % 1000) * MS / 7;
+            now += (uint64_t) ((uint32_t) random_bits() % 1000) * MS / 7;
             break;
 
         case 2:
@@ -271,7 +265,7 @@ it_is_as_the_model(void **state)
             break;
 
         case 6:
-            count = 1 + (uint32_t) random_next() % 2;
+            count = 1 + (uint32_t) random_bits() % 2;
 
             if (m.state == TROVE_BREAKER_CLOSED) {
                 m.failures += count;
@@ -416,7 +410,7 @@ threads(unsigned dies, uint64_t probe)
     shared.conf = conf;
     shared.conf.probe = probe;
     shared.dies = dies;
-    shared.seed = random_next() | 1;
+    shared.seed = random_bits() | 1;
     shared.clock = 1000 * MS;
 
     for (i = 0; i < THREADS; i++) {

@@ -238,7 +238,7 @@ race_start(uint32_t who, uint32_t rounds, uint64_t life)
 {
     pid_t  pid;
 
-    (void) random_next();
+    (void) random_bits();
 
     pid = child_new();
 

@@ -3,16 +3,7 @@
  * Coins: the table holds exactly the odds of the weights, and draws show it.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_coins.h"
 
@@ -99,36 +90,28 @@ static void
 odds(void **state)
 {
     uint32_t       i, n, k, weights[TROVE_COINS_MAX];
-    unsigned       seed;
-    const char    *env;
     trove_coins_t  coins;
 
-    env = getenv("TROVE_SEED");
-    seed = env ? strtoul(env, NULL, 10) : (unsigned) time(NULL);
-
-    print_message("# TROVE_SEED=%u\n", seed);
-    srandom(seed);
-
     for (k = 0; k < 20000; k++) {
-        n = 1 + random() % TROVE_COINS_MAX;
+        n = 1 + random_below(TROVE_COINS_MAX);
 
         for (i = 0; i < n; i++) {
-            switch (random() % 5) {
+            switch (random_below(5)) {
             case 0:
                 weights[i] = 0;
                 break;
             case 1:
-                weights[i] = 1 + random() % 10;
+                weights[i] = 1 + random_below(10);
                 break;
             case 2:
-                weights[i] = UINT32_MAX - random() % 3;
+                weights[i] = UINT32_MAX - random_below(3);
                 break;
             default:
-                weights[i] = (uint32_t) random() >> random() % 31;
+                weights[i] = (uint32_t) random_bits() >> random_below(32);
             }
         }
 
-        weights[random() % n] |= 1;
+        weights[random_below(n)] |= 1;
 
         make(&coins, weights, n);
         check_odds(&coins);
@@ -320,5 +303,5 @@ main(void)
         cmocka_unit_test(draws)
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, random_setup, NULL);
 }

@@ -14,8 +14,6 @@
 #define PROCESSES  4
 
 
-
-
 /* The boards: one for ever and one of days, and between them of POSTs. */
 
 static trove_ledger_t *
@@ -516,7 +514,7 @@ many_processes_add_what_was_granted(void **state)
         }
 
         ledger_free(l);
-        (void) random_next();
+        (void) random_bits();
     }
 }
 

@@ -2053,7 +2053,7 @@ setup(void **state)
     (void) snprintf(path, sizeof(path), "%s/hunt.db", dir);
     (void) snprintf(copy, sizeof(copy), "%s/copy.db", dir);
 
-    disk_register(random_next);
+    disk_register(random_bits);
 
     return 0;
 }

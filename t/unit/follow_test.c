@@ -429,8 +429,7 @@ write_some(uint32_t calls)
         assert_true(size <= 65536);
 
         do {
-            rc = trove_redis_eval(&redis->redis, &trove, &reply, (int) n + 2,
-                                  argv, lens);
+            rc = redis_eval(redis, &trove, &reply, (int) n + 2, argv, lens);
         } while (rc == TROVE_STORE_AWAY);
 
         if (rc != TROVE_STORE_DONE) {

@@ -2,15 +2,7 @@
  * Histograms: against a sorted list, and each boundary by itself.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_histogram.h"
 
@@ -19,24 +11,10 @@
 #define RANGE    ((uint64_t) 1 << TROVE_HISTOGRAM_RANGE)
 
 
-static uint64_t  seed;
-
-
 static const uint64_t  bounds[] = {
     10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000,
     10000000, 25000000, 50000000, 100000000, 250000000, 500000000, 1000000000
 };
-
-
-static uint64_t
-random_next(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed * 0x2545f4914f6cdd1dULL >> 11;
-}
 
 
 /* Every power of two is as likely as any other. */
@@ -46,9 +24,9 @@ random_duration(uint32_t bits)
 {
     uint64_t  top;
 
-    top = (uint64_t) 1 << (random_next() % bits);
+    top = (uint64_t) 1 << (random_bits() % bits);
 
-    return top + random_next() % top;
+    return top + random_bits() % top;
 }
 
 
@@ -228,13 +206,13 @@ quantiles_are_within_a_bucket(void **state)
     trove_histogram_t  h;
 
     for (round = 0; round < 30; round++) {
-        n = 1 + random_next() % SAMPLES;
+        n = 1 + random_bits() % SAMPLES;
 
         memset(&h, 0, sizeof(trove_histogram_t));
 
         for (i = 0; i < n; i++) {
             sorted[i] = (round % 2) ? random_duration(TROVE_HISTOGRAM_RANGE)
-                                    : 400 + random_next() % 5000;
+                                    : 400 + random_bits() % 5000;
             trove_histogram_record(&h, sorted[i]);
         }
 
@@ -270,7 +248,7 @@ sums_are_as_of_one(void **state)
 
         /* one of the four stays empty */
 
-        k = random_next() % 3;
+        k = random_bits() % 3;
 
         if (k == 2) {
             trove_histogram_record_shared(&h[k], sorted[i]);
@@ -317,8 +295,6 @@ what_is_beyond_the_range_saturates(void **state)
 int
 main(void)
 {
-    const char  *value;
-
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(buckets_follow_each_other),
         cmocka_unit_test(bounds_are_lower_or_equal),
@@ -329,12 +305,5 @@ main(void)
         cmocka_unit_test(what_is_beyond_the_range_saturates)
     };
 
-    value = getenv("TROVE_SEED");
-
-    seed = (value != NULL) ? strtoull(value, NULL, 0) : (uint64_t) time(NULL);
-    seed += (seed == 0);
-
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, random_setup, NULL);
 }

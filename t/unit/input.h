@@ -1,5 +1,5 @@
 /*
- * What the tests of input and output share: seeded random numbers, and memory
+ * What the tests of input and output share: numbers of all kinds, and memory
  * that ends at a page which nobody may touch.
  */
 
@@ -7,37 +7,22 @@
 #define INPUT_H_INCLUDED
 
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 
 #define GUARD_SIZE  (1 << 20)
 
-static uint64_t        seed;
 static unsigned char  *guard;           /* first byte of the guard page      */
 
 
 static inline int
 input_setup(void **state)
 {
-    char           *env;
     unsigned char  *mem;
 
-    env = getenv("TROVE_SEED");
-    seed = env ? strtoull(env, NULL, 10) : (uint64_t) time(NULL) * 2654435761u;
-    seed |= 1;
-
-    printf("# TROVE_SEED=%llu\n", (unsigned long long) seed);
+    (void) random_setup(state);
 
     mem = mmap(NULL, GUARD_SIZE + getpagesize(), PROT_READ|PROT_WRITE,
                MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
@@ -52,24 +37,6 @@ input_setup(void **state)
 }
 
 
-static inline uint64_t
-random_next(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed * 0x2545f4914f6cdd1dull;
-}
-
-
-static inline uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) ((random_next() >> 32) * n >> 32);
-}
-
-
 /* Any double but infinities and NaNs, all exponents alike. */
 
 static inline double
@@ -79,7 +46,7 @@ random_double(void)
     uint64_t  bits;
 
     do {
-        bits = random_next();
+        bits = random_bits();
         memcpy(&d, &bits, sizeof(double));
     } while ((bits >> 52 & 0x7ff) == 0x7ff);
 

@@ -5,22 +5,13 @@
  */
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_ledger_data.h"
 
@@ -48,29 +39,8 @@ typedef struct {
 } model_t;
 
 
-static uint64_t        seed;
 static model_t         model;
 static trove_process_t  *said;          /* shared: who a child is            */
-
-
-/* Random numbers, and rows that are all one number's. */
-
-static uint64_t
-random_next(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed * 0x2545f4914f6cdd1dULL >> 11;
-}
-
-
-static uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) (random_next() % n);
-}
 
 
 static void
@@ -410,7 +380,7 @@ what_is_no_ledger_of_this_layout_is_refused(void **state)
     assert_int_equal(trove_ledger_attach(l, &conf, &other), TROVE_OK);
 
     for (i = 0; i < 200; i++) {
-        mem[random_below(header)] = (unsigned char) random_next();
+        mem[random_below(header)] = (unsigned char) random_bits();
         (void) trove_ledger_attach(l, &conf, &other);
     }
 
@@ -1284,7 +1254,7 @@ writer_start(trove_ledger_t *l, uint32_t who, uint64_t life)
 {
     pid_t  pid;
 
-    (void) random_next();
+    (void) random_bits();
 
     pid = fork_child();
 
@@ -1502,7 +1472,7 @@ threads_read_whole_rows_while_others_write(void **state)
     for (i = 0; i < 4; i++) {
         t[i].ledger = l;
         t[i].who = i;
-        t[i].seed = random_next();
+        t[i].seed = random_bits();
         t[i].writing = &writing;
         t[i].errors = &errors;
 
@@ -1526,16 +1496,7 @@ threads_read_whole_rows_while_others_write(void **state)
 static int
 setup(void **state)
 {
-    const char  *value;
-
-    value = getenv("TROVE_SEED");
-
-    seed = (value != NULL) ? strtoull(value, NULL, 0)
-                           : (uint64_t) time(NULL) * 1000003
-                             ^ (uint64_t) getpid();
-    seed += (seed == 0);
-
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
+    (void) random_setup(state);
 
     said = mmap(NULL, sizeof(trove_process_t), PROT_READ|PROT_WRITE,
                 MAP_SHARED|MAP_ANONYMOUS, -1, 0);

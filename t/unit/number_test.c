@@ -274,7 +274,7 @@ test_decimal(void **state)
 
     for (round = 0; round < 200000; round++) {
 
-        m = random_next() >> random_below(64);
+        m = random_bits() >> random_below(64);
         k = random_below(TROVE_NUMBER_POW5 + 1);
 
         snprintf(text, sizeof(text), "%llue-%u", (unsigned long long) m, k);
@@ -288,7 +288,7 @@ test_decimal(void **state)
     /* ties: 2^53 + 1 and the like, times 10^k as far as that is exact */
 
     for (round = 0; round < 2000; round++) {
-        m = ((random_next() >> 11) | (uint64_t) 1 << 53) << 1 | 1;
+        m = ((random_bits() >> 11) | (uint64_t) 1 << 53) << 1 | 1;
         m <<= random_below(9);
 
         assert_true(trove_number_decimal(m, 0) == (double) m);

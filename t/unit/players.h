@@ -1,6 +1,6 @@
 /*
  * What the tests of players, claims and taps have in common: ledgers in
- * memory that children share, rewards, and random numbers.
+ * memory that children share, and rewards.
  */
 
 #ifndef PLAYERS_H_INCLUDED
@@ -8,21 +8,12 @@
 
 
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_claims.h"
 #include "trove_ledger_data.h"
@@ -34,45 +25,6 @@
 
 
 #define NOW  1700000000000ULL           /* milliseconds of unix time */
-
-
-static uint64_t  seed;
-
-
-static inline uint64_t
-random_next(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed * 0x2545f4914f6cdd1dULL >> 11;
-}
-
-
-static inline uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) (random_next() % n);
-}
-
-
-static inline int
-random_setup(void **state)
-{
-    const char  *value;
-
-    value = getenv("TROVE_SEED");
-
-    seed = (value != NULL) ? strtoull(value, NULL, 0)
-                           : (uint64_t) time(NULL) * 1000003
-                             ^ (uint64_t) getpid();
-    seed += (seed == 0);
-
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
-
-    return 0;
-}
 
 
 static inline void *

@@ -10,21 +10,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_redis.h"
 
@@ -281,6 +272,61 @@ redis_writes(redis_t *s)
     freeReplyObject(reply);
 
     return n;
+}
+
+
+/* Calls the trove's script: argv are the call, the rules and the ops. */
+
+static inline trove_store_rc_t
+redis_eval(redis_t *s, const trove_slice_t *trove, redisReply **reply,
+    int argc, const char **argv, const size_t *lens)
+{
+    char               key[TROVE_REDIS_KEY + 64];
+    size_t             len[TROVE_REDIS_OPS + 6];
+    const char        *arg[TROVE_REDIS_OPS + 6];
+    trove_store_rc_t   rc;
+
+    assert_true(trove->len <= 64);
+    assert_true(argc <= TROVE_REDIS_OPS + 2);
+
+    arg[0] = "EVALSHA";
+    len[0] = 7;
+    arg[1] = trove_redis_script_sha;
+    len[1] = sizeof(trove_redis_script_sha) - 1;
+    arg[2] = "1";
+    len[2] = 1;
+    arg[3] = key;
+    len[3] = trove_redis_key(key, trove, "");
+    memcpy(arg + 4, argv, (size_t) argc * sizeof(char *));
+    memcpy(len + 4, lens, (size_t) argc * sizeof(size_t));
+
+    rc = trove_redis_command(&s->redis, reply, argc + 4, arg, len);
+
+    if (rc == TROVE_STORE_DONE || strstr(s->error, "NOSCRIPT") == NULL) {
+        return rc;
+    }
+
+    arg[0] = "EVAL";
+    len[0] = 4;
+    arg[1] = trove_redis_script;
+    len[1] = trove_redis_script_len;
+
+    return trove_redis_command(&s->redis, reply, argc + 4, arg, len);
+}
+
+
+/*
+ * Runs tests of which the first, "without", need no server, and these alone if
+ * there is none.
+ */
+
+static inline int
+redis_tests(const char *name, const struct CMUnitTest *tests, size_t n,
+    size_t without, CMFixtureFunction setup, CMFixtureFunction teardown)
+{
+    return _cmocka_run_group_tests(name, tests,
+                                   redis_is_there() ? n : without, setup,
+                                   teardown);
 }
 
 

@@ -177,8 +177,8 @@ world_call(world_t *w, const trove_redis_call_t *call,
         assert_int_equal(lens[i + 2], len);
     }
 
-    rc = trove_redis_eval(&w->s->redis, &w->trove, &said->reply, (int) n + 2,
-                          (const char **) argv, lens);
+    rc = redis_eval(w->s, &w->trove, &said->reply, (int) n + 2,
+                    (const char **) argv, lens);
 
     for (i = 0; i < n; i++) {
         free(argv[i + 2]);
@@ -335,7 +335,7 @@ random_op(world_t *w, uint64_t seconds, trove_redis_op_t *op)
     case TROVE_REDIS_TAP:
         op->u.tap.player = random_player(w);
         op->u.tap.seq = random_seq(w);
-        op->u.tap.coin = (uint32_t) random_next();
+        op->u.tap.coin = (uint32_t) random_bits();
         op->u.tap.value = (int32_t) random_below(100) - 50;
         op->u.tap.interval = w->rules.interval;
         op->u.tap.burst = w->rules.burst;
@@ -1077,10 +1077,6 @@ answers_and_rows_are_those_of_a_ledger(void **state)
     int       i, round;
     world_t  *w;
 
-    if (!redis_is_there()) {
-        return;
-    }
-
     for (round = 0; round < 4; round++) {
         w = world_new(0, NULL);
 
@@ -1106,10 +1102,6 @@ periods_are_those_of_a_ledger(void **state)
 
     static const uint32_t  steps[] = { 0, 0, 0, 1, 1, 5, 3600, 50000, 90000,
                                        700000, 3000000 };
-
-    if (!redis_is_there()) {
-        return;
-    }
 
     for (round = 0; round < 4; round++) {
         now = (1700000000ULL + random_below(400000000)) * 1000000;
@@ -1139,6 +1131,7 @@ main(void)
         cmocka_unit_test(periods_are_those_of_a_ledger),
     };
 
-    return cmocka_run_group_tests_name("redis script", tests, random_setup,
-                                       NULL);
+    return redis_tests("redis script", tests,
+                       sizeof(tests) / sizeof(tests[0]), 0, random_setup,
+                       NULL);
 }

@@ -64,7 +64,7 @@ static void
 an_address_is_read(void **state)
 {
     char                name[TROVE_REDIS_NODE];
-    trove_redis_conf_t  c, d;
+    trove_redis_conf_t  c;
 
     parsed("redis://127.0.0.1", &c);
     assert_int_equal(c.nnodes, 1);
@@ -88,15 +88,6 @@ an_address_is_read(void **state)
     assert_string_equal(trove_redis_node_name(&c, 1, name), "[::1]:65535");
     assert_string_equal(c.nodes[2].host, "b");
     assert_int_equal(c.db, 15);
-
-    parsed("redis://a.example:1,[::1]:65535,b:6379/15", &d);
-    assert_true(trove_redis_conf_same(&c, &d));
-    parsed("redis://a.example:1,[::1]:65535,b:6379/14", &d);
-    assert_false(trove_redis_conf_same(&c, &d));
-    parsed("redis://a.example:1,[::1]:65535/15", &d);
-    assert_false(trove_redis_conf_same(&c, &d));
-    parsed("redis://a.example:1,[::1]:65535,c/15", &d);
-    assert_false(trove_redis_conf_same(&c, &d));
 
     parsed("redis://:secret@unix:/run/redis@1/s:/3", &c);
     assert_int_equal(c.nnodes, 0);
@@ -329,8 +320,7 @@ call_of(setup_t *u, const trove_redis_call_t *call,
         lens[i + 2] = trove_redis_op(text[i], &ops[i]);
     }
 
-    return trove_redis_eval(&u->s->redis, &u->trove, reply, (int) n + 2, argv,
-                            lens);
+    return redis_eval(u->s, &u->trove, reply, (int) n + 2, argv, lens);
 }
 
 
@@ -452,10 +442,6 @@ a_key_of_another_type_is_named(void **state)
         NULL, ":s:" SESSION
     };
 
-    if (!redis_is_there()) {
-        return;
-    }
-
     u = setup_new(debug);
 
     for (n = 0; n < 2; n++) {
@@ -503,10 +489,6 @@ a_row_that_is_damaged_is_named(void **state)
 {
     setup_t  *u;
 
-    if (!redis_is_there()) {
-        return;
-    }
-
     u = setup_new(debug);
 
     redis_did(u->s, "HSET trove:{hunt}:rewards 1 mine");
@@ -546,10 +528,6 @@ another_trove_is_refused(void **state)
 {
     setup_t             *u;
     trove_redis_meta_t   meta;
-
-    if (!redis_is_there()) {
-        return;
-    }
 
     u = setup_new(debug);
 
@@ -598,10 +576,6 @@ full_memory_is_said(void **state)
 {
     setup_t  *u;
 
-    if (!redis_is_there()) {
-        return;
-    }
-
     u = setup_new(debug);
 
     called(u, SESSION, 1);
@@ -631,10 +605,6 @@ a_call_that_is_late_is_refused(void **state)
     redisReply            *reply;
     trove_slice_t          text;
     trove_redis_answer_t   a;
-
-    if (!redis_is_there()) {
-        return;
-    }
 
     u = setup_new(debug);
 
@@ -671,10 +641,6 @@ a_call_is_carried_out_once(void **state)
     char         before[41], after[41];
     setup_t     *u;
     redisReply  *first, *again;
-
-    if (!redis_is_there()) {
-        return;
-    }
 
     u = setup_new(debug);
 
@@ -734,10 +700,6 @@ the_script_is_loaded_if_it_is_not(void **state)
     setup_t     *u;
     redisReply  *reply;
 
-    if (!redis_is_there()) {
-        return;
-    }
-
     u = setup_new(NULL);
 
     called(u, NULL, 1);
@@ -764,10 +726,6 @@ a_password_is_given(void **state)
     redis_t  *s;
 
     static const char *const  args[] = { "--requirepass", "secret", NULL };
-
-    if (!redis_is_there()) {
-        return;
-    }
 
     s = redis_start(0, args);
 
@@ -804,10 +762,6 @@ a_server_that_is_away_or_stopped_is_told_apart(void **state)
 {
     redis_t     *s;
     redisReply  *reply;
-
-    if (!redis_is_there()) {
-        return;
-    }
 
     s = redis_start(0, NULL);
     trove_redis_close(&s->redis);
@@ -984,10 +938,6 @@ the_next_node_is_tried(void **state)
     trove_redis_t        r;
     trove_redis_conf_t   conf;
 
-    if (!redis_is_there()) {
-        return;
-    }
-
     one = start_on_port(&a);
     two = start_on_port(&b);
     none = free_port(&fd);
@@ -1048,10 +998,6 @@ who_is_sent_elsewhere_goes_there(void **state)
     uint32_t             a, b;
     trove_redis_t        r;
     trove_redis_conf_t   conf;
-
-    if (!redis_is_there()) {
-        return;
-    }
 
     s = start_on_port(&b);
 
@@ -1119,9 +1065,7 @@ a_certificate_is_looked_at(void **state)
 
     text = slice("rediss://a");
 
-    if (!redis_is_there()
-        || trove_redis_parse(&text, &conf, error) != TROVE_OK)
-    {
+    if (trove_redis_parse(&text, &conf, error) != TROVE_OK) {
         print_message("# skipped: hiredis has no TLS\n");
         return;
     }
@@ -1164,30 +1108,6 @@ a_certificate_is_looked_at(void **state)
 }
 
 
-/* Without replicas a write is carried out, and yet not what was asked for. */
-
-static void
-a_write_waits_for_replicas(void **state)
-{
-    setup_t     *u;
-    redisReply  *reply;
-
-    if (!redis_is_there()) {
-        return;
-    }
-
-    u = setup_new(NULL);
-    u->s->conf.timeout = 100;
-    u->s->conf.replicas = 1;
-
-    assert_int_equal(call_all(u, SESSION, 1, 0, &reply), TROVE_STORE_TIMEOUT);
-    assert_null(reply);
-    assert_non_null(strstr(u->s->error, "0 of 1 replicas"));
-
-    setup_free(u);
-}
-
-
 /*
  * A connection waits for what it has written, and some answers tell of what
  * another one has.
@@ -1202,10 +1122,6 @@ a_call_that_waits_writes(void **state)
     redisReply          *reply;
     trove_redis_op_t     op;
     trove_redis_call_t   call;
-
-    if (!redis_is_there()) {
-        return;
-    }
 
     u = setup_new(NULL);
     called(u, SESSION, 1);
@@ -1261,10 +1177,10 @@ main(void)
         cmocka_unit_test(a_server_that_is_away_or_stopped_is_told_apart),
         cmocka_unit_test(the_next_node_is_tried),
         cmocka_unit_test(who_is_sent_elsewhere_goes_there),
-        cmocka_unit_test(a_write_waits_for_replicas),
         cmocka_unit_test(a_call_that_waits_writes),
         cmocka_unit_test(a_certificate_is_looked_at),
     };
 
-    return cmocka_run_group_tests_name("redis", tests, NULL, NULL);
+    return redis_tests("redis", tests, sizeof(tests) / sizeof(tests[0]), 4,
+                       NULL, NULL);
 }

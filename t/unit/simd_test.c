@@ -5,16 +5,8 @@
 
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_view_data.h"
 
@@ -24,7 +16,6 @@
 #define NODES   40
 
 
-static uint64_t             seed;
 static const trove_simd_t  *scalar;
 static const trove_simd_t  *kernels[2];
 static int                  nkernels;
@@ -50,33 +41,6 @@ static double               doubt_measure[2][TROVE_STAGE_ROOM];
 static uint32_t             doubt_row[2][TROVE_STAGE_ROOM];
 static double               near_measure[2][2 * TROVE_STAGE_ROOM];
 static uint32_t             near_row[2][2 * TROVE_STAGE_ROOM];
-
-
-static uint64_t
-random_bits(void)
-{
-    uint64_t  z;
-
-    z = (seed += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
-}
-
-
-static uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) ((random_bits() >> 32) * n >> 32);
-}
-
-
-static double
-random_between(double a, double b)
-{
-    return a + (b - a) * (double) (random_bits() >> 11) * 0x1p-53;
-}
 
 
 /* Few different ones, so that they are often equal, and all the odd ones. */
@@ -715,7 +679,6 @@ int
 main(void)
 {
     int                  i;
-    const char          *s;
     const trove_simd_t  *simd;
 
     static const trove_simd_kind_t  kinds[] = {
@@ -735,10 +698,7 @@ main(void)
         cmocka_unit_test(test_measure),
     };
 
-    s = getenv("TROVE_SEED");
-    seed = s ? strtoull(s, NULL, 0) : (uint64_t) time(NULL);
-
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
+    (void) random_setup(NULL);
 
     scalar = trove_simd_select(TROVE_SIMD_SCALAR);
 

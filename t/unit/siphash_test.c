@@ -3,14 +3,7 @@
  * SipHash: the vectors of its authors, any length, any alignment.
  */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_siphash.h"
 

@@ -4,33 +4,10 @@
 
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_space.h"
-
-
-static uint64_t  seed;
-
-
-static double
-random_between(double a, double b)
-{
-    uint64_t  z;
-
-    z = (seed += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return a + (b - a) * (double) ((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
 
 
 /* The angle between two points, well-conditioned everywhere. */
@@ -198,8 +175,6 @@ test_boxes(void **state)
 int
 main(void)
 {
-    const char  *s;
-
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_angles),
@@ -208,10 +183,5 @@ main(void)
         cmocka_unit_test(test_boxes),
     };
 
-    s = getenv("TROVE_SEED");
-    seed = s ? strtoull(s, NULL, 0) : (uint64_t) time(NULL);
-
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, random_setup, NULL);
 }

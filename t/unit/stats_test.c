@@ -4,24 +4,15 @@
  */
 
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <yajl/yajl_tree.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_fault.h"
 #include "trove_stats.h"
@@ -71,7 +62,6 @@ typedef struct {
 } text_t;
 
 
-static uint64_t              seed;
 static void                 *region;
 static worker_t             *workers;
 static trove_stats_total_t   total, before;
@@ -93,17 +83,6 @@ static const struct {
       "a\"b\\c\nd\t{},=\x01 \xc3\xa4\xe2\x82\xac" },
     { "\xff\xc3\"x\xed\xa0\x80", "\\xff\\xc3\"x\\xed\\xa0\\x80" }
 };
-
-
-static uint64_t
-random_next(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed * 0x2545f4914f6cdd1dULL >> 11;
-}
 
 
 static void *
@@ -450,7 +429,6 @@ worker_run(worker_t *w, uint64_t salt)
     trove_stats_t  *s;
 
     seed ^= salt;
-    seed += (seed == 0);
 
     s = trove_stats_claim(region);
 
@@ -458,7 +436,7 @@ worker_run(worker_t *w, uint64_t salt)
     atomic_store(&w->slot, s->index + 1);
 
     while (!atomic_load(&w->stop)) {
-        ns = random_next() % 100000;
+        ns = random_bits() % 100000;
 
         atomic_fetch_add(&w->begun, 1);
 
@@ -550,13 +528,13 @@ totals_are_exact_over_deaths(void **state)
     deaths = 0;
 
     for (g = 0; g < GENERATIONS; g++) {
-        killed = random_next() % (1 << WORKERS);
+        killed = random_bits() % (1 << WORKERS);
 
         for (i = 0; i < WORKERS; i++) {
-            pids[i] = worker_start(&workers[i], random_next());
+            pids[i] = worker_start(&workers[i], random_bits());
         }
 
-        watch(1 + random_next() % ENOUGH);
+        watch(1 + random_bits() % ENOUGH);
         trove_stats_sum(region, NULL, &total);
 
         assert_int_equal(total.nworkers, WORKERS);
@@ -609,7 +587,7 @@ totals_are_exact_without_deaths(void **state)
     memset(&before, 0, sizeof(trove_stats_total_t));
 
     for (i = 0; i < WORKERS; i++) {
-        pids[i] = worker_start(&workers[i], random_next());
+        pids[i] = worker_start(&workers[i], random_bits());
     }
 
     watch(ENOUGH);
@@ -876,11 +854,11 @@ fill(trove_stats_trove_t *troves, trove_stats_total_t *totals)
     for (i = 0; i < NAMES; i++) {
 
         for (k = 0; k < 1000; k++) {
-            ns = random_next() % 2000000000;
+            ns = random_bits() % 2000000000;
             trove_stats_request(s, k % TROVE_ENDPOINTS, (k % 7) ? 200 : 404,
                                 ns);
             exemplar_put(s, k % TROVE_ENDPOINTS, ns);
-            trove_stats_observe(s, epoch_turn, random_next() % 50000);
+            trove_stats_observe(s, epoch_turn, random_bits() % 50000);
         }
 
         trove_stats_observe(s, epoch_lag, UINT64_C(100000000000));
@@ -1772,7 +1750,7 @@ texts_are_cut_where_the_room_ends(void **state)
     free(buf);
 
     for (i = 0; i < 60; i++) {
-        size = (i < 5) ? i : random_next() % (text + 2);
+        size = (i < 5) ? i : random_bits() % (text + 2);
         buf = malloc(size ? size : 1);
         assert_non_null(buf);
 
@@ -1851,8 +1829,6 @@ the_table_is_of_the_same_list(void **state)
 int
 main(void)
 {
-    const char  *value;
-
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(a_region_is_told_from_others,
                                         setup, teardown),
@@ -1884,14 +1860,5 @@ main(void)
                                         setup, teardown)
     };
 
-    value = getenv("TROVE_SEED");
-
-    seed = (value != NULL) ? strtoull(value, NULL, 0)
-                           : (uint64_t) time(NULL) * 1000003
-                             ^ (uint64_t) getpid();
-    seed += (seed == 0);
-
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, random_setup, NULL);
 }

@@ -6,21 +6,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "disk.h"
 #include "store_v1.h"
@@ -84,31 +75,12 @@ static const char *const  texts[] = { "", "a", "\"it's\"",
     "\xf0\x9f\x8f\x86 0123456789" };
 
 
-static uint64_t             seed;
 static char                 dir[64];
 static char                 path[80];
 static char                 error[TROVE_STORE_ERROR];
 static char                 names[PLAYERS][41];
 static loaded_t             loaded;
 static trove_store_stats_t  stats;
-
-
-static uint64_t
-random_next(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-
-    return seed * 0x2545f4914f6cdd1dULL >> 11;
-}
-
-
-static uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) (random_next() % n);
-}
 
 
 static void
@@ -327,7 +299,7 @@ model_player(model_t *m)
     trove_store_player_t  *p;
 
     i = random_below(PLAYERS);
-    n = random_next();
+    n = random_bits() >> 11;
     p = &m->players[i];
 
     if (p->id.len == 0) {
@@ -393,9 +365,9 @@ model_claim(model_t *m)
     /* now and then the one before it was lost */
 
     c->ordinal = ordinal + (random_below(5) == 0);
-    c->value = (int32_t) random_next();
-    c->balance = (int64_t) random_next();
-    c->at = random_next();
+    c->value = (int32_t) random_bits();
+    c->balance = (int64_t) (random_bits() >> 11);
+    c->at = random_bits() >> 11;
 }
 
 
@@ -434,10 +406,10 @@ model_score(model_t *m)
     r->board = &boards[b];
     r->period = m->period[b];
     r->row = row;
-    r->score = (int64_t) (random_next() >> 10);
+    r->score = (int64_t) (random_bits() >> 21);
     r->score = random_below(2) ? r->score : -r->score;
-    r->seq = ~random_next();
-    r->reached = random_next() << 10 | row;
+    r->seq = ~(random_bits() >> 11);
+    r->reached = random_bits() >> 11 << 10 | row;
 }
 
 
@@ -2107,17 +2079,13 @@ a_database_of_an_earlier_schema_is_upgraded(void **state)
 static int
 setup(void **state)
 {
-    const char  *env;
-
-    env = getenv("TROVE_SEED");
-    seed = env ? strtoull(env, NULL, 0) : (uint64_t) time(NULL) << 20 | 1;
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
+    (void) random_setup(state);
 
     (void) snprintf(dir, sizeof(dir), "/tmp/trove-store-XXXXXX");
     assert_non_null(mkdtemp(dir));
     (void) snprintf(path, sizeof(path), "%s/hunt.db", dir);
 
-    disk_register(random_next);
+    disk_register(random_bits);
 
     return 0;
 }

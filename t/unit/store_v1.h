@@ -45,5 +45,4 @@ static const char  store_v1[] =
     "COMMIT;";
 
 
-
 #endif /* STORE_V1_H_INCLUDED */

@@ -7,20 +7,11 @@
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 #include "trove_fault.h"
 #include "trove_view.h"
@@ -63,45 +54,10 @@ typedef struct {
 } model_hit_t;
 
 
-static uint64_t        seed;
 static int             cancel_left;     /* looks until it is to end, or 0    */
 static trove_hit_t     hits[2][TROVE_LIMIT_MAX];
 static model_hit_t     model_hits[1 << 20];
 static trove_query_t   query;
-
-
-static uint64_t
-random_bits(void)
-{
-    uint64_t  z;
-
-    z = (seed += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
-}
-
-
-static uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) ((random_bits() >> 32) * n >> 32);
-}
-
-
-static double
-random_unit(void)
-{
-    return (random_bits() >> 11) * 0x1p-53;
-}
-
-
-static double
-random_between(double a, double b)
-{
-    return a + (b - a) * random_unit();
-}
 
 
 static double
@@ -1418,8 +1374,6 @@ test_size(void **state)
 int
 main(void)
 {
-    const char  *s;
-
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_plane),
@@ -1438,10 +1392,5 @@ main(void)
         cmocka_unit_test(test_size),
     };
 
-    s = getenv("TROVE_SEED");
-    seed = s ? strtoull(s, NULL, 0) : (uint64_t) time(NULL);
-
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, random_setup, NULL);
 }

@@ -165,7 +165,7 @@ test_integers(void **state)
 
     for (i = 0; i < 20000; i++) {
 
-        n = random_next() >> random_below(64);
+        n = random_bits() >> random_below(64);
 
         if (i < 11) {
             n = edges[i];
@@ -244,7 +244,7 @@ test_doubles(void **state)
     /* the size of coordinates and distances, in every bit */
 
     for (round = 0; round < 20000; round++) {
-        d = ldexp((double) (random_next() >> 11),
+        d = ldexp((double) (random_bits() >> 11),
                   -53 - 20 + (int) random_below(75));
         check_double(random_below(2) ? d : -d, round % 8 == 0);
     }
@@ -270,7 +270,7 @@ test_decimals(void **state)
             unit *= 10;
         }
 
-        m = random_next() % unit;
+        m = random_bits() % unit;
         k = random_below(15);
 
         for (unit = 1, len = k; len; len--) {
@@ -381,11 +381,11 @@ test_fixed(void **state)
     for (round = 0; round < 30000; round++) {
 
         decimals = random_below(10);
-        d = ldexp((double) (random_next() >> 11), -53 + 52
+        d = ldexp((double) (random_bits() >> 11), -53 + 52
                   - (int) random_below(random_below(2) ? 60 : 120));
 
         if (random_below(4) == 0) {
-            d = (random_next() >> 44) / 64.0;
+            d = (random_bits() >> 44) / 64.0;
         }
 
         if (random_below(2)) {
