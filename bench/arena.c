@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
 #include "trove_arena.h"
 #include "trove_clock.h"
 #include "trove_memory.h"
@@ -27,8 +28,6 @@ static void bench_pair(trove_arena_t *a);
 static void bench_check(trove_arena_t *a);
 static void bench_print(const char *name, trove_arena_t *a, double *ns,
     size_t n);
-static int bench_compare(const void *a, const void *b);
-static void bench_die(const char *what);
 
 
 int
@@ -48,7 +47,7 @@ main(int argc, char **argv)
         n = strtoul(argv[i], NULL, 10);
 
         if (n == 0) {
-            bench_die("usage: arena [megabytes ...]");
+            die("usage: arena [megabytes ...]");
         }
 
         bench_run(n);
@@ -68,7 +67,7 @@ bench_run(size_t megabytes)
     size = megabytes << 20;
 
     if (trove_memory_map(&m, size, size, TROVE_PAGES_AUTO) != TROVE_OK) {
-        bench_die("there is not so much memory");
+        die("there is not so much memory");
     }
 
     trove_arena_init(&a, m.base, size);
@@ -97,20 +96,20 @@ bench_check(trove_arena_t *a)
         if ((uintptr_t) p % TROVE_CACHE_LINE != 0
             || (last && p < last + BENCH_BYTES))
         {
-            bench_die("pieces overlap");
+            die("pieces overlap");
         }
 
         last = p;
     }
 
     if (n != trove_arena_size(a) / TROVE_CACHE_LINE || a->exhausted != 1) {
-        bench_die("the arena is not used up");
+        die("the arena is not used up");
     }
 
     trove_arena_reset(a);
 
     if (trove_arena_used(a) != 0 || trove_arena_alloc(a, 1) != a->start) {
-        bench_die("a reset does not give all back");
+        die("a reset does not give all back");
     }
 
     trove_arena_reset(a);
@@ -139,7 +138,7 @@ bench_bump(trove_arena_t *a)
         ns[i] = (double) (trove_clock_ns() - start) / BENCH_ALLOCS;
 
         if (a->exhausted != 1) {
-            bench_die("the arena is too small");
+            die("the arena is too small");
         }
     }
 
@@ -211,28 +210,8 @@ bench_pair(trove_arena_t *a)
 static void
 bench_print(const char *name, trove_arena_t *a, double *ns, size_t n)
 {
-    qsort(ns, n, sizeof(double), bench_compare);
+    median_sort(ns, n);
 
     printf("%-16s %5zu MB  best %7.2f  median %7.2f ns\n", name,
            trove_arena_size(a) >> 20, ns[0], ns[n / 2]);
-}
-
-
-static int
-bench_compare(const void *a, const void *b)
-{
-    double  x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
-static void
-bench_die(const char *what)
-{
-    fprintf(stderr, "arena: %s\n", what);
-    exit(1);
 }

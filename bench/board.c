@@ -24,18 +24,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "median.h"
-#include "random.h"
+#include "chunks.h"
 #include "trove_board_data.h"
 #include "trove_clock.h"
-#include "trove_memory.h"
 
 
 #define ROWS      400000
 #define ROW       256
 #define DATA      (ROW - TROVE_BOARD_HEAD)
-#define CHUNK     1000                  /* that are timed together */
-#define CHUNKS    300
 #define TOP       100
 #define REBUILDS  5
 #define WRITING   400000000ULL          /* nanoseconds that are written */
@@ -43,7 +39,7 @@
 #define NOW       1700000000000ULL      /* ms of unix time */
 
 
-typedef struct {
+struct bench_s {
     trove_ledger_t        *ledger;
     uint32_t               n;           /* players, as many as rows */
     int64_t               *scores;      /* as they should be, by number */
@@ -57,34 +53,12 @@ typedef struct {
     trove_rc_t             rc[CHUNK];
     char                   text[TOP * ROW];
     trove_board_entry_t    entries[TOP];
-} bench_t;
-
-
-typedef uint64_t (*run_pt)(bench_t *b);
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "board: %s\n", what);
-    exit(1);
-}
-
-
-static void
-show(const char *name, double *ns, uint32_t n)
-{
-    median_sort(ns, n);
-
-    printf("%-24s best %7.1f  median %7.1f ns\n", name, ns[0], ns[n / 2]);
-}
+};
 
 
 static void
 setup(bench_t *b)
 {
-    void                 *mem;
-    size_t                size;
     trove_board_conf_t    board;
     trove_ledger_conf_t   conf;
 
@@ -99,15 +73,7 @@ setup(bench_t *b)
     conf.nboards = 1;
     conf.boards = &board;
 
-    size = trove_ledger_size(&conf);
-    mem = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS, -1,
-               0);
-
-    if (mem == MAP_FAILED || trove_memory_populate(mem, size) != TROVE_OK) {
-        die("no memory for the ledger");
-    }
-
-    b->ledger = trove_ledger_init(mem, &conf);
+    b->ledger = chunks_ledger(&conf);
     b->scores = malloc(b->n * sizeof(int64_t));
     b->now = NOW;
 
@@ -115,11 +81,10 @@ setup(bench_t *b)
         die("no memory");
     }
 
-    printf("memory of %u rows: %.1f MB\n", b->n, (double) size / 1e6);
+    printf("memory of %u rows: %.1f MB\n", b->n,
+           (double) trove_ledger_size(&conf) / 1e6);
 }
 
-
-/* The writes of a chunk, made beforehand; times are without that. */
 
 static void
 prepare(bench_t *b, uint32_t i, uint32_t player)
@@ -138,17 +103,6 @@ prepare(bench_t *b, uint32_t i, uint32_t player)
     q->has_data = 1;
     q->score = (int64_t) (random_bits() >> 20);
     q->now = b->now++;
-}
-
-
-static void
-prepare_any(bench_t *b)
-{
-    uint32_t  i;
-
-    for (i = 0; i < CHUNK; i++) {
-        prepare(b, i, random_below(b->n));
-    }
 }
 
 
@@ -313,46 +267,6 @@ run_pages(bench_t *b)
 }
 
 
-static void
-run(bench_t *b, const char *name, run_pt chunk)
-{
-    double    ns[CHUNKS];
-    uint32_t  i;
-
-    for (i = 0; i < CHUNKS; i++) {
-        prepare_any(b);
-        ns[i] = (double) chunk(b) / CHUNK;
-    }
-
-    show(name, ns, CHUNKS);
-}
-
-
-/* Each once, in a random order: by steps that have no divisor with them. */
-
-static void
-fill(bench_t *b)
-{
-    double    ns[CHUNKS];
-    uint32_t  i, k;
-    uint64_t  at;
-
-    at = 0;
-
-    for (i = 0; i < b->n / CHUNK; i++) {
-
-        for (k = 0; k < CHUNK; k++) {
-            at = (at + 2654435761u) % b->n;
-            prepare(b, k, (uint32_t) at);
-        }
-
-        ns[i % CHUNKS] = (double) run_updates(b) / CHUNK;
-    }
-
-    show("new rows", ns, (i < CHUNKS) ? i : CHUNKS);
-}
-
-
 /* As who finds a dead writer's intent does. */
 
 static void
@@ -404,7 +318,7 @@ writer(bench_t *b, int cpu, _Atomic int *go, uint64_t *done)
     (void) sched_setaffinity(0, sizeof(set), &set);
 
     random_seed += (uint64_t) cpu * 0x123456789;
-    prepare_any(b);
+    chunk_any(b, prepare, b->n);
 
     while (!*go) {
         sched_yield();
@@ -518,15 +432,15 @@ main(int argc, char **argv)
     }
 
     setup(&b);
-    fill(&b);
+    chunks_each(&b, "new rows", prepare, b.n, run_updates);
 
-    run(&b, "updates one by one", run_updates);
-    run(&b, "ranks one by one", run_ranks);
-    run(&b, "top 100", run_top);
-    run(&b, "pages of 100", run_pages);
+    chunks_any(&b, "updates one by one", prepare, b.n, run_updates);
+    chunks_any(&b, "ranks one by one", prepare, b.n, run_ranks);
+    chunks_any(&b, "top 100", prepare, b.n, run_top);
+    chunks_any(&b, "pages of 100", prepare, b.n, run_pages);
 
     b.together = 1;
-    run(&b, "updates", run_updates);
+    chunks_any(&b, "updates", prepare, b.n, run_updates);
 
     rebuild(&b);
 

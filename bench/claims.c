@@ -18,13 +18,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "median.h"
-#include "random.h"
+#include "chunks.h"
 #include "trove_claims.h"
 #include "trove_clock.h"
-#include "trove_memory.h"
 #include "trove_taps.h"
 
 
@@ -32,19 +29,16 @@
 #define FEW       100000
 #define REWARDS   100000
 #define CLAIMS    4000000
-#define CHUNK     1000                  /* that are timed together */
 #define SOME      16                    /* whose memory is fetched together */
-#define CHUNKS    500
 #define VALUE     7                     /* of a reward */
 #define NOW       1700000000000ULL      /* ms of unix time */
 
 
-typedef struct {
+struct bench_s {
     trove_ledger_conf_t   conf;
     trove_ledger_t       *ledger;
     trove_redo_t         *redo;
     uint32_t              n;            /* players */
-    uint32_t              few;          /* of them play */
     int64_t              *balances;     /* as they should be, by number */
     uint32_t             *claimed;      /* of a reward, by its id */
     uint32_t              granted;
@@ -52,35 +46,12 @@ typedef struct {
     uint32_t              chunk[CHUNK]; /* the players of a chunk */
     char                  ids[CHUNK][37];
     uint32_t              rewards[CHUNK];
-} bench_t;
-
-
-typedef uint64_t (*run_pt)(bench_t *b);
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "claims: %s\n", what);
-    exit(1);
-}
-
-
-static void
-show(const char *name, double *ns, uint32_t n)
-{
-    median_sort(ns, n);
-
-    printf("%-24s best %7.1f  median %7.1f ns  %6.2f M/s\n", name, ns[0],
-           ns[n / 2], 1000 / ns[n / 2]);
-}
+};
 
 
 static void
 setup(bench_t *b)
 {
-    void            *mem;
-    size_t           size;
     uint32_t         i;
     uint64_t         version;
     trove_reward_t   r;
@@ -89,19 +60,7 @@ setup(bench_t *b)
     b->conf.players = b->n;
     b->conf.claims = CLAIMS;
 
-    size = trove_ledger_size(&b->conf);
-    mem = mmap(NULL, size, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS, -1,
-               0);
-
-    if (mem == MAP_FAILED) {
-        die("no memory for the ledger");
-    }
-
-    if (trove_memory_populate(mem, size) != TROVE_OK) {
-        die("no memory for the ledger");
-    }
-
-    b->ledger = trove_ledger_init(mem, &b->conf);
+    b->ledger = chunks_ledger(&b->conf);
     b->balances = calloc(b->n, sizeof(int64_t));
     b->claimed = calloc(REWARDS + 1, sizeof(uint32_t));
 
@@ -151,18 +110,12 @@ memory(bench_t *b)
 }
 
 
-/* The players of a chunk, made beforehand; times are without that. */
-
 static void
-prepare(bench_t *b)
+prepare(bench_t *b, uint32_t i, uint32_t player)
 {
-    uint32_t  i;
-
-    for (i = 0; i < CHUNK; i++) {
-        b->chunk[i] = random_below(b->few);
-        b->rewards[i] = 1 + random_below(REWARDS);
-        random_id(b->ids[i], b->chunk[i]);
-    }
+    b->chunk[i] = player;
+    b->rewards[i] = 1 + random_below(REWARDS);
+    random_id(b->ids[i], player);
 }
 
 
@@ -347,52 +300,6 @@ run_claims(bench_t *b)
 
 
 static void
-run(bench_t *b, const char *name, run_pt chunk)
-{
-    double    ns[CHUNKS];
-    uint32_t  i;
-
-    for (i = 0; i < CHUNKS; i++) {
-        prepare(b);
-        ns[i] = (double) chunk(b) / CHUNK;
-    }
-
-    show(name, ns, CHUNKS);
-}
-
-
-/* Each once, in a random order: by steps that have no divisor with them. */
-
-static void
-fill(bench_t *b)
-{
-    double    ns[CHUNKS];
-    uint32_t  i, k, player;
-    uint64_t  at;
-
-    at = 0;
-
-    for (i = 0; i < b->n / CHUNK; i++) {
-
-        for (k = 0; k < CHUNK; k++) {
-            at = (at + 2654435761u) % b->n;
-            player = (uint32_t) at;
-            b->chunk[k] = player;
-            random_id(b->ids[k], player);
-        }
-
-        ns[i % CHUNKS] = (double) run_taps(b) / CHUNK;
-    }
-
-    if (trove_ledger_players(b->ledger) != b->n) {
-        die("there are more players, or fewer");
-    }
-
-    show("new players", ns, (i < CHUNKS) ? i : CHUNKS);
-}
-
-
-static void
 check(bench_t *b)
 {
     uint32_t        i;
@@ -430,22 +337,24 @@ main(int argc, char **argv)
     setup(&b);
     memory(&b);
 
-    b.few = b.n;
-    fill(&b);
-    run(&b, "lookups one by one", run_lookups);
-    run(&b, "taps one by one", run_taps);
-    run(&b, "claims one by one", run_claims);
+    chunks_each(&b, "new players", prepare, b.n, run_taps);
 
-    b.few = FEW;
-    run(&b, "few: lookups one by one", run_lookups);
-    run(&b, "few: taps one by one", run_taps);
-    run(&b, "few: claims one by one", run_claims);
+    if (trove_ledger_players(b.ledger) != b.n) {
+        die("there are more players, or fewer");
+    }
 
-    b.few = b.n;
+    chunks_any(&b, "lookups one by one", prepare, b.n, run_lookups);
+    chunks_any(&b, "taps one by one", prepare, b.n, run_taps);
+    chunks_any(&b, "claims one by one", prepare, b.n, run_claims);
+
+    chunks_any(&b, "few: lookups one by one", prepare, FEW, run_lookups);
+    chunks_any(&b, "few: taps one by one", prepare, FEW, run_taps);
+    chunks_any(&b, "few: claims one by one", prepare, FEW, run_claims);
+
     b.together = 1;
-    run(&b, "lookups", run_lookups);
-    run(&b, "taps", run_taps);
-    run(&b, "claims", run_claims);
+    chunks_any(&b, "lookups", prepare, b.n, run_lookups);
+    chunks_any(&b, "taps", prepare, b.n, run_taps);
+    chunks_any(&b, "claims", prepare, b.n, run_claims);
 
     check(&b);
 

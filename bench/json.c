@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench.h"
 #include "trove_json.h"
 
 
@@ -45,7 +46,6 @@ static void bench_check(const bench_poll_t *poll, trove_rc_t rc,
     const trove_fields_t *f);
 static void bench_run(const bench_case_t *bench, trove_arena_t *arena,
     size_t rounds);
-static int bench_compare(const void *a, const void *b);
 static double bench_now(void);
 
 
@@ -126,7 +126,7 @@ bench_run(const bench_case_t *bench, trove_arena_t *arena, size_t rounds)
         ns[i] = (bench_now() - start) / BENCH_PARSES;
     }
 
-    qsort(ns, rounds, sizeof(double), bench_compare);
+    median_sort(ns, rounds);
 
     printf("%-26s best %6.1f  median %6.1f ns/parse  arena %6.1f bytes/parse"
            "\n", bench->name, ns[0], ns[rounds / 2], bytes);
@@ -214,18 +214,6 @@ bench_check(const bench_poll_t *poll, trove_rc_t rc, const trove_fields_t *f)
         fprintf(stderr, "wrong: %s\n", f->detail);
         exit(1);
     }
-}
-
-
-static int
-bench_compare(const void *a, const void *b)
-{
-    double  x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
 }
 
 

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
+
 
 #define POLLS_LIMIT     3
 #define POLLS_MOVED     0.05                /* degrees                       */
@@ -64,7 +66,6 @@ static size_t polls_first(double y);
 static int polls_by_latitude(const void *a, const void *b);
 static double polls_random(void);
 static void *polls_alloc(void *p, size_t n, size_t size);
-static void polls_die(const char *what);
 
 
 static polls_place_t  *polls_places;
@@ -80,7 +81,7 @@ main(int argc, char **argv)
     polls_poll_t  *polls;
 
     if (argc < 4 || argc > 5) {
-        polls_die("usage: polls COUNT RADIUS PLACES [MORE]");
+        die("usage: polls COUNT RADIUS PLACES [MORE]");
     }
 
     n = strtoul(argv[1], NULL, 10);
@@ -90,7 +91,7 @@ main(int argc, char **argv)
     polls_read(argv[3], 0);
 
     if (n == 0 || polls_n == 0) {
-        polls_die("there are none");
+        die("there are none");
     }
 
     for (i = 0; i < n; i++) {
@@ -122,7 +123,7 @@ polls_read(const char *name, int more)
     f = fopen(name, "r");
 
     if (f == NULL) {
-        polls_die(name);
+        die(name);
     }
 
     line = NULL;
@@ -158,7 +159,7 @@ polls_number(const char *line, const char *name)
     p = strstr(line, name);
 
     if (p == NULL) {
-        polls_die(line);
+        die(line);
     }
 
     return strtod(p + strlen(name), NULL);
@@ -387,16 +388,8 @@ polls_alloc(void *p, size_t n, size_t size)
     p = realloc(p, (n ? n : 1) * size);
 
     if (p == NULL) {
-        polls_die("no memory");
+        die("no memory");
     }
 
     return p;
-}
-
-
-static void
-polls_die(const char *what)
-{
-    fprintf(stderr, "polls: %s\n", what);
-    exit(1);
 }

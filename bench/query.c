@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "median.h"
+#include "bench.h"
 #include "random.h"
 #include "trove_view_data.h"
 
@@ -68,14 +68,6 @@ static double
 random_unit(void)
 {
     return (random_bits() >> 11) * 0x1p-53;
-}
-
-
-static void
-die(const char *what)
-{
-    fprintf(stderr, "query: %s\n", what);
-    exit(1);
 }
 
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "bench.h"
 #include "trove_clock.h"
 #include "trove_stats.h"
 
@@ -37,7 +38,6 @@ static void bench_both(trove_stats_t *s);
 static void bench_request(trove_stats_t *s, uint64_t ns);
 static void bench_sum(size_t rounds);
 static void bench_durations(void);
-static int bench_compare(const void *a, const void *b);
 
 
 static void                 *bench_region;
@@ -98,10 +98,11 @@ main(int argc, char **argv)
 static void
 bench_run(const bench_case_t *bench, trove_stats_t *s, size_t rounds)
 {
+    double    *ns;
     size_t     i;
-    uint64_t  *ns, start;
+    uint64_t   start;
 
-    ns = calloc(rounds, sizeof(uint64_t));
+    ns = calloc(rounds, sizeof(double));
 
     if (ns == NULL) {
         exit(1);
@@ -113,14 +114,13 @@ bench_run(const bench_case_t *bench, trove_stats_t *s, size_t rounds)
         start = trove_clock_ns();
         bench_now = start / 1000000;
         bench->round(s);
-        ns[i] = trove_clock_ns() - start;
+        ns[i] = (double) (trove_clock_ns() - start);
     }
 
-    qsort(ns, rounds, sizeof(uint64_t), bench_compare);
+    median_sort(ns, rounds);
 
     printf("%-24s best %6.2f  median %6.2f ns/request\n", bench->name,
-           (double) ns[0] / BENCH_RECORDS,
-           (double) ns[rounds / 2] / BENCH_RECORDS);
+           ns[0] / BENCH_RECORDS, ns[rounds / 2] / BENCH_RECORDS);
 
     free(ns);
 }
@@ -217,10 +217,11 @@ bench_request(trove_stats_t *s, uint64_t ns)
 static void
 bench_sum(size_t rounds)
 {
+    double    *ns;
     size_t     i;
-    uint64_t  *ns, start;
+    uint64_t   start;
 
-    ns = calloc(rounds, sizeof(uint64_t));
+    ns = calloc(rounds, sizeof(double));
 
     if (ns == NULL) {
         exit(1);
@@ -229,13 +230,13 @@ bench_sum(size_t rounds)
     for (i = 0; i < rounds; i++) {
         start = trove_clock_ns();
         trove_stats_sum(bench_region, NULL, &bench_total);
-        ns[i] = trove_clock_ns() - start;
+        ns[i] = (double) (trove_clock_ns() - start);
     }
 
-    qsort(ns, rounds, sizeof(uint64_t), bench_compare);
+    median_sort(ns, rounds);
 
     printf("%-24s best %6.2f  median %6.2f us\n", "sum of one worker",
-           (double) ns[0] / 1e3, (double) ns[rounds / 2] / 1e3);
+           ns[0] / 1e3, ns[rounds / 2] / 1e3);
 
     free(ns);
 }
@@ -259,16 +260,4 @@ bench_durations(void)
         bench_ns[i] = 500 + (((x >> 20) % 1000)
                              << __builtin_ctzll(x | 1 << 14));
     }
-}
-
-
-static int
-bench_compare(const void *a, const void *b)
-{
-    uint64_t  x, y;
-
-    x = *(const uint64_t *) a;
-    y = *(const uint64_t *) b;
-
-    return (x > y) - (x < y);
 }

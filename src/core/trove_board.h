@@ -118,9 +118,6 @@ typedef struct {
  * long as a player has no row in a period, the last seq is that of the period
  * before: what repeats it is of that one, as are the score and the rank.
  *
- * Until a player has a row in the current period, the seq of the one before is
- * his last, and what repeats it is of that period.
- *
  * TROVE_OK: *written.  TROVE_FULL: no room for a new row; TROVE_INVALID: no
  * player can have this id, the score is out of range, the data do not fit, or
  * the board's scores come from claims; TROVE_BUSY.
