@@ -106,6 +106,27 @@ is((grep { ($answers[ $_ - 1 ]{error} ? $answers[ $_ - 1 ]{line}
     1 .. 1000), 1000, 'at its place');
 
 
+# Who sends on when he has the answers to what he has sent
+
+my $talk = $t->client;
+
+$talk->send("POST /tap HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            . "Content-Type: application/x-ndjson\r\n"
+            . "Transfer-Encoding: chunked\r\n\r\n");
+
+for my $n (1 .. 3) {
+    my $body = qq({"player":"talk"}\n) x $n;
+
+    $talk->send(sprintf "%x\r\n%s\r\n", length $body, $body);
+    like($talk->take(qr/(?:.*?"coin"[^\n]*\n){$n}/s) // '', qr/"coin"/,
+         "$n answers before there is more");
+}
+
+$talk->send("0\r\n\r\n");
+is(balance('talk'), 6, 'and that is all');
+unlike($talk->rest, qr/"coin"/, 'to the end');
+
+
 # Clients that go while their batch waits
 
 $redis->signal('STOP');

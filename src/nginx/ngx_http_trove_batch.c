@@ -542,15 +542,24 @@ static ngx_int_t
 ngx_http_trove_batch_flush(ngx_http_request_t *r,
     ngx_http_trove_batch_t *batch, ngx_int_t rc)
 {
-    if (batch->ops->flush == NULL
-        || (batch->out.buf == NULL && batch->out.answer_max)
-        || (rc != NGX_OK && rc != NGX_AGAIN)
-        || batch->ops->flush(r, &batch->out.writer) == NGX_OK)
-    {
+    ngx_int_t  room;
+
+    if (batch->ops->flush == NULL || (rc != NGX_OK && rc != NGX_AGAIN)) {
         return rc;
     }
 
-    return ngx_http_trove_batch_held(r, batch);
+    /* as in a turn that only had answers of Redis come */
+
+    if (batch->out.buf == NULL) {
+        room = ngx_http_trove_out_room(r, &batch->out);
+
+        if (room != NGX_OK) {
+            return room;
+        }
+    }
+
+    return (batch->ops->flush(r, &batch->out.writer) == NGX_OK)
+           ? rc : ngx_http_trove_batch_held(r, batch);
 }
 
 
