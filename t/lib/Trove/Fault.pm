@@ -46,13 +46,15 @@ our %LEADS = (
          'rebuild', 'rebuilt', 'row free', 'row indexed'),
 );
 
-# The parts of all points: each is of one, that of boards or that of the rest
+# The parts of all points: each is of one, that of boards, that of queues or
+# that of the rest
 
 my $BOARDS = qr/^(?:board|tree): /;
+my $QUEUES = qr/^(?:mark|overflow): |^flush: marks$/;
 
-# Of copies, and of queues: none of these workers has any
+# Of copies: none of these workers has one
 
-my $ELSEWHERE = qr/^(?:replica|mark|overflow): |^flush: marks$/;
+my $ELSEWHERE = qr/^replica: /;
 
 my %NUMBER;
 
@@ -153,10 +155,17 @@ sub of_boards {
 }
 
 
+sub of_queues {
+    my $self = shift;
+
+    return grep { $self->name($_) =~ $QUEUES } $self->points;
+}
+
+
 sub of_the_rest {
     my $self = shift;
 
-    return grep { $self->name($_) !~ $BOARDS && $self->name($_) !~ $ELSEWHERE }
+    return grep { $self->name($_) !~ /$BOARDS|$QUEUES|$ELSEWHERE/ }
            $self->points;
 }
 
