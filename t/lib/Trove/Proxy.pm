@@ -13,6 +13,8 @@ package Trove::Proxy;
 #   delay    seconds that each piece is late, either way
 #   held     1: nothing passes, and connections stay
 #   mute     1: requests are passed on, and replies are lost
+#   requests 1: they are kept back, and passed on in order when this is 0
+#   replies  1: likewise
 #   lose     the probability with which a piece of a reply is lost, and its
 #            connection with it: the request was delivered
 #   refuse   1: connections are reset as they come
@@ -87,7 +89,8 @@ sub well {
     my $self = shift;
 
     $self->cut;
-    $self->set(map { $_ => 0 } qw(delay held mute lose refuse));
+    $self->set(map { $_ => 0 } qw(delay held mute requests replies lose
+                              refuse));
 }
 
 
@@ -134,7 +137,8 @@ sub relay {
                 vec($rv, fileno $pair->{side}[$i], 1) = 1
                     if !$p->{held} && !$pair->{ends};
 
-                next if !$first || $p->{held};
+                next if !$first || $p->{held}
+                        || $p->{ (qw(requests replies))[$i] };
 
                 if ($first->[0] <= time) {
                     vec($wv, fileno $pair->{side}[1 - $i], 1) = 1;
