@@ -637,9 +637,6 @@ const char *ngx_http_trove_unwritten(ngx_http_trove_ctx_t *ctx, trove_rc_t rc);
 
 /* ngx_http_trove_overflow.c */
 
-/* Of a trove without a store. */
-#define NGX_HTTP_TROVE_NO_INSTANCE  "00000000000000000000000000000000"
-
 /* The queue of such an op. */
 uint32_t ngx_http_trove_queue(trove_redis_type_t type, uint32_t board);
 

@@ -335,14 +335,11 @@ ngx_http_trove_role_overflow_known(ngx_http_trove_redis_t *rd)
 }
 
 
-/* A ledger without a store dies with its memory. */
-
 static const char *
 ngx_http_trove_role_overflow_instance(ngx_http_trove_redis_t *rd)
 {
-    return rd->worker->trove->store
-           ? trove_replica_instance(rd->worker->trove->ledger)
-           : NGX_HTTP_TROVE_NO_INSTANCE;
+    return trove_overflow_instance(rd->worker->trove->ledger,
+                                   rd->worker->trove->store != NULL);
 }
 
 

@@ -11,7 +11,6 @@
 #include "trove_board.h"
 #include "trove_clock.h"
 #include "trove_drain.h"
-#include "trove_replica.h"
 
 
 static trove_store_rc_t trove_drain_session(trove_drain_t *d);
@@ -28,12 +27,6 @@ static void trove_drain_moved(trove_drain_t *d, uint64_t ns);
 
 
 #define TROVE_DRAIN_PRIME  UINT64_C(0x100000001b3)
-
-
-/* Of a ledger without a store. */
-
-static const char  trove_drain_instance[TROVE_REDIS_INSTANCE + 1] =
-    "00000000000000000000000000000000";
 
 
 trove_rc_t
@@ -56,8 +49,7 @@ trove_drain_init(trove_drain_t *d, const trove_overflow_t *o,
     d->conf = *conf;
     d->overflow = *o;
     d->overflow.trove.data = (unsigned char *) d->name;
-    d->overflow.instance = o->durable ? trove_replica_instance(o->ledger)
-                                      : trove_drain_instance;
+    d->overflow.instance = trove_overflow_instance(o->ledger, o->durable);
 
     trove_redis_init(&d->overflow.redis, &d->conf, d->error);
     trove_client_init(&d->client, &d->overflow.redis, moved, data);

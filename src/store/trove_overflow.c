@@ -13,6 +13,7 @@
 #include "trove_fault.h"
 #include "trove_overflow.h"
 #include "trove_overflow_script.h"
+#include "trove_replica.h"
 
 
 typedef struct {
@@ -92,6 +93,14 @@ static const char  trove_overflow_go_on[] =
     "if last < tonumber(ARGV[3]) then "
     "r('HSET', KEYS[1], ARGV[4], ARGV[3]) end "
     "return 1";
+
+
+const char *
+trove_overflow_instance(const trove_ledger_t *l, int durable)
+{
+    return durable ? trove_replica_instance(l)
+                   : "00000000000000000000000000000000";
+}
 
 
 static size_t

@@ -54,6 +54,13 @@ typedef struct {
 } trove_overflow_t;
 
 
+/*
+ * Whose the queues are that are a ledger's: its store's, or nobody's, for a
+ * ledger without a store ends with its memory.
+ */
+const char *trove_overflow_instance(const trove_ledger_t *l, int durable);
+
+
 /* The script that fills the queues. */
 
 extern const char    trove_overflow_script[];
