@@ -153,8 +153,10 @@ ok($t->wait_log(qr/3 operations that waited .* are no longer there/),
 
 $redis->command('FLUSHALL');
 is(put(9)->{status}, 202, 'Redis has lost all, and a reward waits');
-ok($t->wait_log(qr/queues of trove "hunt" are others than before: what waite/),
+ok($t->wait_log(qr/the queues of trove "hunt" are others than before/),
    'which is told');
+becomes(sub { stats()->{overflow_lost} }, 3 + 3 + 1,
+        'with what had waited in the others');
 becomes(sub { stats()->{overflow}{rewards}{pending} }, 1, 'that reward waits');
 gone(5);
 becomes(\&rewards, '6 7 8 9', 'until there is room');

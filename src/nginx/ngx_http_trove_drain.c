@@ -236,9 +236,9 @@ ngx_http_trove_drain_losses(ngx_http_trove_drain_t *d)
     n = ngx_http_trove_drain_more(&d->drain.others, &d->others);
 
     if (n) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "the queues of trove \"%V\" are others than before: "
-                      "what waited there is lost", name);
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "the queues of trove \"%V\" are others than before",
+                      name);
     }
 
     n = ngx_http_trove_drain_more(&stats->lost, &d->lost);

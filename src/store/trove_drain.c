@@ -225,7 +225,7 @@ static trove_store_rc_t
 trove_drain_find(trove_drain_t *d)
 {
     uint32_t          n;
-    uint64_t          before, whose;
+    uint64_t          before, whose, waited;
     trove_ledger_t   *l;
     trove_store_rc_t  rc;
 
@@ -234,6 +234,7 @@ trove_drain_find(trove_drain_t *d)
     d->looked = trove_clock_ns();
 
     before = trove_mark_whose(l);
+    waited = trove_drain_pending(l);
 
     do {
         rc = trove_overflow_find(&d->overflow);
@@ -247,6 +248,7 @@ trove_drain_find(trove_drain_t *d)
 
     if (before != 0 && whose != before) {
         trove_stat_add(&d->others, 1);
+        trove_stat_add(&d->overflow.stats.lost, waited);
     }
 
     /* Redis may have what it was to forget, and there may be room by now */
