@@ -17,8 +17,15 @@ use Trove::Play;
 use Trove::Redis;
 
 
-my $redis = Trove::Redis->start(append => 1);
-my $url = $redis->url;
+# By a user that may do what the README says, and nothing else
+
+open my $f, '<', "$FindBin::Bin/../README.md" or die "README.md: $!\n";
+my ($user) = do { local $/; <$f> }
+           =~ /^ +ACL SETUSER (queuer .*(?:\n +[+].*)*)/m;
+$user =~ s/\s+/ /g;
+
+my $redis = Trove::Redis->start(append => 1, conf => [ "user $user" ]);
+my $url = $redis->url =~ s{//}{//queuer:secret\@}r;
 
 my $t = Trove::Nginx->start(workers => 3, http => <<"HTTP",
     trove hunt {
