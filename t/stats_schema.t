@@ -14,6 +14,7 @@ use Test::More;
 use lib "$FindBin::Bin/lib";
 use Trove::Monitor;
 use Trove::Nginx;
+use Trove::Redis;
 
 
 sub is_valid {
@@ -37,8 +38,9 @@ SERVER
 is_deeply(is_valid($none, 'no trove')->{troves}, {}, 'there is none');
 $none->stop;
 
+my $url = Trove::Redis->start->url;
 my $t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
-                            http => <<'HTTP', server => <<'SERVER');
+    http => <<'HTTP' =~ s/%%REDIS%%/$url/r, server => <<'SERVER');
     keepalive_requests 1000000;
 
     trove hunt {
@@ -58,7 +60,9 @@ my $t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
     }
 
     trove plain       { %%SIMD%% }
-    trove A.b-c_9     { large_pages off; %%SIMD%% }
+    trove A.b-c_9     { large_pages off; %%SIMD%%
+                        capacity rewards=1; board few_9-X rows=1;
+                        overflow %%REDIS%%; }
     trove __proto__   { capacity players=5; coin constructor value=1 weight=1; }
 HTTP
     location = /poll    { trove_poll    hunt; }
@@ -67,6 +71,7 @@ HTTP
     location = /tap     { trove_tap     hunt; }
     location /board/    { trove_board   hunt; }
     location = /odd     { trove_tap     __proto__; }
+    location = /more    { trove_rewards A.b-c_9; }
     location = /stats   { trove_stats write=on; }
 SERVER
 
@@ -96,6 +101,7 @@ sub requests {
         }
 
         $c->request('POST', '/odd', {}, '{"player":"p"}');
+        $c->request('POST', '/more', {}, qq({"id":$_,"x":0,"y":0})) for 1 .. 9;
         $c->request('DELETE', '/rewards?id=7');
         $c->request('PUT', '/claim', {}, '{}');
         $c->request('POST', '/stats?cycle=hunt', {}, '');
@@ -105,7 +111,13 @@ sub requests {
 
 requests();
 
-my $hunt = is_valid($t, 'after requests')->{troves}{hunt};
+my $troves = is_valid($t, 'after requests')->{troves};
+my $hunt = $troves->{hunt};
+my $queues = $troves->{'A.b-c_9'}{overflow};
+
+is_deeply([ sort keys %$queues ], [qw(board:few_9-X players rewards)],
+          'there are queues');
+cmp_ok($queues->{rewards}{pending}, '>', 0, 'and something waits');
 
 for my $figure (qw(poll_found rewards_full claims_granted taps_granted
                    taps_limited board_improved board_full store_commits))
