@@ -181,6 +181,7 @@ ngx_http_trove_board_answers(ngx_http_request_t *r,
         }
 
         write.number = s->numbers[i];
+        write.overflows = 0;
         write.result.rc = s->rcs[i];
         write.result.u.score = s->written[i];
         write.len = s->writes[i].player.len;
