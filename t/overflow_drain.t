@@ -111,12 +111,18 @@ becomes(sub { $redis->command('XLEN', 'trove:{hunt}:overflow:rewards') }, 3,
 # other workers, and other processes
 
 my $was = drainer();
+my $slow = $t->clients->{$was};
 
-ok($t->hup(gone => 1), 'a reload');
+$slow->send("POST /tap HTTP/1.1\r\nHost: a\r\nContent-Length: 14\r\n\r\n{");
+
+ok($t->hup, 'a reload');
 ok(wait_until { drainer() != $was }, 'has another worker look after them');
+ok(Trove::Nginx::alive($was), 'though that one still has a request');
 looked_after('which does');
 ok($t->wait_log(qr/looks after its queues, where 7 operations wait/),
    'what waits does so still');
+$slow->send('"player":"a"}');
+is($slow->response->{status}, 200, 'which it ends');
 is(gone(3), 200, 'there is room');
 becomes(\&rewards, '1 4 5 6', 'and it is made use of');
 becomes(sub { stats()->{overflow_drained} }, 2, 'and counted');
