@@ -21,7 +21,9 @@ die() {
 # nginx's configure would only say that there is no compiler
 
 case $ROOT$BUILD in
-*[[:space:]]*) die "nginx cannot be built in a path with a space: $ROOT, $BUILD" ;;
+*[[:space:]]*)
+    die "nginx cannot be built in a path with a space: $ROOT, $BUILD"
+    ;;
 esac
 
 

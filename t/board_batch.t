@@ -109,8 +109,8 @@ my @rows = map { { player => "p$_", score => $_ % 97,
                    data => join '', map { chr 33 + ($_ * 7) % 90 }
                                     1 .. ($_ * 31) % 928 } } 1 .. 2000;
 my $model = Trove::Board->new;
-my @expected = map { $model->write(@$_{qw(player score)},
-                                   data => $_->{data})->{rank} } @rows[0 .. 299];
+my @expected = map { $model->write(@$_{qw(player score)}, data => $_->{data})
+                           ->{rank} } @rows[0 .. 299];
 
 for my $board (qw(all tiny mirrored)) {
     my $short = $board eq 'all' ? sub { $_[0] }

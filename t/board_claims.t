@@ -30,7 +30,8 @@ my $t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
         %%SIMD%%
     }
 HTTP
-    server => play_endpoints('hunt') . 'location /board/ { trove_board hunt; }');
+    server => play_endpoints('hunt')
+              . 'location /board/ { trove_board hunt; }');
 my @c = values %{ $t->clients };
 my $n = 0;
 

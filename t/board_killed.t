@@ -25,7 +25,8 @@ srand $SEED;
 END { diag "TROVE_SEED=$SEED" if !Test::More->builder->is_passing }
 
 
-my $t = Trove::Nginx->start(workers => 4, http => <<'HTTP', server => <<'SERVER');
+my $t = Trove::Nginx->start(
+    workers => 4, http => <<'HTTP', server => <<'SERVER');
     trove hunt {
         board sums rows=10k keep=sum row=1k;
         %%SIMD%%

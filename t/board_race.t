@@ -26,7 +26,8 @@ srand $SEED;
 END { diag "TROVE_SEED=$SEED" if !Test::More->builder->is_passing }
 
 
-my $t = Trove::Nginx->start(workers => 4, http => <<'HTTP', server => <<'SERVER');
+my $t = Trove::Nginx->start(
+    workers => 4, http => <<'HTTP', server => <<'SERVER');
     trove hunt {
         board desc rows=10k;
         board asc  rows=10k order=asc keep=min;

@@ -34,7 +34,8 @@ my $t = Trove::Nginx->start(workers => 4, http => <<'HTTP',
     }
     keepalive_requests 1000000;
 HTTP
-    server => play_endpoints('hunt') . 'location /board/ { trove_board hunt; }');
+    server => play_endpoints('hunt')
+              . 'location /board/ { trove_board hunt; }');
 
 my %stock = map { $_ => 1 + int rand 9 } 1 .. $REWARDS;
 my %value = map { $_ => 1 + int rand 9 } 1 .. $REWARDS;

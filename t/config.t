@@ -86,7 +86,8 @@ my @bad = (
      qw(0 -1 nan inf 0x10 .5 1e151 1m), '+1'),
     (map { block("radius 1 $_;", "$param \"$_\"") }
      qw(2 max= max=0 max=inf max=1e151 min=1)),
-    block('radius 10 max=5;', '"radius" of trove "a", 10, is above its "max", 5'),
+    block('radius 10 max=5;', '"radius" of trove "a", 10, is above its '
+                              . '"max", 5'),
     block('radius 1.5 max=0.25;', '"radius" of trove "a", 1.5, is above its '
                                   . '"max", 0.25'),
     block('radius 1 max=2 3;', 'invalid number of arguments in "radius"'),
@@ -142,7 +143,8 @@ my @bad = (
     (map { block("board a rows=1 $_;", "$param \"$_\"") }
      qw(5 rows=1 rows=2 row=1 row=120 row=127 row=129 row=4104 row=4k1 row=
         row=x row=-8 row=1g keep=most keep= keep=MAX order=up order= ties=last
-        ties= reset=yearly reset= from=taps from= from=claims1 Rows=1), 'keep=maximum'),
+        ties= reset=yearly reset= from=taps from= from=claims1 Rows=1
+        keep=maximum)),
     (map { my ($one, $two) = @$_;
            block("board a rows=1 $one $two;", "$param \"$two\"") }
      ['row=128', 'row=256'], ['keep=max', 'keep=max'],
@@ -258,7 +260,8 @@ my @good = (
         'claim dry_run max_speed=40 range=1e3;',
         'tap rate=10r/s;', 'tap burst=0 rate=600r/m;', 'tap rate=1kr/s;',
         'tap rate=60000000r/m burst=1m;',
-        'coin a value=1 weight=1;', 'coin a weight=4294967295 value=-2147483648;',
+        'coin a value=1 weight=1;',
+        'coin a weight=4294967295 value=-2147483648;',
         'coin a value=2147483647 weight=0; coin b-c_9. value=0 weight=4k;',
         'tap rate=1r/s; claim range=1;',
         join('', map { "coin c$_ value=1 weight=4294967295; " } 1 .. 64),
@@ -280,7 +283,8 @@ my @good = (
     map({ "trove a { } server { location / { $_ } }" }
         'trove_poll a;', 'trove_rewards a; allow all;', 'trove_stats;',
         'trove_stats write=on;', 'trove_stats write=off;',
-        'trove_claim a;', 'trove_board a;', 'trove_tap a;', 'trove_tap a; trove_player $arg_p;',
+        'trove_claim a;', 'trove_board a;', 'trove_tap a;',
+        'trove_tap a; trove_player $arg_p;',
         'trove_tap a; trove_player off;',
         'trove_tap a; trove_player "$remote_addr:$arg_p";',
         'if ($arg_a) { trove_poll a; }',

@@ -53,8 +53,8 @@ like($said, qr/"accepted":44917,"rejected":0/, 'loads the places');
 like($said, qr/"rewards":\[\d+,\d+,\d+\]/, 'polls');
 like($said, qr/^    93465  Celio$/m, 'finds the hill beside the Colosseum');
 like($said, qr/^\{"reward":93465,"value":20,"balance":20\}$/m, 'claims it');
-like($said, qr/^\{"coin":"(?:bronze|silver|gold)","value":\d+,"balance":\d+\}$/m,
-     'taps');
+like($said, qr/^\{"coin":"(?:bronze|silver|gold)","value":\d+,
+               "balance":\d+\}$/mx, 'taps');
 like($said, $board, 'looks at the board');
 like($said, qr/\/stats/, 'and says where the stats are');
 

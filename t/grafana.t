@@ -88,7 +88,8 @@ my @values = map { $variable{$_}{query}{query} } qw(instance trove);
 my (%named, $rules);
 
 for my $expr (@exprs) {
-    my $sent = $expr =~ s/\$__rate_interval/1m/gr =~ s/\$(?:instance|trove)/.*/gr;
+    my $sent = $expr =~ s/\$__rate_interval/1m/gr
+                     =~ s/\$(?:instance|trove)/.*/gr;
 
     unlike($sent, qr/\$/, "of known variables: $expr");
     like($expr, qr/\{instance=~"\$instance"/, 'of the instance that is chosen');

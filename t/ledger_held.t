@@ -18,7 +18,8 @@ use Trove::Nginx;
 my $N = 2000;
 my %NDJSON = ('Content-Type' => 'application/x-ndjson');
 
-my $t = Trove::Nginx->start(workers => 2, http => <<'HTTP', server => <<'SERVER');
+my $t = Trove::Nginx->start(
+    workers => 2, http => <<'HTTP', server => <<'SERVER');
     trove hunt { radius 100 max=100000; %%SIMD%% }
 HTTP
     location = /poll    { trove_poll    hunt; }

@@ -88,7 +88,8 @@ sub pending { return stats()->{overflow}{ $_[0] }{pending} }
 sub queued {
     my ($res, $why) = @_;
 
-    is("$res->{status} @{$res->{headers}}{qw(content-type x-status)} $res->{body}",
+    is(join(' ', $res->{status}, @{$res->{headers}}{qw(content-type x-status)},
+            $res->{body}),
        '202 application/json QUEUED {"queued":true}', $why);
 }
 

@@ -154,7 +154,8 @@ ok($t->wait_log(qr/looks after its queues again, where 5 operations wait/),
 $redis->command('XADD', 'trove:{hunt}:overflow:rewards', '5-0', 'op', 'none');
 $redis->command('HSET', 'trove:{hunt}:overflow', 'rewards', 5);
 becomes(sub { stats()->{overflow_invalid} }, 1, 'what is no operation');
-ok($t->wait_log(qr/1 operations that waited .* "trove:\{hunt\}:overflow:refused"/),
+ok($t->wait_log(qr/1\ operations\ that\ waited\ .*
+                   "trove:\{hunt\}:overflow:refused"/x),
    'is put aside, and told');
 becomes(sub { $redis->command('XLEN', 'trove:{hunt}:overflow:refused') }, 1,
         'it is there');

@@ -183,8 +183,8 @@ for my $n (127, 128, 129, 1000, 5000) {
 pass('so are those of long batches');
 
 
-# Both ledgers are the same then, and so are the figures; but of rewards that had
-# one id after the other Redis keeps a player's latest claim only
+# Both ledgers are the same then, and so are the figures; but of rewards that
+# had one id after the other Redis keeps a player's latest claim only
 
 is($t->get('/there/rewards')->{body}, $t->get('/here/rewards')->{body},
    'the same rewards');

@@ -70,7 +70,8 @@ my ($passed, $said) = Trove::Nginx->check(
     conf('redis://no-such-host.invalid:6379'));
 
 ok(!$passed, 'a name that there is not');
-like($said, qr/the host "no-such-host\.invalid" of the store of trove "hunt" is/,
+like($said,
+     qr/the host "no-such-host\.invalid" of the store of trove "hunt" is/,
      'is refused');
 
 

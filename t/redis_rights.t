@@ -20,7 +20,8 @@ use Trove::Redis;
 my $redis = Trove::Redis->start;
 
 open my $f, '<', "$FindBin::Bin/../README.md" or die "README.md: $!\n";
-my ($rule) = do { local $/; <$f> } =~ /^ +(ACL SETUSER hunter .*(?:\n +[+].*)*)/m;
+my ($rule) = do { local $/; <$f> }
+             =~ /^ +(ACL SETUSER hunter .*(?:\n +[+].*)*)/m;
 close $f;
 
 ok($rule, 'the README has the rights');

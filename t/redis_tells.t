@@ -46,7 +46,8 @@ is($t->get_json('/stats')->{troves}{hunt}{breaker_state}, 0,
 
 my @told = $t->log =~ /(a write to the store of trove "hunt" fails .*)/g;
 
-like($told[0] // '', qr/\(foreign\).* a key is of another type.*WRONGTYPE.*:top:/,
+like($told[0] // '',
+     qr/\(foreign\).* a key is of another type.*WRONGTYPE.*:top:/,
      'the log tells');
 cmp_ok(scalar(@told), '<', 5, 'but not each time');
 

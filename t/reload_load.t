@@ -100,8 +100,10 @@ is($t->load('/rewards', '/poll?x=0&y=0',
             map { { id => $_, x => $_, y => -5000 } } 1 .. 1000)
      ->{json}{accepted}, 1000, 'rewards that stay');
 
-my @writers = map { my $first = $_; Trove::Load->start(sub { writes($first, @_) }) }
-              10_000, 20_000;
+my @writers = map {
+    my $first = $_;
+    Trove::Load->start(sub { writes($first, @_) })
+} 10_000, 20_000;
 my $poller = Trove::Load->start(\&polls);
 
 for my $n (1 .. $RELOADS) {

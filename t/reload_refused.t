@@ -55,7 +55,8 @@ sub refused {
 
     ok(!$t->hup, "$what: is refused");
 
-    like(substr($t->log, $log), qr/\[emerg\] [^\n]*$re/, 'and the log says why');
+    like(substr($t->log, $log), qr/\[emerg\] [^\n]*$re/,
+         'and the log says why');
     is_deeply([ $t->workers ], \@workers, 'the workers stay');
     is($t->get('/rewards')->{body}, $before, 'and the rewards');
     is($t->get_json('/poll?x=0&y=0&r=5000')->{version},

@@ -111,7 +111,7 @@ for my $alert (@alerts) {
 
         if ($for) {
             my $other = $rule{$alert} =~ s/\bfor: (\d+)([mh])$/
-                'for: ' . $1 * $number{$by} * ($2 eq 'h' ? 60 : 1) * 60 . 's'/mer;
+                'for: ' . $1 * $number{$by} * ($2 eq 'h' ? 3600 : 60) . 's'/mer;
 
             ($changed = $rules) =~ s/\Q$rule{$alert}\E/$other/;
             found($changed, $alert, "$alert: $by the time");

@@ -84,7 +84,8 @@ sub requests {
         my $batch = { 'Content-Type' => 'application/x-ndjson' };
 
         $c->request('POST', '/rewards', $batch,
-                    ndjson(map { { id => $_, x => $_ / 1e5, y => 0 } } 1 .. 60));
+                    ndjson(map { { id => $_, x => $_ / 1e5, y => 0 } }
+                           1 .. 60));
         $c->get('/poll?x=0&y=0&r=500&detail=1') for 1 .. 300;
         $c->get('/poll?x=q');
         $c->request('POST', '/poll', $batch, qq({"x":0,"y":0}\n{"x":1}\n));

@@ -105,7 +105,8 @@ for my $change ([ 'another store', 's/hunt\.db/other.db/', 'store' ],
     $t->configure(http => $new);
     $t->expect(qr/"$name" of trove "hunt" cannot be changed by a reload/);
     ok(!$t->hup, "$what is refused");
-    like($t->log, qr/"$name" of trove "hunt" cannot be changed by a reload, rest/,
+    like($t->log,
+         qr/"$name" of trove "hunt" cannot be changed by a reload, rest/,
          'and why');
     is($t->client->request(tap_of('b'))->{status}, 200, 'and it serves');
 }

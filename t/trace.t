@@ -267,7 +267,8 @@ SKIP: {
 
     # the scripts themselves
 
-    my %says = (arena => qr/^\@epoch_bytes\[hunt\]/m, poll => qr/^\@us\[hunt\]/m,
+    my %says = (arena => qr/^\@epoch_bytes\[hunt\]/m,
+                poll => qr/^\@us\[hunt\]/m,
                 stalls => qr/worker\ $worker:\ an\ epoch\ of\ hunt\ is\ late\ by
                              .*^\@lag_us\[hunt\].*^\@turn_us:/msx);
 

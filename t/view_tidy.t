@@ -14,7 +14,8 @@ use lib "$FindBin::Bin/lib";
 use Trove::Nginx;
 
 
-my $t = Trove::Nginx->start(workers => 1, http => <<'HTTP', server => <<'SERVER');
+my $t = Trove::Nginx->start(
+    workers => 1, http => <<'HTTP', server => <<'SERVER');
     trove few  { epoch 1h; radius 100 max=10000; %%SIMD%% }
     trove many { epoch 1h; radius 100 max=10000; %%SIMD%% }
 HTTP

@@ -583,8 +583,8 @@ ngx_http_trove_rewards_done(ngx_http_request_t *r)
 
 
 /*
- * What a batch came to: 200, or 202 if some of it waits in a queue, or a problem
- * that says as much if the ledger could not take all that was good.
+ * What a batch came to: 200, or 202 if some of it waits in a queue, or a
+ * problem that says as much if the ledger could not take all that was good.
  */
 
 static ngx_int_t

@@ -158,8 +158,9 @@ const RULES = [
                                 + (filled ? ', '
                                    + short(100 * pending / t.overflow_max)
                                    + ' % of what it may have' : ''),
-                                'They are carried out when there is room: a '
-                                + 'larger capacity, or fewer rewards or rows.'));
+                                'They are carried out when there is room: '
+                                + 'a larger capacity, or fewer rewards or '
+                                + 'rows.'));
         }
 
         return said;

@@ -33,7 +33,8 @@ my $t = Trove::Nginx->start(workers => 4,
     env => $fault->env,
     http => Trove::Crowd::conf('hunt', 'store sqlite:%%DIR%%/hunt.db;',
                                Trove::Crowd::boards()),
-    server => play_endpoints('hunt') . 'location /board/ { trove_board hunt; }');
+    server => play_endpoints('hunt')
+              . 'location /board/ { trove_board hunt; }');
 
 my @wrong;
 

@@ -30,7 +30,8 @@ my $t = Trove::Nginx->start(workers => 2, env => $fault->env,
     http => Trove::Crowd::conf('hunt', 'store sqlite:%%DIR%%/hunt.db;',
                                'ack commit;',
                                'board sums rows=10k row=128 keep=sum;'),
-    server => play_endpoints('hunt') . 'location /board/ { trove_board hunt; }');
+    server => play_endpoints('hunt')
+              . 'location /board/ { trove_board hunt; }');
 
 my $file = $t->dir . '/hunt.db';
 

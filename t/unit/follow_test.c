@@ -1080,7 +1080,7 @@ a_right_may_be_missing(void **state)
 }
 
 
-/* What it has may be old: neither one that is a replica nor that becomes one. */
+/* Neither one that is a replica nor that becomes one: what it has is old. */
 
 static void
 a_replica_is_not_followed(void **state)

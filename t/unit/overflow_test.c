@@ -481,7 +481,7 @@ what_redis_has_lost_is_counted_and_passed(void **state)
 }
 
 
-/* They were made anew since they were found: nothing is done before they are. */
+/* Made anew since they were found: nothing is done before they are again. */
 
 static void
 other_queues_are_found_first(void **state)

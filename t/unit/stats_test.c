@@ -1554,7 +1554,8 @@ check_text(const char *buf, const trove_stats_trove_t *troves, int openmetrics)
         snprintf(labels, sizeof(labels),
                  "trove=%s\x1f" "coin=a \"b\" c\x1f", names[i].shown);
 
-        assert_true(value_of(text, "trove_coins_total", labels) == 17 * (i + 1));
+        assert_true(value_of(text, "trove_coins_total", labels)
+                    == 17 * (i + 1));
 
         if (i % 3 == 0) {
             continue;

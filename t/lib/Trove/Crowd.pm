@@ -295,7 +295,8 @@ sub churn {
     my $first = 30_000 + 1000 * $number;
 
     until ($ends->()) {
-        my %put = map { $first + int(rand 500) => 1 } 1 .. (1, 1, 5, 30)[rand 4];
+        my %put = map { $first + int(rand 500) => 1 }
+                  1 .. (1, 1, 5, 30)[rand 4];
         my @ids = keys %put;
 
         for my $id (@ids) {
@@ -413,8 +414,8 @@ sub taps {
 
 
 # Scores of players of one's own are summed up on a board, each with a seq that
-# goes up.  It grows for some seconds, and then it shrinks, so that the tree over
-# its rows has more levels and fewer.
+# goes up.  It grows for some seconds, and then it shrinks, so that the tree
+# over its rows has more levels and fewer.
 
 sub sums {
     my ($self, $number, $ends) = @_;
