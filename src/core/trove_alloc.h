@@ -46,38 +46,27 @@
 
 #include <mimalloc.h>
 
-#define trove_alloc_raw(n)             mi_malloc(n)
-#define trove_alloc_raw_aligned(a, n)  mi_malloc_aligned(n, a)
-#define trove_free_raw(p)              mi_free(p)
+#define trove_alloc_raw(n)  mi_malloc(n)
+#define trove_free_raw(p)   mi_free(p)
 
 #elif defined(TROVE_ALLOC_JEMALLOC)
 
 #include <jemalloc/jemalloc.h>
 
-#define trove_alloc_raw(n)             mallocx(n, 0)
-#define trove_alloc_raw_aligned(a, n)  mallocx(n, MALLOCX_ALIGN(a))
-#define trove_free_raw(p)              dallocx(p, 0)
+#define trove_alloc_raw(n)  mallocx(n, 0)
+#define trove_free_raw(p)   dallocx(p, 0)
 
 #elif defined(TROVE_ALLOC_TCMALLOC)
 
 #include <gperftools/tcmalloc.h>
 
-#define trove_alloc_raw(n)             tc_malloc(n)
-#define trove_alloc_raw_aligned(a, n)  tc_memalign(a, n)
-#define trove_free_raw(p)              tc_free(p)
+#define trove_alloc_raw(n)  tc_malloc(n)
+#define trove_free_raw(p)   tc_free(p)
 
 #else
 
-static inline void *
-trove_alloc_raw_aligned(size_t align, size_t n)
-{
-    void  *p;
-
-    return (posix_memalign(&p, align, n) == 0) ? p : NULL;
-}
-
-#define trove_alloc_raw(n)             malloc(n)
-#define trove_free_raw(p)              free(p)
+#define trove_alloc_raw(n)  malloc(n)
+#define trove_free_raw(p)   free(p)
 
 #endif
 
@@ -88,17 +77,6 @@ static inline void *
 trove_alloc(size_t n)
 {
     return TROVE_FAULT_MEMORY() ? NULL : trove_alloc_raw(n + (n == 0));
-}
-
-
-/* "align" is a power of two, of a pointer's size at least. */
-
-static inline void *
-trove_alloc_aligned(size_t align, size_t n)
-{
-    return TROVE_FAULT_MEMORY() ? NULL
-                                : trove_alloc_raw_aligned(align,
-                                                          n + (n == 0));
 }
 
 

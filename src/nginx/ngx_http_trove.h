@@ -545,9 +545,8 @@ void ngx_http_trove_waits_exit(ngx_http_trove_waits_t *waits);
 /* So many more of those that have no ticket yet. */
 void ngx_http_trove_waits_count(ngx_http_trove_waits_t *waits, ngx_int_t n);
 
-/* Tickets may be good now: before other events are seen to, or at once. */
+/* Tickets may be good now: before other events are seen to. */
 void ngx_http_trove_waits_look(ngx_http_trove_waits_t *waits);
-void ngx_http_trove_waits_settle(ngx_event_t *ev);
 
 /* "again", or if that is NULL "handler", goes on with the request. */
 ngx_int_t ngx_http_trove_wait_init(ngx_http_request_t *r,

@@ -2,6 +2,7 @@
 #include "ngx_http_trove.h"
 
 
+static void ngx_http_trove_waits_settle(ngx_event_t *ev);
 static void ngx_http_trove_waits_timeout(ngx_event_t *ev);
 static void ngx_http_trove_waits_arm(ngx_http_trove_waits_t *waits);
 static void ngx_http_trove_wait_cleanup(void *data);
@@ -42,7 +43,7 @@ ngx_http_trove_waits_exit(ngx_http_trove_waits_t *waits)
 }
 
 
-void
+static void
 ngx_http_trove_waits_settle(ngx_event_t *ev)
 {
     ngx_queue_t             *q;

@@ -335,7 +335,7 @@ the_allocator_gives_and_takes(void **state)
 {
     char     version[32];
     void    *p;
-    size_t   align, committed, reserved;
+    size_t   committed, reserved;
 
     p = trove_alloc(1000);
     assert_non_null(p);
@@ -346,14 +346,6 @@ the_allocator_gives_and_takes(void **state)
     assert_non_null(p);
     trove_free(p);
     trove_free(NULL);
-
-    for (align = sizeof(void *); align <= 4096; align *= 2) {
-        p = trove_alloc_aligned(align, 100);
-        assert_non_null(p);
-        assert_int_equal((uintptr_t) p % align, 0);
-        memset(p, 1, 100);
-        trove_free(p);
-    }
 
     trove_allocator_version(version, sizeof(version));
     assert_true(strlen(trove_allocator_name()) > 0);
@@ -376,7 +368,7 @@ the_nth_allocation_is_refused(void **state)
 
     p = trove_alloc(1);
     assert_non_null(p);
-    assert_null(trove_alloc_aligned(64, 1));
+    assert_null(trove_alloc(1));
     trove_free(p);
 
     trove_fault_memory_arm(1);
