@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "trove_board_data.h"
+#include "trove_elect.h"
 #include "trove_mark.h"
 
 
@@ -17,7 +18,6 @@
 
 static trove_marks_t *trove_marks_of(const trove_ledger_t *l,
     uint32_t queue);
-static trove_rc_t trove_mark_recover(trove_ledger_t *l);
 static trove_rc_t trove_mark_end(trove_ledger_t *l, uint32_t queue,
     uint64_t number, trove_rc_t rc);
 
@@ -178,24 +178,21 @@ trove_mark_whose(const trove_ledger_t *l)
 int
 trove_mark_elect(trove_ledger_t *l)
 {
-    trove_process_t  self, drainer;
+    switch (trove_elect(&l->drainer)) {
 
-    self = trove_process_self();
-    drainer = trove_get(&l->drainer);
-
-    if (drainer == self) {
-        return 1;
-    }
-
-    if ((drainer != 0 && trove_process_alive(drainer))
-        || !trove_cas(&l->drainer, &drainer, self))
-    {
+    case TROVE_ELECT_OTHER:
         return 0;
+
+    case TROVE_ELECT_SAME:
+        return 1;
+
+    case TROVE_ELECT_NEW:
+        break;
     }
 
     TROVE_FAULT("mark: elected");
 
-    if (trove_mark_recover(l) != TROVE_OK) {
+    if (trove_succeed(l) != TROVE_OK) {
         trove_mark_resign(l);
         return 0;
     }
@@ -207,37 +204,7 @@ trove_mark_elect(trove_ledger_t *l)
 void
 trove_mark_resign(trove_ledger_t *l)
 {
-    trove_process_t  self;
-
-    self = trove_process_self();
-
-    (void) trove_cas(&l->drainer, &self, 0);
-}
-
-
-/* What the dead had under way is done, and their marks are moved on. */
-
-static trove_rc_t
-trove_mark_recover(trove_ledger_t *l)
-{
-    uint32_t  i;
-
-    /* with the ledger's lock, thus of what is under way with that as well */
-
-    if (trove_redo_recover(l) != TROVE_OK) {
-        return TROVE_BUSY;
-    }
-
-    for (i = 0; i < trove_ledger_boards(l); i++) {
-
-        if (trove_board_lock(l, i) != TROVE_OK) {
-            return TROVE_BUSY;
-        }
-
-        trove_board_unlock(l, i);
-    }
-
-    return TROVE_OK;
+    trove_resign(&l->drainer);
 }
 
 
@@ -256,7 +223,7 @@ trove_mark_hold(trove_ledger_t *l)
         return TROVE_OK;
     }
 
-    if (trove_mark_recover(l) != TROVE_OK) {
+    if (trove_succeed(l) != TROVE_OK) {
         trove_mark_let_go(l);
         return TROVE_BUSY;
     }

@@ -14,10 +14,10 @@
 #include "trove_board_data.h"
 #include "trove_clock.h"
 #include "trove_dirty.h"
+#include "trove_elect.h"
 #include "trove_replica.h"
 
 
-static int trove_replica_settle(trove_ledger_t *l);
 static void trove_replica_stamp(trove_ledger_t *l, uint64_t version);
 static trove_claim_row_t *trove_replica_find_claim(trove_ledger_t *l,
     uint32_t player, uint32_t reward, uint32_t *number);
@@ -94,50 +94,23 @@ trove_replica_instance(const trove_ledger_t *l)
 int
 trove_replica_elect(trove_ledger_t *l)
 {
-    trove_process_t  self, follower;
+    switch (trove_elect(&l->store_writer)) {
 
-    self = trove_process_self();
-    follower = trove_get(&l->store_writer);
-
-    if (follower == self) {
-        return 1;
-    }
-
-    if ((follower != 0 && trove_process_alive(follower))
-        || !trove_cas(&l->store_writer, &follower, self))
-    {
+    case TROVE_ELECT_OTHER:
         return 0;
+
+    case TROVE_ELECT_SAME:
+        return 1;
+
+    case TROVE_ELECT_NEW:
+        break;
     }
 
     TROVE_FAULT("replica: elected");
 
-    if (!trove_replica_settle(l)) {
+    if (trove_succeed(l) != TROVE_OK) {
         trove_replica_resign(l);
         return 0;
-    }
-
-    return 1;
-}
-
-
-/* What the one before had under way is done, and its version made. */
-
-static int
-trove_replica_settle(trove_ledger_t *l)
-{
-    uint32_t  i;
-
-    if (trove_redo_recover(l) != TROVE_OK) {
-        return 0;
-    }
-
-    for (i = 0; i < trove_ledger_boards(l); i++) {
-
-        if (trove_board_lock(l, i) != TROVE_OK) {
-            return 0;
-        }
-
-        trove_board_unlock(l, i);
     }
 
     return 1;
@@ -147,11 +120,7 @@ trove_replica_settle(trove_ledger_t *l)
 void
 trove_replica_resign(trove_ledger_t *l)
 {
-    trove_process_t  self;
-
-    self = trove_process_self();
-
-    (void) trove_cas(&l->store_writer, &self, 0);
+    trove_resign(&l->store_writer);
 }
 
 

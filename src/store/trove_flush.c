@@ -8,6 +8,7 @@
 #include "trove_alloc.h"
 #include "trove_clock.h"
 #include "trove_dirty.h"
+#include "trove_elect.h"
 #include "trove_flush_data.h"
 #include "trove_ledger_data.h"
 #include "trove_mark.h"
@@ -139,8 +140,6 @@ trove_flush_forget(trove_flush_t *f)
 void
 trove_flush_close(trove_flush_t *f)
 {
-    uint64_t  self;
-
     trove_store_close(f->store);
     f->store = NULL;
 
@@ -165,8 +164,7 @@ trove_flush_close(trove_flush_t *f)
             trove_flush_give_back(f->ledger);
         }
 
-        self = trove_process_self();
-        (void) trove_cas(&f->ledger->store_writer, &self, 0);
+        trove_resign(&f->ledger->store_writer);
         f->elected = 0;
     }
 }
@@ -186,18 +184,13 @@ trove_flush_give_back(trove_ledger_t *l)
 int
 trove_flush_elect(trove_flush_t *f)
 {
-    uint64_t          now;
-    trove_process_t   self, writer;
-    _Atomic uint64_t *word;
+    uint64_t  now;
 
     if (f->elected) {
         return 1;
     }
 
-    word = &f->ledger->store_writer;
-    writer = trove_get(word);
-
-    if (writer != 0) {
+    if (trove_flush_writer(f->ledger) != 0) {
         now = trove_clock_ns();
 
         if (now - f->looked < TROVE_FLUSH_LOOK) {
@@ -205,15 +198,9 @@ trove_flush_elect(trove_flush_t *f)
         }
 
         f->looked = now;
-
-        if (trove_process_alive(writer)) {
-            return 0;
-        }
     }
 
-    self = trove_process_self();
-
-    f->elected = trove_cas(word, &writer, self);
+    f->elected = trove_elect(&f->ledger->store_writer) == TROVE_ELECT_NEW;
     f->unsure = 1;
 
     return f->elected;
