@@ -31,6 +31,7 @@ static ngx_int_t ngx_http_trove_redis_address(ngx_http_trove_redis_t *rd,
 static void ngx_http_trove_redis_greet(ngx_http_trove_redis_t *rd);
 static void ngx_http_trove_redis_probe(ngx_http_trove_redis_t *rd);
 static void ngx_http_trove_redis_load(ngx_http_trove_redis_t *rd);
+static void ngx_http_trove_redis_broken(ngx_http_trove_redis_t *rd);
 static void ngx_http_trove_redis_write_handler(ngx_event_t *wev);
 static void ngx_http_trove_redis_read_handler(ngx_event_t *rev);
 static ngx_int_t ngx_http_trove_redis_reply(ngx_http_trove_redis_t *rd,
@@ -343,7 +344,7 @@ ngx_http_trove_redis_open(ngx_http_trove_redis_t *rd)
     /* the certificate is one of the name */
 
     if (rd->context->err == 0 && rd->conf->tls
-        && trove_redis_tls(rd->context, host) != TROVE_OK)
+        && trove_redis_tls(rd->context, rd->conf, host, &rd->tls) != TROVE_OK)
     {
         return rd->context->errstr;
     }
@@ -412,6 +413,7 @@ ngx_http_trove_redis_close(ngx_http_trove_redis_t *rd)
 
     rd->context = NULL;
     rd->connection = NULL;
+    rd->tls = NULL;
 }
 
 
@@ -680,26 +682,40 @@ ngx_http_trove_redis_command(ngx_http_trove_redis_t *rd,
 void
 ngx_http_trove_redis_write(ngx_http_trove_redis_t *rd)
 {
-    int  done;
+    int         done;
+    ngx_uint_t  writing;
 
     if (redisBufferWrite(rd->context, &done) != REDIS_OK) {
-        ngx_http_trove_redis_lost(rd, TROVE_STORE_AWAY, rd->context->errstr);
+        ngx_http_trove_redis_broken(rd);
         return;
     }
 
-    if (done == !rd->writing) {
+    writing = !done && !trove_redis_tls_reads(rd->tls);
+
+    if (writing == rd->writing) {
         return;
     }
 
-    rd->writing = !done;
+    rd->writing = writing;
 
-    if ((done ? ngx_del_event(rd->connection->write, NGX_WRITE_EVENT, 0)
-              : ngx_add_event(rd->connection->write, NGX_WRITE_EVENT,
-                              NGX_LEVEL_EVENT))
+    if ((writing ? ngx_add_event(rd->connection->write, NGX_WRITE_EVENT,
+                                 NGX_LEVEL_EVENT)
+                 : ngx_del_event(rd->connection->write, NGX_WRITE_EVENT, 0))
         != NGX_OK)
     {
         ngx_http_trove_redis_lost(rd, TROVE_STORE_AWAY, "epoll_ctl() failed");
     }
+}
+
+
+static void
+ngx_http_trove_redis_broken(ngx_http_trove_redis_t *rd)
+{
+    if (rd->tls) {
+        trove_redis_tls_why(rd->context, rd->tls);
+    }
+
+    ngx_http_trove_redis_lost(rd, TROVE_STORE_AWAY, rd->context->errstr);
 }
 
 
@@ -744,8 +760,18 @@ ngx_http_trove_redis_read_handler(ngx_event_t *rev)
     rd = c->data;
 
     if (redisBufferRead(rd->context) != REDIS_OK) {
-        ngx_http_trove_redis_lost(rd, TROVE_STORE_AWAY, rd->context->errstr);
+        ngx_http_trove_redis_broken(rd);
         return;
+    }
+
+    /* what has waited for that to be read */
+
+    if (rd->tls && !rd->writing) {
+        ngx_http_trove_redis_write(rd);
+
+        if (rd->context == NULL) {
+            return;
+        }
     }
 
     for ( ;; ) {

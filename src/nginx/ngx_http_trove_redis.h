@@ -162,6 +162,7 @@ struct ngx_http_trove_redis_s {
 
     ngx_http_trove_redis_state_t   state;
     redisContext                  *context;
+    void                          *tls;         /* of it, if it has TLS      */
     ngx_connection_t              *connection;
     uint8_t                        expected[NGX_HTTP_TROVE_EXPECTED];
     ngx_uint_t                     first;       /* of them                   */

@@ -14,6 +14,7 @@
 
 static char *ngx_http_trove_redis_url(ngx_conf_t *cf, const char *what,
     trove_redis_conf_t **conf);
+static void ngx_http_trove_redis_tls_cleanup(void *data);
 static ngx_int_t ngx_http_trove_redis_parameter(ngx_str_t *value,
     trove_redis_conf_t *conf);
 static ngx_int_t ngx_http_trove_redis_resolve(ngx_conf_t *cf,
@@ -124,9 +125,10 @@ static char *
 ngx_http_trove_redis_url(ngx_conf_t *cf, const char *what,
     trove_redis_conf_t **conf)
 {
-    char            error[TROVE_STORE_ERROR];
-    ngx_str_t      *value;
-    trove_slice_t   address;
+    char                 error[TROVE_STORE_ERROR];
+    ngx_str_t           *value;
+    trove_slice_t        address;
+    ngx_pool_cleanup_t  *cln;
 
     value = cf->args->elts;
 
@@ -144,7 +146,32 @@ ngx_http_trove_redis_url(ngx_conf_t *cf, const char *what,
         return NGX_CONF_ERROR;
     }
 
+    if (!(*conf)->tls) {
+        return NGX_CONF_OK;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (trove_redis_tls_open(*conf, error) != TROVE_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid %s: %s", what,
+                           error);
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_trove_redis_tls_cleanup;
+    cln->data = *conf;
+
     return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_trove_redis_tls_cleanup(void *data)
+{
+    trove_redis_tls_close(data);
 }
 
 

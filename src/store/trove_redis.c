@@ -19,13 +19,6 @@
 #define TROVE_REDIS_TLS        0
 #endif
 
-#if (TROVE_REDIS_TLS)
-#include <hiredis/hiredis_ssl.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#endif
-
 
 #define TROVE_REDIS_PORT       6379
 #define TROVE_REDIS_DBS        65535
@@ -70,9 +63,6 @@ static trove_store_rc_t trove_redis_tell(trove_redis_t *r,
     __attribute__((format(printf, 3, 4)));
 static const char *trove_redis_name(const trove_redis_t *r, char *buf);
 static trove_store_rc_t trove_redis_open(trove_redis_t *r);
-#if (TROVE_REDIS_TLS)
-static SSL *trove_redis_ssl(const char *host);
-#endif
 static trove_store_rc_t trove_redis_greet(trove_redis_t *r);
 static trove_store_rc_t trove_redis_simple(trove_redis_t *r, int argc,
     const char **argv);
@@ -806,93 +796,14 @@ trove_redis_open(trove_redis_t *r)
         return trove_redis_broken(r);
     }
 
-    if (r->conf->tls && trove_redis_tls(r->c, node->host) != TROVE_OK) {
+    if (r->conf->tls
+        && trove_redis_tls(r->c, r->conf, node->host, NULL) != TROVE_OK)
+    {
         return trove_redis_tell(r, TROVE_STORE_AWAY, "TLS: %s", r->c->errstr);
     }
 
     return trove_redis_greet(r);
 }
-
-
-#if (TROVE_REDIS_TLS)
-
-trove_rc_t
-trove_redis_tls(redisContext *c, const char *host)
-{
-    SSL         *ssl;
-    const char  *why;
-
-    ERR_clear_error();
-    ssl = trove_redis_ssl(host);
-
-    /* it is the connection's from here on, unless that fails */
-
-    if (ssl != NULL && redisInitiateSSL(c, ssl) == REDIS_OK) {
-        return TROVE_OK;
-    }
-
-    why = (ssl != NULL && SSL_get_verify_result(ssl) != X509_V_OK)
-          ? X509_verify_cert_error_string(SSL_get_verify_result(ssl))
-          : ERR_reason_error_string(ERR_peek_last_error());
-
-    if (why != NULL) {
-        (void) snprintf(c->errstr, sizeof(c->errstr), "%s", why);
-    }
-
-    SSL_free(ssl);
-
-    return TROVE_INVALID;
-}
-
-
-/* That trusts whom the system trusts, and demands the host's certificate. */
-
-static SSL *
-trove_redis_ssl(const char *host)
-{
-    SSL      *ssl;
-    SSL_CTX  *ctx;
-
-    ctx = SSL_CTX_new(TLS_client_method());
-
-    if (ctx == NULL) {
-        return NULL;
-    }
-
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    ssl = SSL_CTX_set_default_verify_paths(ctx) ? SSL_new(ctx) : NULL;
-    SSL_CTX_free(ctx);
-
-    if (ssl == NULL) {
-        return NULL;
-    }
-
-    SSL_set_connect_state(ssl);
-
-    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
-        || (SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host)))
-    {
-        ERR_clear_error();
-        return ssl;
-    }
-
-    SSL_free(ssl);
-
-    return NULL;
-}
-
-#else
-
-trove_rc_t
-trove_redis_tls(redisContext *c, const char *host)
-{
-    (void) snprintf(c->errstr, sizeof(c->errstr), "this was not built with "
-                    "it");
-
-    return TROVE_INVALID;
-}
-
-#endif
 
 
 static trove_store_rc_t

@@ -54,6 +54,7 @@ typedef struct {
     char                      password[TROVE_REDIS_TEXT + 1];   /* or empty  */
     uint32_t                  db;
     int                       tls;
+    void                     *tls_context;  /* of all connections, OpenSSL's */
     uint32_t                  replicas;     /* that a write waits for        */
     uint32_t                  timeout;      /* ms                            */
 } trove_redis_conf_t;
@@ -140,6 +141,30 @@ void trove_redis_error(const trove_slice_t *text,
 
 
 /*
+ * What connections by TLS share, with the certificates of whom the system
+ * trusts: before the first connection, if "tls" is set.  TROVE_OK, TROVE_NOMEM,
+ * or TROVE_INVALID: "error" tells.
+ */
+trove_rc_t trove_redis_tls_open(trove_redis_conf_t *conf, char *error);
+void trove_redis_tls_close(trove_redis_conf_t *conf);
+
+/*
+ * Goes on by TLS, of a connection that was just made or is about to be, with
+ * the host's certificate signed by whom the system trusts.  *tls is the
+ * connection's from then on, and may be NULL here.  TROVE_INVALID: c->errstr
+ * tells.
+ */
+trove_rc_t trove_redis_tls(redisContext *c, const trove_redis_conf_t *conf,
+    const char *host, void **tls);
+
+/* Whether what is to be written has to wait until something was read. */
+int trove_redis_tls_reads(void *tls);
+
+/* c->errstr tells why it has failed, if TLS knows. */
+void trove_redis_tls_why(redisContext *c, void *tls);
+
+
+/*
  * A connection for threads, which waits "timeout" at most for each step.  All
  * of it is the owner's alone, but "fd", which another thread may shutdown() to
  * end a wait; it is -1 while there is none.
@@ -158,13 +183,6 @@ typedef struct {
 
 void trove_redis_init(trove_redis_t *r, const trove_redis_conf_t *conf,
     char *error);
-
-/*
- * Goes on by TLS, of a connection that was just made or is about to be, with
- * the host's certificate signed by whom the system trusts.  TROVE_INVALID:
- * c->errstr tells.
- */
-trove_rc_t trove_redis_tls(redisContext *c, const char *host);
 
 /*
  * To the first node, from the one that is next on, that answers; with

@@ -1055,6 +1055,7 @@ a_certificate_is_looked_at(void **state)
     char                 dir[64], cert[96], key[96], port[16];
     redis_t             *s;
     uint32_t             n;
+    void                *context;
     const char          *args[] = {
         "--tls-port", port, "--bind", "127.0.0.1", "--tls-cert-file", cert,
         "--tls-key-file", key, "--tls-auth-clients", "no", NULL
@@ -1088,18 +1089,33 @@ a_certificate_is_looked_at(void **state)
     (void) snprintf(value, sizeof(value), "rediss://localhost:%u", n);
     parsed(value, &conf);
     trove_redis_init(&r, &conf, error);
+    assert_int_equal(trove_redis_tls_open(&conf, error), TROVE_OK);
     ping(&r, TROVE_STORE_AWAY);
     assert_non_null(strstr(error, "self-signed"));
+    trove_redis_tls_close(&conf);
+
+    /* it is read once */
 
     assert_int_equal(setenv("SSL_CERT_FILE", cert, 1), 0);
+    assert_int_equal(trove_redis_tls_open(&conf, error), TROVE_OK);
+    assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
     ping(&r, TROVE_STORE_DONE);
     trove_redis_close(&r);
+    context = conf.tls_context;
 
     (void) snprintf(value, sizeof(value), "rediss://127.0.0.1:%u", n);
     parsed(value, &conf);
+    conf.tls_context = context;
     ping(&r, TROVE_STORE_AWAY);
     assert_non_null(strstr(error, "IP address mismatch"));
+    trove_redis_tls_close(&conf);
+
+    assert_int_equal(setenv("SSL_CERT_FILE", "/none", 1), 0);
+    assert_int_equal(setenv("SSL_CERT_DIR", "/nor/there", 1), 0);
+    assert_int_equal(trove_redis_tls_open(&conf, error), TROVE_INVALID);
+    assert_non_null(strstr(error, "neither /none nor /nor/there"));
     assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+    assert_int_equal(unsetenv("SSL_CERT_DIR"), 0);
 
     redis_stop(s);
     (void) unlink(cert);
