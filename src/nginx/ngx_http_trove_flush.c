@@ -405,6 +405,10 @@ ngx_http_trove_flush_exit(ngx_http_trove_worker_t *w, ngx_uint_t left)
 
     ngx_http_trove_waits_exit(&f->waits);
 
+    if (f->beat.timer_set) {
+        ngx_del_timer(&f->beat);
+    }
+
     ms = ngx_http_trove_flush_patience(left);
 
     if (ngx_http_trove_flush_last(f, ms) == NGX_OK) {

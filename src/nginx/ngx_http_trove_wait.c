@@ -40,6 +40,10 @@ ngx_http_trove_waits_exit(ngx_http_trove_waits_t *waits)
     if (waits->settle.posted) {
         ngx_delete_posted_event(&waits->settle);
     }
+
+    if (waits->timeout.timer_set) {
+        ngx_del_timer(&waits->timeout);
+    }
 }
 
 
