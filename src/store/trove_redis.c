@@ -170,6 +170,10 @@ static const trove_redis_kind_t  trove_redis_kinds[] = {
     { "NOPERM", TROVE_STORE_DENIED, TROVE_REDIS_FAILED,
       "the user has not got the rights" },
 
+    { "ERR The user executing the script", TROVE_STORE_DENIED,
+      TROVE_REDIS_FAILED,
+      "the user has not got all rights that trove needs" },
+
     { "DENIED", TROVE_STORE_DENIED, TROVE_REDIS_FAILED,
       "it is in protected mode" },
 
@@ -235,6 +239,14 @@ trove_redis_parse(const trove_slice_t *value, trove_redis_conf_t *conf,
     if (trove_redis_starts(p, end, "unix:")) {
         return trove_redis_parse_unix(p + sizeof("unix:") - 1, end, conf,
                                       error);
+    }
+
+    /* what follows is told, and may be a part of a password */
+
+    if (trove_redis_find(p, end, '@') != end) {
+        return trove_redis_invalid(error, "in a user or password a \":\", "
+                                   "\"@\", \"/\" and \"%%\" are written "
+                                   "%%3A, %%40, %%2F and %%25");
     }
 
     if (trove_redis_parse_nodes(p, slash, conf, error) != TROVE_OK) {

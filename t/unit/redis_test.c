@@ -136,6 +136,9 @@ an_address_that_is_none_is_refused(void **state)
     is_refused("redis://unix:", "does not begin with \"/\"");
     is_refused("redis://unix:s", "does not begin with \"/\"");
     is_refused("redis://unix:/s:/x", "the database \"x\"");
+    is_refused("redis://me:a@secret@b", "\"@\", \"/\" and \"%\" are written");
+    is_refused("redis://me:a/secret@b", "\"@\", \"/\" and \"%\" are written");
+    is_refused("redis://me:1/secret@unix:/s", "are written %3A, %40");
     is_refused("redis://a,b,c,d,e,f,g,h,i", "more than 8 hosts");
 
     memset(value, 'x', sizeof(value));
@@ -232,6 +235,8 @@ an_error_says_how_to_go_on(void **state)
     stands_for("MASTERDOWN Link", TROVE_STORE_AWAY, TROVE_REDIS_NEXT);
     stands_for("UNBLOCKED force", TROVE_STORE_AWAY, TROVE_REDIS_NEXT);
     stands_for("NOPERM this user", TROVE_STORE_DENIED, TROVE_REDIS_FAILED);
+    stands_for("ERR The user executing the script can't run this command",
+               TROVE_STORE_DENIED, TROVE_REDIS_FAILED);
     stands_for("TROVE SESSION (k)", TROVE_STORE_LOST, TROVE_REDIS_LOST);
     stands_for("TROVE LATE (k)", TROVE_STORE_TIMEOUT, TROVE_REDIS_FAILED);
     stands_for("ERR unknown", TROVE_STORE_IO, TROVE_REDIS_FAILED);
