@@ -547,18 +547,25 @@ const char *
 trove_redis_node_name(const trove_redis_conf_t *conf, uint32_t node,
     char *buf)
 {
+    char                       db[sizeof(":/4294967295")];
     const trove_redis_node_t  *n;
 
+    db[0] = '\0';
+
+    if (conf->db != 0) {
+        (void) snprintf(db, sizeof(db), ":/%u", conf->db);
+    }
+
     if (conf->nnodes == 0) {
-        (void) snprintf(buf, TROVE_REDIS_NODE, "unix:%s", conf->path);
+        (void) snprintf(buf, TROVE_REDIS_NODE, "unix:%s%s", conf->path, db);
         return buf;
     }
 
     n = &conf->nodes[node];
 
     (void) snprintf(buf, TROVE_REDIS_NODE,
-                    (strchr(n->host, ':') != NULL) ? "[%s]:%u" : "%s:%u",
-                    n->host, n->port);
+                    (strchr(n->host, ':') != NULL) ? "[%s]:%u%s" : "%s:%u%s",
+                    n->host, n->port, &db[conf->db != 0]);
 
     return buf;
 }

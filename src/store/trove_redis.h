@@ -37,7 +37,7 @@
 #define TROVE_REDIS_FORMAT    1         /* of the keys                       */
 
 /* "redis://" and all that may stand in an address as it is shown. */
-#define TROVE_REDIS_NODE      (TROVE_REDIS_HOST + 10)
+#define TROVE_REDIS_NODE      (TROVE_REDIS_HOST + 16)
 
 
 typedef struct {
@@ -77,8 +77,8 @@ trove_rc_t trove_redis_parse(const trove_slice_t *value,
     trove_redis_conf_t *conf, char *error);
 
 /*
- * "host:port" or "unix:/path" of the node of that number, in a buffer of
- * TROVE_REDIS_NODE bytes.
+ * "host:port" or "unix:/path" of the node of that number, and "/db" or ":/db"
+ * if it is not 0, in a buffer of TROVE_REDIS_NODE bytes.
  */
 const char *trove_redis_node_name(const trove_redis_conf_t *conf,
     uint32_t node, char *buf);

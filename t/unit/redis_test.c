@@ -85,7 +85,8 @@ an_address_is_read(void **state)
     assert_int_equal(c.nodes[0].port, 1);
     assert_string_equal(c.nodes[1].host, "::1");
     assert_int_equal(c.nodes[1].port, 65535);
-    assert_string_equal(trove_redis_node_name(&c, 1, name), "[::1]:65535");
+    assert_string_equal(trove_redis_node_name(&c, 1, name),
+                        "[::1]:65535/15");
     assert_string_equal(c.nodes[2].host, "b");
     assert_int_equal(c.db, 15);
 
@@ -95,7 +96,7 @@ an_address_is_read(void **state)
     assert_string_equal(c.password, "secret");
     assert_int_equal(c.db, 3);
     assert_string_equal(trove_redis_node_name(&c, 0, name),
-                        "unix:/run/redis@1/s");
+                        "unix:/run/redis@1/s:/3");
 
     parsed("redis://unix:/s", &c);
     assert_string_equal(c.path, "/s");
@@ -753,7 +754,7 @@ a_password_is_given(void **state)
 
     s->conf.db = 16;
     assert_int_equal(trove_redis_connect(&s->redis), TROVE_STORE_FOREIGN);
-    assert_non_null(strstr(s->error, "database of this number"));
+    assert_non_null(strstr(s->error, "/16: it has not got the database of "));
 
     s->conf.db = 15;
     assert_int_equal(trove_redis_connect(&s->redis), TROVE_STORE_DONE);
