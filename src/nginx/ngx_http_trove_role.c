@@ -96,7 +96,7 @@ const ngx_http_trove_role_t  ngx_http_trove_role_store = {
 
 const ngx_http_trove_role_t  ngx_http_trove_role_overflow = {
     "overflow",
-    "what there is no room for is refused",
+    "what would have to wait is refused",
 
     trove_overflow_script,
     &trove_overflow_script_len,

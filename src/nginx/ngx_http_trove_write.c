@@ -279,16 +279,18 @@ ngx_http_trove_unwritten(ngx_http_trove_ctx_t *ctx, trove_rc_t rc)
 
     case TROVE_CANCELED:
         ctx->status = NGX_HTTP_TROVE_UNSTORED;
-        return ctx->overflows ? "there is no room for it, and where it could "
-                                "wait is not reached at present"
+        return ctx->overflows ? "there is no room for it, or others may wait "
+                                "before it, and where it could wait is not "
+                                "reached at present"
                               : NGX_HTTP_TROVE_UNSTORED_TEXT;
 
     case TROVE_AGAIN:
         ctx->status = NGX_HTTP_TROVE_UNSTORED;
 
         if (ctx->overflows) {
-            return "there is no room for it, and where it is to wait has not "
-                   "answered in time: it may have been queued";
+            return "there is no room for it, or others may wait before it, "
+                   "and where it is to wait has not answered in time: it may "
+                   "have been queued";
         }
 
         return "the store has not answered in time: it may have been carried "
