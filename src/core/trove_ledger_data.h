@@ -39,7 +39,7 @@
 
 
 #define TROVE_LEDGER_MAGIC    0x72656764656c7674ULL      /* "tvledger" */
-#define TROVE_LEDGER_LAYOUT   6
+#define TROVE_LEDGER_LAYOUT   7
 
 #define TROVE_LEDGER_MAX      ((uint32_t) INT32_MAX)
 #define TROVE_LEDGER_LOG_MIN  4096
@@ -130,6 +130,8 @@ typedef struct {
 
 /* Of a queue, see trove_mark.h. */
 
+#define TROVE_MARK_TARGETS    512       /* a power of two                    */
+
 typedef struct {
     _Atomic uint64_t  done;             /* of its operations, the last one   */
     _Atomic uint64_t  stored;           /* and what a store has of that      */
@@ -137,6 +139,14 @@ typedef struct {
     _Atomic uint64_t  stays;            /* when the next was queued that     */
                                         /* there is no room for, us of unix  */
                                         /* time; 0: there is                 */
+    _Atomic uint64_t  tried;            /* the target of what is carried     */
+                                        /* out just now; 0: none             */
+
+    /* by target: the last one that was queued; and that there was when one  */
+    /* of the target came out                                                */
+
+    _Atomic uint64_t  in[TROVE_MARK_TARGETS];
+    _Atomic uint64_t  out[TROVE_MARK_TARGETS];
 } trove_marks_t;
 
 

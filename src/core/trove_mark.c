@@ -18,6 +18,8 @@
 
 static trove_marks_t *trove_marks_of(const trove_ledger_t *l,
     uint32_t queue);
+static uint32_t trove_mark_slot(uint64_t target);
+static void trove_mark_raise(_Atomic uint64_t *last, uint64_t number);
 static trove_rc_t trove_mark_end(trove_ledger_t *l, uint32_t queue,
     uint64_t number, trove_rc_t rc);
 
@@ -162,6 +164,140 @@ trove_mark_pending(const trove_ledger_t *l, uint32_t queue)
 
 
 uint64_t
+trove_mark_reward(uint32_t id)
+{
+    return ((uint64_t) id * 0x9e3779b97f4a7c15ULL >> 32) | 1ULL << 32;
+}
+
+
+uint64_t
+trove_mark_player(const trove_ledger_t *l, const trove_slice_t *player)
+{
+    uint64_t  target;
+
+    target = trove_player_hash(l, player);
+
+    return target ? target : 1;
+}
+
+
+static uint32_t
+trove_mark_slot(uint64_t target)
+{
+    return (uint32_t) target & (TROVE_MARK_TARGETS - 1);
+}
+
+
+static void
+trove_mark_raise(_Atomic uint64_t *last, uint64_t number)
+{
+    uint64_t  known;
+
+    known = trove_get(last);
+
+    while (known < number && !trove_cas(last, &known, number)) {
+        /* void */
+    }
+}
+
+
+/* What is carried out is there before that is said of it: see _tried(). */
+
+int
+trove_mark_behind(const trove_ledger_t *l, uint32_t queue, uint64_t target)
+{
+    uint32_t        slot;
+    uint64_t        done;
+    trove_marks_t  *m;
+
+    m = trove_marks_of(l, queue);
+    slot = trove_mark_slot(target);
+
+    if (trove_acquire(&m->tried) == target) {
+        return 1;
+    }
+
+    done = trove_acquire(&m->done);
+
+    return trove_acquire(&m->out[slot]) > done
+           && trove_acquire(&m->in[slot]) > done;
+}
+
+
+void
+trove_mark_follow(trove_ledger_t *l, uint32_t queue, uint64_t target,
+    uint64_t since, uint64_t number)
+{
+    uint32_t        slot;
+    trove_marks_t  *m;
+
+    m = trove_marks_of(l, queue);
+    slot = trove_mark_slot(target);
+
+    trove_mark_raise(&m->in[slot], number);
+
+    /* either this sees what _tried() has done, or that the number */
+
+    atomic_thread_fence(memory_order_seq_cst);
+
+    if (trove_acquire(&m->tried) == target
+        || trove_acquire(&m->done) != since
+        || trove_acquire(&m->out[slot]) > since)
+    {
+        trove_mark_raise(&m->out[slot], number);
+    }
+}
+
+
+void
+trove_mark_waits(trove_ledger_t *l, uint32_t queue, uint64_t target,
+    uint64_t number, int there)
+{
+    trove_marks_t  *m;
+
+    m = trove_marks_of(l, queue);
+
+    trove_mark_raise(&m->in[trove_mark_slot(target)], number);
+
+    if (there) {
+        trove_mark_raise(&m->out[trove_mark_slot(target)], number);
+    }
+}
+
+
+void
+trove_mark_try(trove_ledger_t *l, uint32_t queue, uint64_t target)
+{
+    trove_release(&trove_marks_of(l, queue)->tried, target);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+
+void
+trove_mark_tried(trove_ledger_t *l, uint32_t queue, uint64_t target, int done)
+{
+    trove_marks_t  *m;
+
+    m = trove_marks_of(l, queue);
+
+    if (done) {
+        atomic_thread_fence(memory_order_seq_cst);
+        trove_mark_raise(&m->out[trove_mark_slot(target)],
+                         trove_acquire(&m->queued));
+    }
+
+    trove_release(&m->tried, 0);
+}
+
+
+int
+trove_mark_fresh(const trove_ledger_t *l)
+{
+    return trove_acquire(&((trove_ledger_t *) l)->mark_known) == 0;
+}
+
+
+uint64_t
 trove_mark_stays(const trove_ledger_t *l, uint32_t queue)
 {
     return trove_get(&trove_marks_of(l, queue)->stays);
@@ -178,6 +314,9 @@ trove_mark_whose(const trove_ledger_t *l)
 int
 trove_mark_elect(trove_ledger_t *l)
 {
+    uint32_t  queue;
+    uint64_t  tried;
+
     switch (trove_elect(&l->drainer)) {
 
     case TROVE_ELECT_OTHER:
@@ -195,6 +334,16 @@ trove_mark_elect(trove_ledger_t *l)
     if (trove_succeed(l) != TROVE_OK) {
         trove_mark_resign(l);
         return 0;
+    }
+
+    /* what the dead one tried is carried out, or is tried again */
+
+    for (queue = 0; queue < trove_marks(l); queue++) {
+        tried = trove_get(&trove_marks_of(l, queue)->tried);
+
+        if (tried != 0) {
+            trove_mark_tried(l, queue, tried, 1);
+        }
     }
 
     return 1;
@@ -246,7 +395,7 @@ trove_mark_let_go(trove_ledger_t *l)
 trove_rc_t
 trove_mark_begin(trove_ledger_t *l, uint64_t whose)
 {
-    uint32_t        queue;
+    uint32_t        i, queue;
     trove_marks_t  *m;
 
     if (trove_get(&l->queue) == whose) {
@@ -267,6 +416,13 @@ trove_mark_begin(trove_ledger_t *l, uint64_t whose)
         trove_set(&m->done, 0);
         trove_set(&m->queued, 0);
         trove_set(&m->stays, 0);
+        trove_set(&m->tried, 0);
+
+        for (i = 0; i < TROVE_MARK_TARGETS; i++) {
+            trove_set(&m->in[i], 0);
+            trove_set(&m->out[i], 0);
+        }
+
         TROVE_FAULT("mark: zero");
     }
 

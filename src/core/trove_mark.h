@@ -8,6 +8,11 @@
  * its end moves the mark on as well.  So each is carried out once, if it
  * is always the one behind the mark that comes next.
  *
+ * What an operation is about, a reward, a player or a row, is its target.  One
+ * that is not there waits behind others of the same queue.  Once it is there,
+ * for the first of its operations was carried out, there may be more of them:
+ * until these are carried out, others of it have to wait as well.
+ *
  * A ledger has a queue for its rewards, one for its players, their claims and
  * taps, and one for each of its boards.  One process at a time, the drainer,
  * carries them out, by one thread.
@@ -66,6 +71,25 @@ void trove_mark_tell(trove_ledger_t *l, uint64_t whose, uint32_t queue,
  */
 int trove_mark_pending(const trove_ledger_t *l, uint32_t queue);
 
+/*
+ * Targets as numbers that are not 0.  Some that have nothing to do with each
+ * other are taken for the same.
+ */
+uint64_t trove_mark_reward(uint32_t id);
+uint64_t trove_mark_player(const trove_ledger_t *l,
+    const trove_slice_t *player);
+
+/* Whether there may be operations of the target, which is there, that wait. */
+int trove_mark_behind(const trove_ledger_t *l, uint32_t queue,
+    uint64_t target);
+
+/*
+ * An operation of the target has that number, which was told: it was found to
+ * have to wait when the mark was "since".
+ */
+void trove_mark_follow(trove_ledger_t *l, uint32_t queue, uint64_t target,
+    uint64_t since, uint64_t number);
+
 /* When the next was queued if there is no room for it, us of unix time; 0. */
 uint64_t trove_mark_stays(const trove_ledger_t *l, uint32_t queue);
 
@@ -87,6 +111,19 @@ void trove_mark_resign(trove_ledger_t *l);
  * TROVE_OK or TROVE_BUSY.
  */
 trove_rc_t trove_mark_begin(trove_ledger_t *l, uint64_t whose);
+
+/*
+ * Around carrying out an operation of a target; "done": it was.  An operation
+ * of that number is known to wait; "there": though its target is there.
+ */
+void trove_mark_try(trove_ledger_t *l, uint32_t queue, uint64_t target);
+void trove_mark_tried(trove_ledger_t *l, uint32_t queue, uint64_t target,
+    int done);
+void trove_mark_waits(trove_ledger_t *l, uint32_t queue, uint64_t target,
+    uint64_t number, int there);
+
+/* Whether nobody has looked at the queues since the ledger was laid out. */
+int trove_mark_fresh(const trove_ledger_t *l);
 
 /* There is no room for the next one, see trove_mark_stays(), or there is: 0. */
 void trove_mark_stay(trove_ledger_t *l, uint32_t queue, uint64_t at);

@@ -255,6 +255,8 @@ typedef struct ngx_http_trove_worker_s {
     ngx_http_trove_drain_t *drain;          /* NULL: nothing overflows       */
 
     ngx_http_trove_redis_t *redis;          /* NULL: there is none           */
+    uint64_t                since;          /* the mark of its queue when it */
+                                            /* was seen whether an op waits  */
     ngx_http_trove_waits_t  copied;         /* until it has come from there  */
 
     unsigned                active:1;       /* a request came in this epoch  */

@@ -90,6 +90,8 @@ ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
     place->index = index;
     place->type = op->type;
     place->board = op->board;
+    place->target = trove_overflow_target(rd->worker->trove->ledger, op);
+    place->since = rd->worker->since;
     place->at = call->len;
     place->len = trove_redis_op((char *) call->text + call->len, op);
 
@@ -310,6 +312,8 @@ ngx_http_trove_call_tidy(ngx_http_trove_call_t *call)
             call->places[n].len = place->len;
             call->places[n].board = place->board;
             call->places[n].type = place->type;
+            call->places[n].target = place->target;
+            call->places[n].since = place->since;
         }
 
         n++;

@@ -38,16 +38,32 @@ ngx_http_trove_queue(trove_redis_type_t type, uint32_t board)
 trove_rc_t
 ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
 {
-    trove_rc_t  rc;
+    uint32_t         queue;
+    trove_rc_t       rc;
+    trove_ledger_t  *ledger;
 
-    if (!trove_mark_pending(ctx->worker->trove->ledger,
-                            ngx_http_trove_queue(op->type, op->board))
+    ledger = ctx->worker->trove->ledger;
+    queue = ngx_http_trove_queue(op->type, op->board);
+
+    ctx->worker->since = trove_mark(ledger, queue);
+
+    if (!trove_mark_pending(ledger, queue)
         && !ngx_http_trove_remote_asks(ctx))
     {
         return TROVE_OK;
     }
 
     rc = ngx_http_trove_target(ctx, op);
+
+    /* what makes room must not wait for it */
+
+    if (rc == TROVE_OK
+        && op->type != TROVE_REDIS_REMOVE
+        && op->type != TROVE_REDIS_UNSCORE
+        && trove_mark_behind(ledger, queue, trove_overflow_target(ledger, op)))
+    {
+        return TROVE_FULL;
+    }
 
     return (rc == TROVE_NOTFOUND) ? TROVE_FULL : rc;
 }

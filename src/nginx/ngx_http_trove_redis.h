@@ -69,6 +69,8 @@ typedef struct {
     uint32_t                 len;
     uint32_t                 board;
     trove_redis_type_t       type;
+    uint64_t                 target;     /* see trove_mark.h                 */
+    uint64_t                 since;
 } ngx_http_trove_place_t;
 
 

@@ -415,9 +415,11 @@ ngx_http_trove_role_overflow_decided(ngx_http_trove_redis_t *rd,
     ngx_http_trove_call_t *call, ngx_http_trove_reply_head_t *h,
     trove_redis_result_t *results)
 {
-    ngx_uint_t       i;
-    trove_stats_t   *stats;
-    trove_ledger_t  *ledger;
+    uint32_t                 queue;
+    ngx_uint_t               i;
+    trove_stats_t           *stats;
+    trove_ledger_t          *ledger;
+    ngx_http_trove_place_t  *place;
 
     stats = rd->worker->stats;
     ledger = rd->worker->trove->ledger;
@@ -431,10 +433,12 @@ ngx_http_trove_role_overflow_decided(ngx_http_trove_redis_t *rd,
 
         trove_stats_add(stats, overflow_queued, 1);
 
-        trove_mark_tell(ledger, h->whose,
-                        ngx_http_trove_queue(call->places[i].type,
-                                             call->places[i].board),
-                        results[i].u.version);
+        place = &call->places[i];
+        queue = ngx_http_trove_queue(place->type, place->board);
+
+        trove_mark_tell(ledger, h->whose, queue, results[i].u.version);
+        trove_mark_follow(ledger, queue, place->target, place->since,
+                          results[i].u.version);
     }
 }
 

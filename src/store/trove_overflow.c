@@ -16,6 +16,10 @@
 #include "trove_replica.h"
 
 
+/* Entries that are read at once to know what they are about. */
+#define TROVE_OVERFLOW_BEHIND  1024
+
+
 typedef struct {
     uint64_t       number;
     uint64_t       at;                  /* us of unix time                   */
@@ -31,6 +35,13 @@ static trove_store_rc_t trove_overflow_eval(trove_overflow_t *o,
 static trove_store_rc_t trove_overflow_unexpected(trove_overflow_t *o);
 static trove_store_rc_t trove_overflow_busy(trove_overflow_t *o);
 static uint64_t trove_overflow_new(void);
+static trove_store_rc_t trove_overflow_behind(trove_overflow_t *o);
+static uint64_t trove_overflow_entries_behind(trove_overflow_t *o,
+    uint32_t queue, const redisReply *reply, size_t n, uint64_t from);
+static int trove_overflow_is_there(trove_overflow_t *o, uint32_t queue,
+    const trove_redis_op_t *op);
+static int trove_overflow_has(trove_overflow_t *o, uint32_t queue,
+    const trove_slice_t *player);
 static trove_store_rc_t trove_overflow_found(trove_overflow_t *o,
     const redisReply *reply, uint32_t doubts);
 static int trove_overflow_read(const redisReply *reply,
@@ -220,6 +231,7 @@ trove_overflow_found(trove_overflow_t *o, const redisReply *reply,
     uint32_t           queue;
     uint64_t           whose;
     trove_slice_t      name;
+    trove_store_rc_t   rc;
     const redisReply  *value;
 
     whose = 0;
@@ -282,9 +294,149 @@ trove_overflow_found(trove_overflow_t *o, const redisReply *reply,
         }
     }
 
+    if (trove_mark_fresh(o->ledger)) {
+        rc = trove_overflow_behind(o);
+
+        if (rc != TROVE_STORE_DONE) {
+            return rc;
+        }
+    }
+
     trove_mark_known(o->ledger, doubts);
 
     return TROVE_STORE_DONE;
+}
+
+
+/*
+ * What the queues are about, of a ledger that does not know it: it was filled
+ * from its store, or they are other ones.
+ */
+
+static trove_store_rc_t
+trove_overflow_behind(trove_overflow_t *o)
+{
+    char               key[TROVE_OVERFLOW_KEY], buf[TROVE_MARK_NAME];
+    size_t             n;
+    uint32_t           queue;
+    uint64_t           from;
+    redisReply        *reply;
+    trove_store_rc_t   rc;
+
+    for (queue = 0; queue < trove_marks(o->ledger); queue++) {
+        from = trove_mark(o->ledger, queue);
+
+        do {
+            rc = trove_redis_commandf(&o->redis, &reply,
+                                      "XRANGE %b %llu-0 + COUNT %d", key,
+                                      trove_overflow_key(o,
+                                          trove_mark_name(o->ledger, queue,
+                                                          buf), key),
+                                      (unsigned long long) from + 1,
+                                      TROVE_OVERFLOW_BEHIND);
+
+            if (rc != TROVE_STORE_DONE) {
+                return rc;
+            }
+
+            n = (reply->type == REDIS_REPLY_ARRAY) ? reply->elements : 0;
+            from = trove_overflow_entries_behind(o, queue, reply, n, from);
+            freeReplyObject(reply);
+
+        } while (n == TROVE_OVERFLOW_BEHIND);
+    }
+
+    return TROVE_STORE_DONE;
+}
+
+
+/* The last number of them. */
+
+static uint64_t
+trove_overflow_entries_behind(trove_overflow_t *o, uint32_t queue,
+    const redisReply *reply, size_t n, uint64_t from)
+{
+    size_t                  i;
+    trove_redis_op_t        op;
+    trove_overflow_entry_t  e;
+
+    for (i = 0; i < n; i++) {
+        memset(&e, 0, sizeof(e));
+
+        if (trove_overflow_read(reply->element[i], &e)
+            && trove_redis_op_read(&e.op, &op) == TROVE_OK)
+        {
+            trove_mark_waits(o->ledger, queue,
+                             trove_overflow_target(o->ledger, &op), e.number,
+                             trove_overflow_is_there(o, queue, &op));
+        }
+
+        from = (e.number > from) ? e.number : from;
+    }
+
+    return from;
+}
+
+
+static int
+trove_overflow_is_there(trove_overflow_t *o, uint32_t queue,
+    const trove_redis_op_t *op)
+{
+    trove_reward_t        r;
+    const trove_slice_t  *player;
+
+    switch (op->type) {
+
+    case TROVE_REDIS_PUT:
+        return trove_ledger_get(o->ledger, op->u.put.id, &r)
+               != TROVE_NOTFOUND;
+
+    case TROVE_REDIS_REMOVE:
+        return trove_ledger_get(o->ledger, op->u.remove, &r)
+               != TROVE_NOTFOUND;
+
+    case TROVE_REDIS_CLAIM:
+        player = &op->u.claim.player;
+        break;
+
+    case TROVE_REDIS_TAP:
+        player = &op->u.tap.player;
+        break;
+
+    case TROVE_REDIS_SCORE:
+        player = &op->u.score.player;
+        break;
+
+    default: /* TROVE_REDIS_UNSCORE */
+        player = &op->u.unscore;
+        break;
+    }
+
+    return trove_overflow_has(o, queue, player);
+}
+
+
+/* A player, or a row of its. */
+
+static int
+trove_overflow_has(trove_overflow_t *o, uint32_t queue,
+    const trove_slice_t *player)
+{
+    char                 text[TROVE_BOARD_ROW_MAX];
+    uint32_t             n, board;
+    trove_player_t       p;
+    trove_board_entry_t  e;
+    trove_board_state_t  state;
+
+    if (queue <= TROVE_MARK_PLAYERS) {
+        return trove_player_get(o->ledger, player, &p) != TROVE_NOTFOUND;
+    }
+
+    board = queue - TROVE_MARK_BOARDS;
+
+    return trove_board_around(o->ledger, board, 0, trove_overflow_now(0),
+                              player, 0, text, &e, &n, &state)
+           != TROVE_NOTFOUND;
 }
 
 
@@ -496,13 +648,48 @@ static trove_rc_t
 trove_overflow_apply(trove_overflow_t *o, uint32_t queue,
     const trove_overflow_entry_t *e)
 {
+    uint64_t          target;
+    trove_rc_t        rc;
     trove_redis_op_t  op;
 
     if (trove_redis_op_read(&e->op, &op) != TROVE_OK) {
         return TROVE_INVALID;
     }
 
-    return trove_overflow_op(o, queue, e->number, e->at, &op);
+    target = trove_overflow_target(o->ledger, &op);
+
+    trove_mark_try(o->ledger, queue, target);
+    rc = trove_overflow_op(o, queue, e->number, e->at, &op);
+    TROVE_FAULT("overflow: tried");
+    trove_mark_tried(o->ledger, queue, target, rc == TROVE_OK);
+
+    return rc;
+}
+
+
+uint64_t
+trove_overflow_target(const trove_ledger_t *l, const trove_redis_op_t *op)
+{
+    switch (op->type) {
+
+    case TROVE_REDIS_CLAIM:
+        return trove_mark_player(l, &op->u.claim.player);
+
+    case TROVE_REDIS_TAP:
+        return trove_mark_player(l, &op->u.tap.player);
+
+    case TROVE_REDIS_SCORE:
+        return trove_mark_player(l, &op->u.score.player);
+
+    case TROVE_REDIS_UNSCORE:
+        return trove_mark_player(l, &op->u.unscore);
+
+    case TROVE_REDIS_PUT:
+        return trove_mark_reward(op->u.put.id);
+
+    default: /* TROVE_REDIS_REMOVE */
+        return trove_mark_reward(op->u.remove);
+    }
 }
 
 

@@ -60,6 +60,10 @@ typedef struct {
  */
 const char *trove_overflow_instance(const trove_ledger_t *l, int durable);
 
+/* What an operation is about, see trove_mark.h. */
+uint64_t trove_overflow_target(const trove_ledger_t *l,
+    const trove_redis_op_t *op);
+
 
 /* The script that fills the queues. */
 

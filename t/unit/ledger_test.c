@@ -333,7 +333,7 @@ a_reward_takes_64_bytes_at_most(void **state)
     }
 
     assert_true(ledger_bytes(INT32_MAX) <= (size_t) 64 * INT32_MAX);
-    assert_true(ledger_bytes(1) < 40960);
+    assert_true(ledger_bytes(1) < 57344);
 }
 
 

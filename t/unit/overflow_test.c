@@ -296,6 +296,152 @@ the_end_of_a_period_makes_room(void **state)
 }
 
 
+static int
+behind(trove_ledger_t *l, uint32_t id)
+{
+    return trove_mark_behind(l, TROVE_MARK_REWARDS, trove_mark_reward(id));
+}
+
+
+/* As who fills the queues does, who saw the mark at that. */
+
+static uint64_t
+enqueue_put(trove_ledger_t *l, uint32_t id)
+{
+    uint64_t          since, number;
+    trove_redis_op_t  op;
+
+    memset(&op, 0, sizeof(op));
+    op.type = TROVE_REDIS_PUT;
+    op.u.put.id = id;
+    op.u.put.stock = 1;
+
+    since = trove_mark(l, TROVE_MARK_REWARDS);
+    number = enqueue(l, TROVE_MARK_REWARDS, &op, 9, 0);
+    trove_mark_tell(l, 123, TROVE_MARK_REWARDS, number);
+    trove_mark_follow(l, TROVE_MARK_REWARDS, trove_mark_reward(id), since,
+                      number);
+
+    return number;
+}
+
+
+static void
+what_comes_out_of_a_queue_overtakes_nothing_in_it(void **state)
+{
+    char              error[TROVE_STORE_ERROR];
+    uint64_t          version;
+    trove_ledger_t   *l;
+    trove_overflow_t  o;
+
+    if (s == NULL) {
+        return;
+    }
+
+    l = world_new(1, 1);
+    redis_did(s, "FLUSHALL");
+    overflow_new(&o, l, error);
+    reward_put(l, 1, 1, 1);
+
+    assert_int_equal(enqueue_put(l, 7), 1);
+    assert_int_equal(enqueue_put(l, 8), 2);
+    assert_int_equal(enqueue_put(l, 7), 3);
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_false(behind(l, 7));
+
+    /* what does not wait any more, but has others there */
+
+    assert_int_equal(trove_ledger_remove(l, 1, &version), TROVE_OK);
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 1);
+    assert_true(behind(l, 7));
+    assert_false(behind(l, 1));
+
+    /* one more of it, which was seen to have to wait; and of another */
+
+    assert_int_equal(enqueue_put(l, 7), 4);
+    assert_int_equal(enqueue_put(l, 9), 5);
+    assert_false(behind(l, 9));
+
+    /* what was seen to wait before another was carried out may be there */
+
+    trove_mark_follow(l, TROVE_MARK_REWARDS, trove_mark_reward(10), 0, 5);
+    assert_true(behind(l, 10));
+
+    /* what came out and has no other there does not wait */
+
+    assert_int_equal(trove_ledger_remove(l, 7, &version), TROVE_OK);
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 2);
+    assert_false(behind(l, 8));
+
+    assert_int_equal(trove_ledger_remove(l, 8, &version), TROVE_OK);
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 4);
+    assert_false(behind(l, 7));
+
+    assert_int_equal(trove_ledger_remove(l, 7, &version), TROVE_OK);
+    assert_int_equal(drained(&o), TROVE_STORE_DONE);
+    assert_int_equal(trove_mark(l, TROVE_MARK_REWARDS), 5);
+    assert_false(behind(l, 7) || behind(l, 8) || behind(l, 9));
+
+    trove_redis_close(&o.redis);
+    ledger_free(l);
+}
+
+
+/* A ledger that was filled from a store, which knows marks. */
+
+static void
+what_came_out_before_the_ledger_was_there_is_found(void **state)
+{
+    char              error[TROVE_STORE_ERROR];
+    uint32_t          i;
+    trove_tap_t       t;
+    trove_ledger_t   *l;
+    trove_overflow_t  o;
+
+    if (s == NULL) {
+        return;
+    }
+
+    l = world_new(2, 1);
+    redis_did(s, "FLUSHALL");
+
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(enqueue_put(l, 7), 3 * i + 1);
+        assert_int_equal(enqueue_put(l, 8), 3 * i + 2);
+        assert_int_equal(enqueue_put(l, 9), 3 * i + 3);
+    }
+
+    assert_int_equal(enqueue_tap(l, "a", 1), 1);
+    assert_int_equal(enqueue_tap(l, "a", 1), 2);
+    assert_int_equal(enqueue_tap(l, "b", 1), 3);
+
+    overflow_new(&o, l, error);
+    reward_put(l, 7, 1, 1);
+    reward_put(l, 1, 1, 1);
+    assert_int_equal(tap(o.redo, "a", 0, 1, &t), TROVE_OK);
+    trove_mark_restore(l, TROVE_MARK_REWARDS, 1);
+    trove_mark_restore(l, TROVE_MARK_PLAYERS, 1);
+    trove_mark_restore_whose(l, 123);
+
+    assert_true(trove_mark_elect(l));
+    assert_int_equal(trove_overflow_find(&o), TROVE_STORE_DONE);
+    assert_true(behind(l, 7));
+    assert_false(behind(l, 8) || behind(l, 1));
+    assert_true(trove_mark_behind(l, TROVE_MARK_PLAYERS,
+                                  trove_mark_player(l, &(trove_slice_t) {
+                                      (const unsigned char *) "a", 1 })));
+    assert_false(trove_mark_behind(l, TROVE_MARK_PLAYERS,
+                                   trove_mark_player(l, &(trove_slice_t) {
+                                       (const unsigned char *) "b", 1 })));
+
+    trove_redis_close(&o.redis);
+    ledger_free(l);
+}
+
+
 /* Nobody waits for it any more; what was queued in time is. */
 
 /* A connection begins with one, whose number is that of the call to come. */
@@ -897,7 +1043,7 @@ every_point_that_there_is_is_met(void **state)
         met++;
     }
 
-    assert_int_equal(met, 3);
+    assert_int_equal(met, 4);
 }
 
 
@@ -933,6 +1079,8 @@ main(void)
         cmocka_unit_test(a_full_queue_refuses_and_a_call_is_done_once),
         cmocka_unit_test(what_waits_is_carried_out_when_there_is_room),
         cmocka_unit_test(the_end_of_a_period_makes_room),
+        cmocka_unit_test(what_comes_out_of_a_queue_overtakes_nothing_in_it),
+        cmocka_unit_test(what_came_out_before_the_ledger_was_there_is_found),
         cmocka_unit_test(a_call_without_operations_is_not_kept),
         cmocka_unit_test(a_call_that_is_late_is_not_queued),
         cmocka_unit_test(what_redis_has_lost_is_counted_and_passed),
