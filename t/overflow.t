@@ -175,9 +175,10 @@ for my $board (qw(last sum)) {
     drained("board:$board", 4);
     is(score_of($board, 'c'), $board eq 'last' ? 7 : 5 + 7,
        'what waits behind another one waits');
+    queued(score($board, 'c', 9), 'and nothing overtakes it');
     is(removed("/board/$board?player=a"), 200, 'there is room for both');
     drained("board:$board", 0);
-    is(score_of($board, 'c'), $board eq 'last' ? 3 : 5 + 7 + 7 + 3,
+    is(score_of($board, 'c'), $board eq 'last' ? 9 : 5 + 7 + 7 + 3 + 9,
        'it was all carried out once');
     is(score_of($board, 'd'), undef, 'what was removed is not there');
 }
@@ -213,7 +214,7 @@ queued(put(9), 'another queue takes it');
 
 my $s = stats();
 
-is($s->{overflow_queued}, 6 + 2 + 2 + 2 * 6 + $MAX - 4 + 1, 'what was queued');
+is($s->{overflow_queued}, 6 + 2 + 2 + 2 * 7 + $MAX - 4 + 1, 'what was queued');
 is($s->{overflow_full}, 3, 'and what was not');
 is($s->{overflow_call}{count} > 0, 1, 'is counted, and its time');
 is($s->{overflow_away}, 0, 'nothing else was refused');

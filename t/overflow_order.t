@@ -27,6 +27,7 @@ my %conf = (workers => 2, listen => 'reuseport',
         capacity rewards=3 players=$players;
         coin     one value=1 weight=1;
         board    top rows=2 keep=last;
+        board    few rows=8 keep=last;
         store    sqlite:hunt.db;
         overflow ${\ $redis->url } timeout=300ms;
         %%SIMD%%
@@ -162,8 +163,42 @@ is_deeply(\%refused, {}, 'all taps were taken');
 cmp_ok(stats()->{overflow}{players}{pending}, '>', 100, 'many wait');
 is(stats()->{players}, $players, 'there is no room for more players');
 
+# Scores where there is room for one more now and then: the last one of a player
+# is what stays
+
+my ($score, %last, %unlike);
+
+sub few {
+    my @lines = map { { player => $_, score => ++$score } } @_;
+    my $answers = $clients[ int(rand(@clients)) ]
+                  ->request(batch_of('/board/few', @lines))->{lines};
+
+    for my $i (0 .. $#lines) {
+        $last{ $lines[$i]{player} } = $lines[$i]{score};
+        $unlike{ $answers->[$i]{error} }++ if $answers->[$i]{error};
+    }
+}
+
+few(map { "first$_" } 1 .. 8);
+
+for my $round (1 .. 320) {
+    few(map { 'p' . int(rand(30)) } 0 .. int(rand(6)));
+
+    next if $round % 40;
+
+    my $who = 'first' . $round / 40;
+    my $res = $t->request(DELETE => "/board/few?player=$who");
+
+    $unlike{"$res->{status}, to remove"}++ if $res->{status} != 200;
+    delete $last{$who};
+}
+
+is_deeply(\%unlike, {}, 'scores were taken');
+cmp_ok(stats()->{overflow}{'board:few'}{pending}, '>', 100, 'and many wait');
+
 $t->quit;
 $conf{http} =~ s/players=$players/players=100/;
+$conf{http} =~ s/few rows=8/few rows=100/;
 $t->configure(http => $conf{http});
 $t->again;
 
@@ -174,6 +209,13 @@ my %balance = map { $_ => $t->get_json("/tap?player=$_")->{balance} }
               keys %taps;
 
 is_deeply(\%balance, \%taps, 'each was carried out once');
+
+drained('board:few');
+
+my %rows = map { $_->{player} => $_->{score} }
+           @{ $t->get_json('/board/few?top=100')->{list} };
+
+is_deeply(\%rows, \%last, 'and in order');
 
 cmp_ok($t->quit, '<', 5, 'an exit is prompt');
 
