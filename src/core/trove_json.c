@@ -1,6 +1,5 @@
 /*
- * JSON objects, by yajl, all of whose memory is the arena's; those that are as
- * plain as nearly all are do not come to it, see trove_json_flat.h.
+ * JSON objects, by yajl, all of whose memory is the arena's.
  *
  * What yajl 2.1 lets pass or stumbles over is dealt with here:
  *
@@ -21,7 +20,6 @@
 
 #include "trove_fields.h"
 #include "trove_json.h"
-#include "trove_json_flat.h"
 #include "trove_writer.h"
 
 
@@ -170,16 +168,7 @@ trove_json_parse(trove_json_t *json, const unsigned char *buf, size_t len,
         return trove_json_error(f, "it is empty", 11, 0);
     }
 
-    if (trove_json_plain(buf, len)) {
-
-        if (trove_json_flat(buf, len, json->fields, json->nfields, out, f)) {
-            return TROVE_OK;
-        }
-
-        f->seen = 0;
-        f->detail[0] = '\0';
-
-    } else if (trove_json_flawed(buf, len, &flaw)) {
+    if (!trove_json_plain(buf, len) && trove_json_flawed(buf, len, &flaw)) {
         return trove_json_error(f, flaw.error, strlen(flaw.error), flaw.at);
     }
 
