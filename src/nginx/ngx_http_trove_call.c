@@ -374,6 +374,7 @@ ngx_http_trove_call_send(ngx_http_trove_redis_t *rd,
     }
 
     call->sent = trove_clock_ns();
+    call->since = call->sent;
     call->under_way = 1;
 
     if (rd->under_way++ == 0) {
@@ -463,7 +464,7 @@ ngx_http_trove_calls_due(ngx_http_trove_redis_t *rd)
     if (rd->under_way) {
         q = ngx_queue_head(&rd->calls);
         call = ngx_queue_data(q, ngx_http_trove_call_t, queue);
-        sent = call->sent;
+        sent = call->since;
     }
 
     if (sent == 0) {
@@ -577,6 +578,14 @@ ngx_http_trove_call_replicated(ngx_http_trove_redis_t *rd, redisReply *reply)
     }
 
     freeReplyObject(reply);
+
+    /* the next one has waited behind it */
+
+    if (rd->under_way) {
+        q = ngx_queue_head(&rd->calls);
+        call = ngx_queue_data(q, ngx_http_trove_call_t, queue);
+        call->since = trove_clock_ns();
+    }
 
     return NGX_OK;
 }

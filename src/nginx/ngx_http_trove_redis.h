@@ -79,6 +79,7 @@ struct ngx_http_trove_call_s {
     uint64_t                 number;     /* 0: it was never sent             */
     uint64_t                 opened;     /* when, in ns                      */
     uint64_t                 sent;
+    uint64_t                 since;      /* Redis may be at it               */
     redisReply              *reply;      /* replicas are waited for          */
     ngx_uint_t               n;
     u_char                  *text;
