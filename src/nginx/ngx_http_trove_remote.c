@@ -546,7 +546,10 @@ ngx_http_trove_remote_rank(ngx_http_trove_ctx_t *ctx,
     if (rc == TROVE_OK) {
         written->rank = entry.rank;
 
-    } else if (rc == TROVE_BUSY) {
+    } else {
+
+        /* it is held; or somebody else has removed the row by now */
+
         write->result.rc = TROVE_AGAIN;
     }
 
