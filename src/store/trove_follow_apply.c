@@ -16,6 +16,8 @@ static trove_store_rc_t trove_follow_change(trove_follow_t *f,
     const trove_redis_change_t *change);
 static trove_rc_t trove_follow_attempt(trove_follow_t *f,
     const trove_redis_change_t *change, uint32_t board);
+static trove_store_rc_t trove_follow_full(trove_follow_t *f,
+    const trove_redis_change_t *change, uint32_t board);
 static const char *trove_follow_what(trove_follow_t *f,
     const trove_redis_change_t *change);
 
@@ -159,7 +161,46 @@ trove_follow_row(trove_follow_t *f, const trove_redis_change_t *change,
         rc = trove_follow_attempt(f, change, board);
     } while (trove_follow_again(f, rc, &n));
 
-    return trove_follow_done_with(f, rc, trove_follow_what(f, change));
+    return (rc == TROVE_FULL)
+           ? trove_follow_full(f, change, board)
+           : trove_follow_done_with(f, rc, trove_follow_what(f, change));
+}
+
+
+/* Until nginx is started with more. */
+
+static trove_store_rc_t
+trove_follow_full(trove_follow_t *f, const trove_redis_change_t *change,
+    uint32_t board)
+{
+    int                         n;
+    const trove_board_conf_t   *b;
+    const trove_ledger_conf_t  *conf;
+
+    conf = trove_ledger_conf(f->ledger);
+
+    n = snprintf(f->error, TROVE_STORE_ERROR,
+                 "there is no room here for %s that others have: nginx is to "
+                 "be started with more than \"",
+                 trove_follow_what(f, change));
+
+    if (board != TROVE_BOARD_NONE) {
+        b = trove_board_conf(f->ledger, board);
+        (void) snprintf(f->error + n, (size_t) (TROVE_STORE_ERROR - n),
+                        "board %s rows=%u row=%u\"", b->name, b->rows,
+                        b->row);
+
+    } else if (change->type == TROVE_REDIS_HAS_REWARD) {
+        (void) snprintf(f->error + n, (size_t) (TROVE_STORE_ERROR - n),
+                        "capacity rewards=%u\"", conf->rewards);
+
+    } else {
+        (void) snprintf(f->error + n, (size_t) (TROVE_STORE_ERROR - n),
+                        "capacity players=%u claims=%u\"", conf->players,
+                        conf->claims);
+    }
+
+    return TROVE_STORE_FULL;
 }
 
 
@@ -258,9 +299,7 @@ trove_follow_done_with(trove_follow_t *f, trove_rc_t rc, const char *what)
 
     case TROVE_FULL:
         (void) snprintf(f->error, TROVE_STORE_ERROR,
-                        "there is no room here for %s that others have: "
-                        "the \"capacity\", or the \"board\", is to be theirs",
-                        what);
+                        "there is no room here for what others have");
         return TROVE_STORE_FULL;
 
     case TROVE_BUSY:

@@ -1017,6 +1017,7 @@ a_capacity_that_is_too_small(void **state)
 
     report = reported(small, TROVE_STORE_FULL);
     assert_non_null(strstr(report.error, "no room here for a reward"));
+    assert_non_null(strstr(report.error, "more than \"capacity rewards=3\""));
     assert_int_equal(trove_replica_state(small->ledger), TROVE_REPLICA_LIVE);
     assert_int_equal(trove_ledger_rewards(small->ledger), 3);
 
