@@ -328,10 +328,12 @@ ngx_http_trove_role_overflow_init(ngx_http_trove_redis_t *rd)
 }
 
 
+/* Queues must not be made for a store that was not opened yet. */
+
 static ngx_uint_t
 ngx_http_trove_role_overflow_known(ngx_http_trove_redis_t *rd)
 {
-    return 1;
+    return rd->role->instance(rd)[0] != '\0';
 }
 
 
