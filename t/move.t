@@ -173,6 +173,8 @@ refused('one in use', qr/is in use by an nginx: quit that first/,
         "sqlite:$db", $redis->url, 'hunt');
 refused('what is not there', qr/there is no database/,
         "sqlite:$db.none", $redis->url, 'hunt');
+refused('another one than is there', qr/there is no trove "hund"/,
+        $redis->url, "sqlite:$back", 'hund');
 refused('from nowhere to nowhere', qr/one of the two has to be sqlite:PATH/,
         $redis->url, $redis->url, 'hunt');
 is_deeply($redis->command('KEYS', '*'), [], 'nothing was made');

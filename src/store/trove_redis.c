@@ -75,7 +75,8 @@ static int trove_redis_next(trove_redis_t *r);
 static trove_store_rc_t trove_redis_formatted(trove_redis_t *r,
     redisReply **reply, const char *cmd, size_t len);
 static trove_store_rc_t trove_redis_meta_read(trove_redis_t *r,
-    const redisReply *reply, trove_redis_meta_t *meta);
+    const redisReply *reply, const trove_slice_t *trove,
+    trove_redis_meta_t *meta);
 static int trove_redis_meta_number(const redisReply *reply, uint64_t max,
     uint64_t *n);
 
@@ -1138,7 +1139,7 @@ trove_redis_meta(trove_redis_t *r, const trove_slice_t *trove,
     free(key);
 
     if (rc == TROVE_STORE_DONE) {
-        rc = trove_redis_meta_read(r, reply, meta);
+        rc = trove_redis_meta_read(r, reply, trove, meta);
         freeReplyObject(reply);
     }
 
@@ -1148,7 +1149,7 @@ trove_redis_meta(trove_redis_t *r, const trove_slice_t *trove,
 
 static trove_store_rc_t
 trove_redis_meta_read(trove_redis_t *r, const redisReply *reply,
-    trove_redis_meta_t *meta)
+    const trove_slice_t *trove, trove_redis_meta_t *meta)
 {
     uint64_t            format, born;
     redisReply *const  *e;
@@ -1162,7 +1163,9 @@ trove_redis_meta_read(trove_redis_t *r, const redisReply *reply,
     e = reply->element;
 
     if (e[1]->type == REDIS_REPLY_NIL) {
-        return trove_redis_tell(r, TROVE_STORE_GONE, "there is no trove");
+        return trove_redis_tell(r, TROVE_STORE_GONE,
+                                "there is no trove \"%.*s\"",
+                                (int) trove->len, (const char *) trove->data);
     }
 
     if (!trove_redis_meta_number(e[0], UINT64_MAX, &format)
