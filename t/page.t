@@ -276,6 +276,8 @@ for my $case (
     [ 't.store_lag = 5', 1, qr/^The store is 5 s behind/ ],
     [ 't.breaker_state = 2', 2, qr/^The breaker is open: Redis takes no wr/ ],
     [ 't.breaker_state = 1', 2, qr/^The breaker is half-open/ ],
+    [ 't.breaker_state = 1; t.overflow_max = 10; t.overflow_up = 1', 2,
+      qr/^The breaker is half-open/ ],
     [ 't.breaker_opened = 1', 1, qr/^The breaker was open once/ ],
     [ 't.breaker_opened = at', 1, qr/^The breaker was open 60 times/ ],
     [ 't.overflow_max = 10', 2, qr/^Nobody looks after the queues/ ],

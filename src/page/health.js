@@ -127,7 +127,10 @@ const RULES = [
             return statement(BAD, 'The breaker is '
                              + BREAKER[t.breaker_state]
                              + ': Redis takes no writes',
-                             'They are answered 503 at once, and go on by '
+                             (t.overflow_max > 0
+                              ? 'Those that would have to wait in a queue'
+                              : 'They')
+                             + ' are answered 503 at once, and go on by '
                              + 'themselves when it does. See the error log.');
         }
 

@@ -80,8 +80,12 @@ function *store(trove: Trove): Generator<[Finding['level'], string]> {
     }
 
     if (trove.breaker_state > 0) {
+        const which = trove.overflow_max > 0 ? 'those that would have to wait'
+                                             : 'which';
+
         yield ['bad', `the breaker is ${breaker(trove)}: Redis takes no `
-                      + 'writes, which are answered 503; the error log tells'];
+                      + `writes, ${which} are answered 503; the error log `
+                      + 'tells'];
     }
 
     if (trove.store_log > LIMITS.log) {
