@@ -97,6 +97,7 @@ for my $path ('/off', '/plain') {
 
     is($res->{status}, 405, "$path does not allow it");
     is($res->{headers}{allow}, 'GET, HEAD', 'and says what it allows');
+    like($res->{json}{detail}, qr/"write=on"/, 'and what it lacks');
 }
 
 is($one->get('/stats?cycle=hunt')->{status}, 200, 'GET does not turn');

@@ -81,6 +81,8 @@ ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
         methods |= NGX_HTTP_HEAD;
     }
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
+
     if (!(r->method & methods)) {
 
         if (ngx_http_trove_add_header(r, "Allow",
@@ -91,10 +93,12 @@ ngx_http_trove_check(ngx_http_request_t *r, ngx_uint_t methods)
         }
 
         return ngx_http_trove_problem(r, NGX_HTTP_NOT_ALLOWED,
-                                      "the method is not allowed here");
+                                      (ctx->endpoint == TROVE_ENDPOINT_STATS
+                                       && r->method == NGX_HTTP_POST)
+                                      ? "the method is not allowed here, where "
+                                        "\"trove_stats\" has no \"write=on\""
+                                      : "the method is not allowed here");
     }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
 
     if (ctx->endpoint != TROVE_ENDPOINT_STATS && ngx_http_trove_uncopied(ctx))
     {
