@@ -182,15 +182,24 @@ is(rows_of($t->get($_))->[0][1], 'p2', $_)
     for '/one/best', '/any/best', '/deep/best', '/new/best', '/public/best',
         '/picked/best?go=1', '/board/best/../best', '/board//best';
 
-for my $path ('/board/other', '/board/', '/board/best/', '/board/best/more',
-              '/board/Best', '/board/bes', '/deep', '/deep/', '/deepbest',
-              '/any/few2', '/board/%2e')
+my $long = 'n' x 64;
+
+for (['other', '/board/other'], ['Best', '/board/Best'], ['bes', '/board/bes'],
+     ['few2', '/any/few2'], ['deep', '/deep'], [$long, "/board/$long"])
+{
+    my ($name, $path) = @$_;
+
+    is_problem($t->get($path), 404, qr/^there is no board "$name"$/, $path);
+}
+
+for my $path ('/board/', '/board/best/', '/board/best/more', '/deep/',
+              '/deepbest', '/board/%2e', '/board/%22', '/board/%01', "/board/n$long")
 {
     is_problem($t->get($path), 404, qr/^there is no such board$/, $path);
 }
 
 is_problem($t->post('/board/other', '{"player":"p","score":1}'), 404,
-           qr/^there is no such board$/, 'a score for none');
+           qr/^there is no board "other"$/, 'a score for none');
 is_problem($t->get('/none/best'), 404, qr/^the trove has no board$/,
            'a trove without');
 is($t->post('/public/best', '{"player":"p","score":1}')->{status}, 403,

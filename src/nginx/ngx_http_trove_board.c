@@ -13,6 +13,8 @@
 #define NGX_HTTP_TROVE_BOARD_DATA    0x04
 
 
+static ngx_int_t ngx_http_trove_board_none(ngx_http_request_t *r,
+    ngx_http_trove_t *trove, ngx_str_t *name);
 static ngx_int_t ngx_http_trove_board_post(ngx_http_request_t *r,
     ngx_http_trove_board_ctx_t *b);
 static ngx_uint_t ngx_http_trove_board_parse(ngx_http_request_t *r,
@@ -116,10 +118,7 @@ ngx_http_trove_board_choose(ngx_http_request_t *r, ngx_str_t *name,
     b->board = ngx_http_trove_board_find(trove, name->data, name->len);
 
     if (b->board == TROVE_BOARD_NONE) {
-        *rc = ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
-                                     trove->boards.nelts
-                                     ? "there is no such board"
-                                     : "the trove has no board");
+        *rc = ngx_http_trove_board_none(r, trove, name);
         return NGX_DONE;
     }
 
@@ -128,6 +127,30 @@ ngx_http_trove_board_choose(ngx_http_request_t *r, ngx_str_t *name,
     ctx->data = b;
 
     return NGX_OK;
+}
+
+
+/* What no board could be called is not repeated. */
+
+static ngx_int_t
+ngx_http_trove_board_none(ngx_http_request_t *r, ngx_http_trove_t *trove,
+    ngx_str_t *name)
+{
+    u_char  detail[TROVE_BOARD_NAME + sizeof("there is no board \"\"")];
+
+    if (trove->boards.nelts == 0) {
+        return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
+                                      "the trove has no board");
+    }
+
+    if (!ngx_http_trove_name_valid(name, TROVE_BOARD_NAME)) {
+        return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND,
+                                      "there is no such board");
+    }
+
+    (void) ngx_sprintf(detail, "there is no board \"%V\"%Z", name);
+
+    return ngx_http_trove_problem(r, NGX_HTTP_NOT_FOUND, (char *) detail);
 }
 
 
