@@ -193,7 +193,8 @@ for (['other', '/board/other'], ['Best', '/board/Best'], ['bes', '/board/bes'],
 }
 
 for my $path ('/board/', '/board/best/', '/board/best/more', '/deep/',
-              '/deepbest', '/board/%2e', '/board/%22', '/board/%01', "/board/n$long")
+              '/deepbest', '/board/%2e', '/board/%22', '/board/%01',
+              "/board/n$long")
 {
     is_problem($t->get($path), 404, qr/^there is no such board$/, $path);
 }
