@@ -68,7 +68,8 @@ my $url = 'rediss://localhost:' . $proxy->port;
 sub conf {
     my $url = shift;
 
-    return (level => 'info', http => <<"HTTP", server => play_endpoints('hunt'));
+    return (level => 'info', server => play_endpoints('hunt'),
+            http => <<"HTTP");
     trove hunt {
         capacity rewards=100 players=100;
         store    $url timeout=3s;
