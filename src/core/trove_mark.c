@@ -117,7 +117,7 @@ trove_mark_queue(trove_ledger_t *l, uint32_t queue, uint64_t number)
 }
 
 
-/* Numbers of queues that are not known, or not any more, say nothing of ours. */
+/* Numbers of queues that are not known, or no more, say nothing of ours. */
 
 void
 trove_mark_tell(trove_ledger_t *l, uint64_t whose, uint32_t queue,

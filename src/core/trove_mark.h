@@ -129,8 +129,8 @@ int trove_mark_fresh(const trove_ledger_t *l);
 void trove_mark_stay(trove_ledger_t *l, uint32_t queue, uint64_t at);
 
 /*
- * What waits in them has been seen: all of it that was told before "doubts" were
- * asked for.  It is not sure again when somebody tells of other queues.
+ * What waits in them has been seen: all of it that was told before "doubts"
+ * were asked for.  It is not sure again when somebody tells of other queues.
  */
 uint32_t trove_mark_doubts(const trove_ledger_t *l);
 void trove_mark_known(trove_ledger_t *l, uint32_t doubts);
