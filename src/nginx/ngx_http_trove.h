@@ -443,6 +443,13 @@ trove_rc_t ngx_http_trove_redo(ngx_http_trove_worker_t *w);
 
 /* ngx_http_trove_thread.c */
 
+/*
+ * Has the handler called when an eventfd is written: its event's data are the
+ * connection, the data of which are these.
+ */
+ngx_int_t ngx_http_trove_eventfd(ngx_cycle_t *cycle, int fd,
+    ngx_event_handler_pt handler, void *data, ngx_connection_t **c);
+
 /* For a worker, before its first job. */
 ngx_int_t ngx_http_trove_jobs_init(ngx_cycle_t *cycle);
 
@@ -490,11 +497,6 @@ ngx_int_t ngx_http_trove_header(ngx_http_request_t *r, ngx_uint_t status,
 /* A writer into a new buffer of the request's pool; NGX_ERROR if none. */
 ngx_int_t ngx_http_trove_writer(ngx_http_request_t *r, trove_writer_t *w,
     size_t size);
-
-/* Parses the query string: NGX_OK, or an answer already given in *rc. */
-ngx_int_t ngx_http_trove_args(ngx_http_request_t *r,
-    const trove_field_t *fields, ngx_uint_t n, void *out, trove_fields_t *f,
-    ngx_int_t *rc);
 
 /* Puts the request's time and code on record, once. */
 void ngx_http_trove_record(ngx_http_request_t *r, ngx_uint_t status);
@@ -564,6 +566,24 @@ void ngx_http_trove_wait_end(ngx_http_trove_wait_t *wait);
 ngx_int_t ngx_http_trove_wait_detach(ngx_http_request_t *r);
 
 
+/* ngx_http_trove_fields.c */
+
+/* The fields for a trove: that of x, and behind it y, are of its space. */
+trove_field_t *ngx_http_trove_fields(ngx_conf_t *cf,
+    const trove_field_t *fields, ngx_uint_t n, ngx_http_trove_t *trove,
+    ngx_uint_t x);
+
+/* Parses a JSON text: 200, or what is wrong with it, and *detail. */
+ngx_uint_t ngx_http_trove_decode(ngx_http_trove_ctx_t *ctx,
+    trove_json_t *json, trove_slice_t *text, void *out, trove_fields_t *f,
+    const char **detail);
+
+/* Parses the query string: NGX_OK, or an answer already given in *rc. */
+ngx_int_t ngx_http_trove_args(ngx_http_request_t *r,
+    const trove_field_t *fields, ngx_uint_t n, void *out, trove_fields_t *f,
+    ngx_int_t *rc);
+
+
 /* ngx_http_trove_op.c */
 
 /* What the kinds of writes are unlike in. */
@@ -608,11 +628,6 @@ ngx_int_t ngx_http_trove_read_ops(ngx_http_request_t *r,
 /* Carries out the one of a request and answers; see ngx_http_trove_write(). */
 ngx_int_t ngx_http_trove_op_run(ngx_http_request_t *r,
     const ngx_http_trove_op_t *kind, trove_redis_op_t *op);
-
-/* A text's fields: 200, or what is wrong with it, and *detail. */
-ngx_uint_t ngx_http_trove_decode(ngx_http_trove_ctx_t *ctx,
-    trove_json_t *json, trove_slice_t *text, void *out, trove_fields_t *f,
-    const char **detail);
 
 
 /* ngx_http_trove_write.c */

@@ -194,34 +194,6 @@ ngx_http_trove_refuse_unread(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_trove_args(ngx_http_request_t *r, const trove_field_t *fields,
-    ngx_uint_t n, void *out, trove_fields_t *f, ngx_int_t *rc)
-{
-    trove_rc_t             trc;
-    ngx_http_trove_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_trove_module);
-
-    trc = trove_args_parse(&ctx->worker->arena, r->args.data, r->args.len,
-                           fields, n, out, f);
-
-    if (trc == TROVE_OK) {
-        return NGX_OK;
-    }
-
-    if (trc == TROVE_NOMEM) {
-        *rc = ngx_http_trove_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                     ngx_http_trove_exhausted(ctx));
-        return NGX_DONE;
-    }
-
-    *rc = ngx_http_trove_problem(r, NGX_HTTP_BAD_REQUEST, f->detail);
-
-    return NGX_DONE;
-}
-
-
-ngx_int_t
 ngx_http_trove_writer(ngx_http_request_t *r, trove_writer_t *w, size_t size)
 {
     u_char  *p;

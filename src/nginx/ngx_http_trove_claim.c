@@ -171,19 +171,10 @@ ngx_http_trove_claim_init(ngx_conf_t *cf, ngx_http_trove_t *trove)
     ngx_conf_init_value(trove->rules.max_speed, 0);
     ngx_conf_init_value(trove->rules.dry_run, 0);
 
-    f = ngx_palloc(cf->pool, sizeof(ngx_http_trove_claim_fields));
+    f = ngx_http_trove_fields(cf, ngx_http_trove_claim_fields,
+                              NGX_HTTP_TROVE_CLAIM_FIELDS, trove, 2);
     if (f == NULL) {
         return NGX_ERROR;
-    }
-
-    ngx_memcpy(f, ngx_http_trove_claim_fields,
-               sizeof(ngx_http_trove_claim_fields));
-
-    if (trove->space == TROVE_EARTH) {
-        f[2].min = -180;
-        f[2].max = 180;
-        f[3].min = -90;
-        f[3].max = 90;
     }
 
     trove->claim_fields = f;

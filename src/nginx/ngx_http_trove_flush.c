@@ -115,29 +115,12 @@ ngx_http_trove_flush_init(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 static ngx_int_t
 ngx_http_trove_flush_watch(ngx_cycle_t *cycle, ngx_http_trove_flush_t *f)
 {
-    ngx_event_t       *rev;
-    ngx_connection_t  *c;
-
     if (f->worker->trove->ack != NGX_HTTP_TROVE_ACK_COMMIT) {
         return NGX_OK;
     }
 
-    c = ngx_get_connection(f->worker->trove->ackfd, cycle->log);
-    if (c == NULL) {
-        return NGX_ERROR;
-    }
-
-    c->data = f;
-    c->pool = cycle->pool;
-
-    rev = c->read;
-    rev->log = cycle->log;
-    rev->handler = ngx_http_trove_flush_ended;
-    rev->channel = 1;                  /* no connection to wait for at exit */
-
-    f->ended = c;
-
-    return ngx_add_event(rev, NGX_READ_EVENT, NGX_CLEAR_EVENT);
+    return ngx_http_trove_eventfd(cycle, f->worker->trove->ackfd,
+                                  ngx_http_trove_flush_ended, f, &f->ended);
 }
 
 

@@ -223,29 +223,3 @@ ngx_http_trove_figure_add(ngx_http_trove_ctx_t *ctx, size_t figure)
     trove_stats_count(stats, (trove_stat_t *) ((char *) &stats->figures
                                                + figure), 1);
 }
-
-
-ngx_uint_t
-ngx_http_trove_decode(ngx_http_trove_ctx_t *ctx, trove_json_t *json,
-    trove_slice_t *text, void *out, trove_fields_t *f, const char **detail)
-{
-    trove_rc_t  rc;
-
-    rc = TROVE_NOMEM;
-
-    if (json) {
-        rc = trove_json_parse(json, text->data, text->len, out, f);
-    }
-
-    if (rc == TROVE_NOMEM) {
-        *detail = ngx_http_trove_exhausted(ctx);
-        return NGX_HTTP_SERVICE_UNAVAILABLE;
-    }
-
-    if (rc != TROVE_OK) {
-        *detail = f->detail;
-        return NGX_HTTP_BAD_REQUEST;
-    }
-
-    return NGX_HTTP_OK;
-}

@@ -89,19 +89,10 @@ ngx_http_trove_poll_init(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
     trove_field_t  *f;
 
-    f = ngx_palloc(cf->pool, sizeof(ngx_http_trove_poll_fields));
+    f = ngx_http_trove_fields(cf, ngx_http_trove_poll_fields,
+                              NGX_HTTP_TROVE_POLL_FIELDS, trove, 0);
     if (f == NULL) {
         return NGX_ERROR;
-    }
-
-    ngx_memcpy(f, ngx_http_trove_poll_fields,
-               sizeof(ngx_http_trove_poll_fields));
-
-    if (trove->space == TROVE_EARTH) {
-        f[0].min = -180;
-        f[0].max = 180;
-        f[1].min = -90;
-        f[1].max = 90;
     }
 
     f[2].max = trove->radius_max;

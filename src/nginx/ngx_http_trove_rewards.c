@@ -123,19 +123,10 @@ ngx_http_trove_rewards_init(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
     trove_field_t  *f;
 
-    f = ngx_palloc(cf->pool, sizeof(ngx_http_trove_reward_fields));
+    f = ngx_http_trove_fields(cf, ngx_http_trove_reward_fields,
+                              NGX_HTTP_TROVE_REWARD_FIELDS, trove, 1);
     if (f == NULL) {
         return NGX_ERROR;
-    }
-
-    ngx_memcpy(f, ngx_http_trove_reward_fields,
-               sizeof(ngx_http_trove_reward_fields));
-
-    if (trove->space == TROVE_EARTH) {
-        f[1].min = -180;
-        f[1].max = 180;
-        f[2].min = -90;
-        f[2].max = 90;
     }
 
     trove->reward_fields = f;

@@ -24,7 +24,6 @@ static ngx_queue_t  ngx_http_trove_jobs;         /* that run                 */
 ngx_int_t
 ngx_http_trove_jobs_init(ngx_cycle_t *cycle)
 {
-    ngx_event_t       *rev;
     ngx_connection_t  *c;
 
     ngx_queue_init(&ngx_http_trove_jobs);
@@ -37,16 +36,28 @@ ngx_http_trove_jobs_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    c = ngx_get_connection(ngx_http_trove_jobs_fd, cycle->log);
-    if (c == NULL) {
+    return ngx_http_trove_eventfd(cycle, ngx_http_trove_jobs_fd,
+                                  ngx_http_trove_job_handler, NULL, &c);
+}
+
+
+ngx_int_t
+ngx_http_trove_eventfd(ngx_cycle_t *cycle, int fd,
+    ngx_event_handler_pt handler, void *data, ngx_connection_t **c)
+{
+    ngx_event_t  *rev;
+
+    *c = ngx_get_connection(fd, cycle->log);
+    if (*c == NULL) {
         return NGX_ERROR;
     }
 
-    c->pool = cycle->pool;
+    (*c)->data = data;
+    (*c)->pool = cycle->pool;
 
-    rev = c->read;
+    rev = (*c)->read;
     rev->log = cycle->log;
-    rev->handler = ngx_http_trove_job_handler;
+    rev->handler = handler;
     rev->channel = 1;                  /* no connection to wait for at exit */
 
     return ngx_add_event(rev, NGX_READ_EVENT, NGX_CLEAR_EVENT);

@@ -314,31 +314,14 @@ ngx_http_trove_view_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 static ngx_int_t
 ngx_http_trove_wake_start(ngx_cycle_t *cycle, ngx_http_trove_worker_t *w)
 {
-    ngx_event_t       *rev;
-    ngx_connection_t  *c;
-
     if (!(ngx_event_flags & NGX_USE_EPOLL_EVENT)) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "trove needs the event method \"epoll\"");
         return NGX_ERROR;
     }
 
-    c = ngx_get_connection(w->trove->eventfd, cycle->log);
-    if (c == NULL) {
-        return NGX_ERROR;
-    }
-
-    c->data = w;
-    c->pool = cycle->pool;
-
-    rev = c->read;
-    rev->log = cycle->log;
-    rev->handler = ngx_http_trove_wake_handler;
-    rev->channel = 1;                  /* no connection to wait for at exit */
-
-    w->wake = c;
-
-    return ngx_add_event(rev, NGX_READ_EVENT, NGX_CLEAR_EVENT);
+    return ngx_http_trove_eventfd(cycle, w->trove->eventfd,
+                                  ngx_http_trove_wake_handler, w, &w->wake);
 }
 
 
