@@ -59,10 +59,6 @@ a_full_queue_refuses_and_a_call_is_done_once(void **state)
     trove_ledger_t    *l;
     trove_redis_op_t   op;
 
-    if (s == NULL) {
-        return;
-    }
-
     l = world_new(1, 1);
     redis_did(s, "FLUSHALL");
 
@@ -91,10 +87,6 @@ what_waits_is_carried_out_when_there_is_room(void **state)
     trove_ledger_t   *l;
     trove_redis_op_t  op;
     trove_overflow_t  o;
-
-    if (s == NULL) {
-        return;
-    }
 
     l = world_new(1, 1);
     redis_did(s, "FLUSHALL");
@@ -255,10 +247,6 @@ the_end_of_a_period_makes_room(void **state)
     trove_ledger_t   *l;
     trove_redis_op_t  op;
     trove_overflow_t  o;
-
-    if (s == NULL) {
-        return;
-    }
 
     now = (uint64_t) time(NULL) * 1000;
     then = now - 2 * 86400 * (uint64_t) 1000;
@@ -456,10 +444,6 @@ a_call_without_operations_is_not_kept(void **state)
     trove_ledger_t     *l;
     trove_redis_call_t  c;
 
-    if (s == NULL) {
-        return;
-    }
-
     l = world_new(1, 1);
     redis_did(s, "FLUSHALL");
 
@@ -501,10 +485,6 @@ a_call_that_is_late_is_not_queued(void **state)
     redisReply         *reply;
     trove_ledger_t     *l;
     trove_redis_call_t  c;
-
-    if (s == NULL) {
-        return;
-    }
 
     l = world_new(1, 1);
     redis_did(s, "FLUSHALL");
@@ -555,10 +535,6 @@ what_redis_has_lost_is_counted_and_passed(void **state)
     redisReply       *reply;
     trove_ledger_t   *l;
     trove_overflow_t  o;
-
-    if (s == NULL) {
-        return;
-    }
 
     l = world_new(1, 4);
     redis_did(s, "FLUSHALL");
@@ -638,10 +614,6 @@ other_queues_are_found_first(void **state)
     trove_ledger_t   *l;
     trove_overflow_t  o;
 
-    if (s == NULL) {
-        return;
-    }
-
     l = world_new(1, 4);
     redis_did(s, "FLUSHALL");
     overflow_new(&o, l, error);
@@ -686,10 +658,6 @@ queues_are_made_by_who_looks_first(void **state)
     redisReply       *reply;
     trove_ledger_t   *l;
     trove_overflow_t  o;
-
-    if (s == NULL) {
-        return;
-    }
 
     l = world_new(1, 4);
     redis_did(s, "FLUSHALL");
@@ -985,10 +953,6 @@ drainers_that_die_leave_each_done_once(void **state)
     uint64_t         nth;
     trove_ledger_t  *l;
 
-    if (s == NULL) {
-        return;
-    }
-
     killed = 1;
 
     for (nth = 1; killed; nth++) {
@@ -1017,10 +981,6 @@ every_point_that_there_is_is_met(void **state)
     int64_t             sum;
     trove_ledger_t     *l;
     const char *const  *points;
-
-    if (s == NULL) {
-        return;
-    }
 
     met = 0;
     points = trove_fault_points(&n);
@@ -1075,6 +1035,8 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(an_operation_is_read_as_it_was_written),
+        cmocka_unit_test(an_operation_that_is_none_is_refused),
         cmocka_unit_test(queues_are_made_by_who_looks_first),
         cmocka_unit_test(a_full_queue_refuses_and_a_call_is_done_once),
         cmocka_unit_test(what_waits_is_carried_out_when_there_is_room),
@@ -1085,11 +1047,10 @@ main(void)
         cmocka_unit_test(a_call_that_is_late_is_not_queued),
         cmocka_unit_test(what_redis_has_lost_is_counted_and_passed),
         cmocka_unit_test(other_queues_are_found_first),
-        cmocka_unit_test(an_operation_is_read_as_it_was_written),
-        cmocka_unit_test(an_operation_that_is_none_is_refused),
         cmocka_unit_test(drainers_that_die_leave_each_done_once),
         cmocka_unit_test(every_point_that_there_is_is_met),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return redis_tests("overflow", tests, sizeof(tests) / sizeof(tests[0]), 2,
+                       setup, teardown);
 }
