@@ -23,13 +23,11 @@ static void ngx_http_trove_op_refused(ngx_http_trove_ctx_t *ctx,
 
 
 static const ngx_http_trove_batch_ops_t  ngx_http_trove_op_lines = {
-    ngx_http_trove_op_line,
-    ngx_http_trove_refuse,
-    ngx_http_trove_op_flush,
-    ngx_http_trove_op_line_written,
-    NULL,
-    NULL,
-    ngx_http_trove_settle_lines
+    .line = ngx_http_trove_op_line,
+    .refuse = ngx_http_trove_refuse,
+    .flush = ngx_http_trove_op_flush,
+    .written = ngx_http_trove_op_line_written,
+    .settle = ngx_http_trove_settle_lines
 };
 
 

@@ -72,13 +72,8 @@ static const trove_field_t  ngx_http_trove_poll_fields[] = {
 
 
 static const ngx_http_trove_batch_ops_t  ngx_http_trove_poll_ops = {
-    ngx_http_trove_poll_line,
-    ngx_http_trove_refuse,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL
+    .line = ngx_http_trove_poll_line,
+    .refuse = ngx_http_trove_refuse
 };
 
 

@@ -108,13 +108,13 @@ static const ngx_http_trove_op_t  ngx_http_trove_reward_removal = {
 
 
 static const ngx_http_trove_batch_ops_t  ngx_http_trove_rewards_ops = {
-    ngx_http_trove_rewards_line,
-    ngx_http_trove_rewards_refuse,
-    ngx_http_trove_remote_flush,
-    ngx_http_trove_rewards_line_written,
-    ngx_http_trove_rewards_turned,
-    ngx_http_trove_rewards_done,
-    ngx_http_trove_settle_lines
+    .line = ngx_http_trove_rewards_line,
+    .refuse = ngx_http_trove_rewards_refuse,
+    .flush = ngx_http_trove_remote_flush,
+    .written = ngx_http_trove_rewards_line_written,
+    .turned = ngx_http_trove_rewards_turned,
+    .done = ngx_http_trove_rewards_done,
+    .settle = ngx_http_trove_settle_lines
 };
 
 
