@@ -29,7 +29,7 @@ my %conf = (workers => 2, listen => 'reuseport',
         board    top rows=2 keep=last;
         board    few rows=8 keep=last;
         store    sqlite:hunt.db;
-        overflow ${\ $redis->url } timeout=300ms;
+        overflow ${\ $redis->url } timeout=1s;
         %%SIMD%%
     }
     keepalive_requests 1000000;
@@ -189,7 +189,9 @@ for my $round (1 .. 320) {
     my $who = 'first' . $round / 40;
     my $res = $t->request(DELETE => "/board/few?player=$who");
 
-    $unlike{"$res->{status}, to remove"}++ if $res->{status} != 200;
+    # 202: it may have to be removed once more, see the README
+
+    $unlike{"$res->{status}, to remove"}++ if $res->{status} !~ /^20[02]$/;
     delete $last{$who};
 }
 

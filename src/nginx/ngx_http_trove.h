@@ -703,6 +703,10 @@ ngx_http_trove_write_t *ngx_http_trove_remote_put(ngx_http_trove_ctx_t *ctx,
 /* Whether an op was asked for whose answer has not come. */
 ngx_uint_t ngx_http_trove_remote_asks(ngx_http_trove_ctx_t *ctx);
 
+/* The same of one about that target, see trove_mark.h. */
+ngx_uint_t ngx_http_trove_remote_asks_of(ngx_http_trove_ctx_t *ctx,
+    uint64_t target);
+
 /* Answers the lines that were put by; NGX_AGAIN: ctx->again comes. */
 ngx_int_t ngx_http_trove_remote_flush(ngx_http_request_t *r,
     trove_writer_t *out);
@@ -743,6 +747,10 @@ trove_rc_t ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
     const trove_redis_op_t *op, ngx_http_trove_asker_t *asker, uint32_t index);
 
 /* Has what is left of them answered now. */
+/* Whether an op about that target, see trove_mark.h, is not answered yet. */
+ngx_uint_t ngx_http_trove_redis_asks(ngx_http_trove_asker_t *asker,
+    uint64_t target);
+
 void ngx_http_trove_redis_forget(ngx_http_trove_asker_t *asker);
 
 

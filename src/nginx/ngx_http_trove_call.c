@@ -105,6 +105,27 @@ ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
 }
 
 
+ngx_uint_t
+ngx_http_trove_redis_asks(ngx_http_trove_asker_t *asker, uint64_t target)
+{
+    ngx_queue_t             *q;
+    ngx_http_trove_place_t  *place;
+
+    for (q = ngx_queue_head(&asker->places);
+         q != ngx_queue_sentinel(&asker->places);
+         q = ngx_queue_next(q))
+    {
+        place = ngx_queue_data(q, ngx_http_trove_place_t, queue);
+
+        if (place->target == target) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_http_trove_redis_forget(ngx_http_trove_asker_t *asker)
 {

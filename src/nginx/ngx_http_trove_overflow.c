@@ -39,6 +39,7 @@ trove_rc_t
 ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
 {
     uint32_t         queue;
+    uint64_t         target;
     trove_rc_t       rc;
     trove_ledger_t  *ledger;
 
@@ -55,17 +56,15 @@ ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
 
     rc = ngx_http_trove_target(ctx, op);
 
-    /* what makes room must not wait for it */
-
-    if (rc == TROVE_OK
-        && op->type != TROVE_REDIS_REMOVE
-        && op->type != TROVE_REDIS_UNSCORE
-        && trove_mark_behind(ledger, queue, trove_overflow_target(ledger, op)))
-    {
-        return TROVE_FULL;
+    if (rc != TROVE_OK) {
+        return (rc == TROVE_NOTFOUND) ? TROVE_FULL : rc;
     }
 
-    return (rc == TROVE_NOTFOUND) ? TROVE_FULL : rc;
+    target = trove_overflow_target(ledger, op);
+
+    return (trove_mark_behind(ledger, queue, target)
+            || ngx_http_trove_remote_asks_of(ctx, target))
+           ? TROVE_FULL : TROVE_OK;
 }
 
 

@@ -182,6 +182,14 @@ ngx_http_trove_remote_asks(ngx_http_trove_ctx_t *ctx)
 }
 
 
+ngx_uint_t
+ngx_http_trove_remote_asks_of(ngx_http_trove_ctx_t *ctx, uint64_t target)
+{
+    return ctx->remote
+           && ngx_http_trove_redis_asks(&ctx->remote->asker, target);
+}
+
+
 /* If not, it is counted by who answers, or here. */
 
 static ngx_uint_t

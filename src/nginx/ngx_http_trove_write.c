@@ -9,6 +9,8 @@ static void ngx_http_trove_write_begin(ngx_http_trove_write_t *write,
     const trove_redis_op_t *op);
 static trove_rc_t ngx_http_trove_write_local(ngx_http_trove_ctx_t *ctx,
     trove_redis_op_t *op, trove_redis_result_t *result);
+static trove_rc_t ngx_http_trove_write_room(ngx_http_trove_ctx_t *ctx,
+    trove_redis_op_t *op);
 static trove_rc_t ngx_http_trove_write_claim(ngx_http_trove_worker_t *w,
     trove_claim_request_t *request, trove_claim_t *claim);
 static trove_rc_t ngx_http_trove_write_tap(ngx_http_trove_worker_t *w,
@@ -194,6 +196,10 @@ ngx_http_trove_write_local(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op,
     if (w->trove->overflow) {
         rc = ngx_http_trove_overtakes(ctx, op);
 
+        if (rc == TROVE_FULL) {
+            return ngx_http_trove_write_room(ctx, op);
+        }
+
         if (rc != TROVE_OK) {
             return rc;
         }
@@ -220,6 +226,40 @@ ngx_http_trove_write_local(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op,
     default: /* TROVE_REDIS_REMOVE */
         return trove_ledger_remove(ledger, op->u.remove, &result->u.version);
     }
+}
+
+
+/*
+ * What is to wait, and makes room, makes it at once, for what waits before it
+ * may need that; it waits all the same, for what it is about may be there again
+ * then.
+ */
+
+static trove_rc_t
+ngx_http_trove_write_room(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
+{
+    uint64_t         version;
+    trove_rc_t       rc;
+    trove_ledger_t  *ledger;
+
+    ledger = ctx->worker->trove->ledger;
+
+    switch (op->type) {
+
+    case TROVE_REDIS_REMOVE:
+        rc = trove_ledger_remove(ledger, op->u.remove, &version);
+        break;
+
+    case TROVE_REDIS_UNSCORE:
+        rc = trove_board_remove(ledger, op->board, &op->u.unscore,
+                                ngx_http_trove_board_now());
+        break;
+
+    default:
+        rc = TROVE_OK;
+    }
+
+    return (rc == TROVE_BUSY) ? rc : TROVE_FULL;
 }
 
 
