@@ -140,7 +140,7 @@ sub fill {
 
     for my $i (1 .. $n{rewards} // 0) {
         $c->request('POST', '/rewards', {},
-                    qq({"id":$i,"x":0,"y":0,"stock":1000}))->{status} == 200
+                    qq({"id":$i,"x":0,"y":0,"value":5,"stock":1000}))->{status} == 200
             or die "there is no room for reward $i\n" . $t->log;
     }
 
@@ -161,20 +161,31 @@ sub fill {
 #   my $load = Trove::Overflow->start($t, clients => 4);
 #   ...
 #   $load->finish;                     # each answer was one that may be
+#   $load->goes_on;                    # the same ones begin again
 #   empty_queues($t, 'then');          # once there is room for all
 #   $load->adds_up('then');            # and each write came to what it had to
 
 sub start {
     my ($class, $t, %arg) = @_;
-    my $self = bless { t => $t }, $class;
+    my $self = bless { t => $t, of => { map { $_ => {} }
+                                        1 .. $arg{clients} // 4 } }, $class;
+
+    $self->goes_on;
+
+    return $self;
+}
+
+
+sub goes_on {
+    my $self = shift;
 
     $self->{loads} = [ map {
         my ($number, $seed) = ($_, int rand 2**31);
 
-        Trove::Load->start(sub { play($t, $number, $seed, @_) });
-    } 1 .. $arg{clients} // 4 ];
-
-    return $self;
+        Trove::Load->start(sub {
+            play($self->{t}, $number, $seed, $self->{of}{$number}, @_);
+        });
+    } keys %{ $self->{of} } ];
 }
 
 
@@ -182,9 +193,11 @@ sub start {
 # not be in the sum
 
 sub play {
-    my ($t, $number, $seed, $ends) = @_;
+    my ($t, $number, $seed, $did, $ends) = @_;
     my $first = $number * 1_000_000;
-    my ($queued, $writes, %of, %seq, %sum, %taps, %put, @wrong) = (0, 0);
+    my ($queued, $writes, %of, @wrong) = (0, 0);
+    my ($seq, $sum, $taps, $put) = map { $did->{$_} || {} }
+                                   qw(seq sum taps put);
 
     srand $seed;
 
@@ -199,22 +212,22 @@ sub play {
 
             $what = "score of $player";
             $res = ask($t, \%of, score_of('sums', $player, $score,
-                                          seq => ++$seq{$player}));
-            $sum{$player} += $score;
+                                          seq => ++$seq->{$player}));
+            $sum->{$player} += $score;
 
         } elsif ($dice < 0.75) {
             my $player = "t$number-$i";
 
             $what = "tap of $player";
-            $res = ask($t, \%of, tap_of($player, seq => ++$taps{$player}));
+            $res = ask($t, \%of, tap_of($player, seq => ++$taps->{$player}));
 
         } else {
-            my $id = $first + keys %put;
+            my $id = $first + keys %$put;
 
             $what = "reward $id";
-            $put{$id} = int rand 1000;
+            $put->{$id} = int rand 1000;
             $res = ask($t, \%of, 'POST', '/rewards', {},
-                       qq({"id":$id,"x":1,"y":1,"value":$put{$id}}));
+                       qq({"id":$id,"x":1,"y":1,"value":$put->{$id}}));
         }
 
         $writes++;
@@ -227,7 +240,8 @@ sub play {
 
     return { number => $number, writes => $writes, queued => $queued,
              later => $of{later} // 0, lost => $of{lost} // 0,
-             sum => \%sum, taps => \%taps, put => \%put, wrong => \@wrong };
+             seq => $seq, sum => $sum, taps => $taps, put => $put,
+             wrong => \@wrong };
 }
 
 
@@ -239,9 +253,11 @@ sub finish {
         Test::More::note("$did->{number}: $did->{writes} writes, "
                          . "$did->{queued} queued, $did->{later} put off, "
                          . "$did->{lost} lost");
-        Test::More::cmp_ok($did->{queued}, '>', 0, 'some had to wait');
+        $self->{queued} += $did->{queued};
         Test::More::is_deeply($did->{wrong}, [], 'each was taken');
     }
+
+    $self->{of} = { map { $_->{number} => $_ } @did };
 
     for my $what (qw(sum taps put)) {
         $self->{$what} = { map { %{ $_->{$what} } } @did };
@@ -263,6 +279,7 @@ sub adds_up {
     my %put = map { $_->{id} => $_->{value} } grep { $_->{id} >= 1_000_000 }
               @{ $c->get('/rewards')->{lines} };
 
+    Test::More::cmp_ok($self->{queued}, '>', 0, 'some had to wait');
     Test::More::is_deeply(\%taps, $self->{taps}, "$what: each tap counts once");
     Test::More::is_deeply(\%sum, $self->{sum}, "$what: so does each score");
     Test::More::is_deeply(\%put, $self->{put}, "$what: and rewards are there");
