@@ -27,6 +27,28 @@ trove_elect(_Atomic uint64_t *word)
 }
 
 
+trove_elect_t
+trove_take_over(trove_ledger_t *l, _Atomic uint64_t *word)
+{
+    trove_elect_t  elected;
+
+    elected = trove_elect(word);
+
+    if (elected != TROVE_ELECT_NEW) {
+        return elected;
+    }
+
+    TROVE_FAULT("elect: new");
+
+    if (trove_succeed(l) != TROVE_OK) {
+        trove_resign(word);
+        return TROVE_ELECT_OTHER;
+    }
+
+    return TROVE_ELECT_NEW;
+}
+
+
 void
 trove_resign(_Atomic uint64_t *word)
 {

@@ -13,13 +13,17 @@
 
 
 typedef enum {
-    TROVE_ELECT_OTHER,        /* it is a process that lives                  */
+    TROVE_ELECT_OTHER,        /* it is another process that lives, or nobody */
     TROVE_ELECT_SAME,         /* it is this one, as before                   */
     TROVE_ELECT_NEW           /* it is this one from now on                  */
 } trove_elect_t;
 
 
 trove_elect_t trove_elect(_Atomic uint64_t *word);
+
+/* The same; one that is new has seen to what the dead had under way. */
+trove_elect_t trove_take_over(trove_ledger_t *l, _Atomic uint64_t *word);
+
 void trove_resign(_Atomic uint64_t *word);
 
 /*

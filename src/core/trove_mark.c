@@ -317,7 +317,7 @@ trove_mark_elect(trove_ledger_t *l)
     uint32_t  queue;
     uint64_t  tried;
 
-    switch (trove_elect(&l->drainer)) {
+    switch (trove_take_over(l, &l->drainer)) {
 
     case TROVE_ELECT_OTHER:
         return 0;
@@ -327,13 +327,6 @@ trove_mark_elect(trove_ledger_t *l)
 
     case TROVE_ELECT_NEW:
         break;
-    }
-
-    TROVE_FAULT("mark: elected");
-
-    if (trove_succeed(l) != TROVE_OK) {
-        trove_mark_resign(l);
-        return 0;
     }
 
     /* what the dead one tried is carried out, or is tried again */

@@ -94,26 +94,7 @@ trove_replica_instance(const trove_ledger_t *l)
 int
 trove_replica_elect(trove_ledger_t *l)
 {
-    switch (trove_elect(&l->store_writer)) {
-
-    case TROVE_ELECT_OTHER:
-        return 0;
-
-    case TROVE_ELECT_SAME:
-        return 1;
-
-    case TROVE_ELECT_NEW:
-        break;
-    }
-
-    TROVE_FAULT("replica: elected");
-
-    if (trove_succeed(l) != TROVE_OK) {
-        trove_replica_resign(l);
-        return 0;
-    }
-
-    return 1;
+    return trove_take_over(l, &l->store_writer) != TROVE_ELECT_OTHER;
 }
 
 

@@ -674,7 +674,7 @@ is_elsewhere(const char *point)
 
     static const char *const  parts[] = {
         "stats", "flush", "snapshot", "board", "tree", "replica", "mark",
-        "overflow"
+        "overflow", "elect"
     };
 
     for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

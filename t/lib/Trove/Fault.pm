@@ -50,7 +50,7 @@ our %LEADS = (
 # that of the rest
 
 my $BOARDS = qr/^(?:board|tree): /;
-my $QUEUES = qr/^(?:mark|overflow): |^flush: marks$/;
+my $QUEUES = qr/^(?:mark|overflow|elect): |^flush: marks$/;
 
 # Of copies: none of these workers has one
 
