@@ -590,23 +590,11 @@ a_place_among_processes_may_be_had_later(void **state)
 static int
 setup(void **state)
 {
-    assert_int_equal(trove_store_instance(session), TROVE_OK);
+    (void) queues_setup(state);
 
-    if (redis_is_there()) {
-        s = redis_start(0, NULL);
+    if (s != NULL) {
         redis_conf = s->conf;
         redis_conf.timeout = 500;
-    }
-
-    return random_setup(state);
-}
-
-
-static int
-teardown(void **state)
-{
-    if (s != NULL) {
-        redis_stop(s);
     }
 
     return 0;
@@ -631,5 +619,5 @@ main(void)
     };
 
     return redis_tests("drain", tests, sizeof(tests) / sizeof(tests[0]), 0,
-                       setup, teardown);
+                       setup, queues_teardown);
 }

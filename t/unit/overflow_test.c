@@ -1007,30 +1007,6 @@ every_point_that_there_is_is_met(void **state)
 }
 
 
-static int
-setup(void **state)
-{
-    assert_int_equal(trove_store_instance(session), TROVE_OK);
-
-    if (redis_is_there()) {
-        s = redis_start(0, NULL);
-    }
-
-    return random_setup(state);
-}
-
-
-static int
-teardown(void **state)
-{
-    if (s != NULL) {
-        redis_stop(s);
-    }
-
-    return 0;
-}
-
-
 int
 main(void)
 {
@@ -1052,5 +1028,5 @@ main(void)
     };
 
     return redis_tests("overflow", tests, sizeof(tests) / sizeof(tests[0]), 2,
-                       setup, teardown);
+                       queues_setup, queues_teardown);
 }

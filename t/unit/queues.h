@@ -111,4 +111,30 @@ balance_of(trove_ledger_t *l, const char *player)
 }
 
 
+/* The server, of a group of tests that redis_tests() runs. */
+
+static inline int
+queues_setup(void **state)
+{
+    assert_int_equal(trove_store_instance(session), TROVE_OK);
+
+    if (redis_is_there()) {
+        s = redis_start(0, NULL);
+    }
+
+    return random_setup(state);
+}
+
+
+static inline int
+queues_teardown(void **state)
+{
+    if (s != NULL) {
+        redis_stop(s);
+    }
+
+    return 0;
+}
+
+
 #endif /* QUEUES_H_INCLUDED */
