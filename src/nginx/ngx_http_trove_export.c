@@ -12,7 +12,7 @@
 typedef struct {
     uint32_t      slot;                      /* the next one                 */
     ngx_buf_t    *buf;
-    ngx_chain_t  *free;
+    ngx_chain_t  *free;                      /* the one link of "buf"        */
     ngx_chain_t  *busy;
     unsigned      held:1;                    /* the slot                     */
 
@@ -22,6 +22,10 @@ typedef struct {
 
 static void ngx_http_trove_export_event(ngx_http_request_t *r);
 static ngx_int_t ngx_http_trove_export_send(ngx_http_request_t *r);
+static ngx_int_t ngx_http_trove_export_filter(ngx_http_request_t *r,
+    ngx_http_trove_export_t *ex, ngx_buf_t *b);
+static ngx_int_t ngx_http_trove_export_last(ngx_http_request_t *r,
+    ngx_http_trove_export_t *ex);
 static ngx_int_t ngx_http_trove_export_fill(ngx_http_request_t *r,
     ngx_http_trove_export_t *ex);
 static ngx_int_t ngx_http_trove_export_next(ngx_http_request_t *r,
@@ -126,7 +130,6 @@ static ngx_int_t
 ngx_http_trove_export_send(ngx_http_request_t *r)
 {
     ngx_int_t                 rc, last;
-    ngx_chain_t               out, *cl;
     ngx_http_trove_ctx_t     *ctx;
     ngx_http_trove_export_t  *ex;
 
@@ -134,18 +137,10 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
     ex = ctx->data;
 
     if (ex->busy) {
-        rc = ngx_http_output_filter(r, NULL);
+        rc = ngx_http_trove_export_filter(r, ex, NULL);
 
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        cl = NULL;
-        ngx_chain_update_chains(r->pool, &ex->free, &ex->busy, &cl,
-                                (ngx_buf_tag_t) &ngx_http_trove_module);
-
-        if (ex->busy) {
-            return ngx_http_trove_out_wait(r);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
@@ -160,48 +155,78 @@ ngx_http_trove_export_send(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if (ex->buf->pos == ex->buf->last && !last) {
-        return ex->held ? ngx_http_trove_export_hold(r, ex)
-                        : ngx_http_trove_export_next(r, ex);
-    }
-
-    out.buf = ex->buf;
-    out.next = NULL;
-
     if (last) {
-        ex->buf->last_buf = (r == r->main) ? 1 : 0;
-        ex->buf->last_in_chain = 1;
-        ex->buf->temporary = (ex->buf->pos != ex->buf->last);
-
-        rc = ngx_http_output_filter(r, &out);
-
-        return (rc == NGX_AGAIN) ? NGX_OK : rc;
+        return ngx_http_trove_export_last(r, ex);
     }
 
-    rc = ngx_http_output_filter(r, &out);
+    if (ex->buf->pos != ex->buf->last) {
+        rc = ngx_http_trove_export_filter(r, ex, ex->buf);
 
-    if (rc == NGX_ERROR) {
-        return NGX_ERROR;
-    }
+        if (rc != NGX_OK) {
+            return rc;
+        }
 
-    cl = ngx_alloc_chain_link(r->pool);
-    if (cl == NULL) {
-        return NGX_ERROR;
-    }
-
-    cl->buf = ex->buf;
-    cl->next = NULL;
-
-    ngx_chain_update_chains(r->pool, &ex->free, &ex->busy, &cl,
-                            (ngx_buf_tag_t) &ngx_http_trove_module);
-
-    if (ex->busy) {
-        return ngx_http_trove_out_wait(r);
+    } else if (ex->held) {
+        return ngx_http_trove_export_hold(r, ex);
     }
 
     /* a fast client must not keep the others waiting */
 
     return ngx_http_trove_export_next(r, ex);
+}
+
+
+/* NGX_OK: nginx has sent it; NGX_AGAIN: it is waited for that. */
+
+static ngx_int_t
+ngx_http_trove_export_filter(ngx_http_request_t *r,
+    ngx_http_trove_export_t *ex, ngx_buf_t *b)
+{
+    ngx_chain_t  *cl;
+
+    cl = NULL;
+
+    if (b && ex->free) {
+        cl = ex->free;
+        ex->free = NULL;
+
+    } else if (b) {
+        cl = ngx_alloc_chain_link(r->pool);
+        if (cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        cl->buf = b;
+        cl->next = NULL;
+    }
+
+    if (ngx_http_output_filter(r, cl) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    ngx_chain_update_chains(r->pool, &ex->free, &ex->busy, &cl,
+                            (ngx_buf_tag_t) &ngx_http_trove_module);
+
+    return ex->busy ? ngx_http_trove_out_wait(r) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_trove_export_last(ngx_http_request_t *r, ngx_http_trove_export_t *ex)
+{
+    ngx_int_t    rc;
+    ngx_chain_t  out;
+
+    ex->buf->last_buf = (r == r->main) ? 1 : 0;
+    ex->buf->last_in_chain = 1;
+    ex->buf->temporary = (ex->buf->pos != ex->buf->last);
+
+    out.buf = ex->buf;
+    out.next = NULL;
+
+    rc = ngx_http_output_filter(r, &out);
+
+    return (rc == NGX_AGAIN) ? NGX_OK : rc;
 }
 
 
