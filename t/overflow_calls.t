@@ -106,7 +106,8 @@ my $slow = 0;
 
 for (1 .. 20) {
     $start = time;
-    refused('none is asked for', qr/may wait before it, and where it could wait is/);
+    refused('none is asked for',
+            qr/may wait before it, and where it could wait is/);
     $slow++ if time - $start > 1;
 }
 
@@ -114,7 +115,8 @@ cmp_ok($slow, '<', 3, 'at once');
 is($t->request(tap_of('a'))->{json}{balance}, 2, 'who is there goes on');
 is($t->get('/poll?x=1&y=1')->{json}{found}, 1, 'so do polls');
 is(stats()->{overflow_away}, 21, 'what was refused is counted');
-like($t->log, qr/the breaker of trove "hunt" is open, what would have to wait is /,
+like($t->log,
+     qr/the breaker of trove "hunt" is open, what would have to wait is /,
      'and the log tells');
 unlike($t->log, qr/the store (fails|takes writes)/, 'of no store');
 
@@ -131,7 +133,8 @@ is(stats()->{store_calls}, 0, 'there is no store');
 # Redis ends, and comes again with all it had
 
 $redis->stop('TERM');
-ok(wait_until { stats()->{breaker_state} || put()->{status} == 503 }, 'it ends');
+ok(wait_until { stats()->{breaker_state} || put()->{status} == 503 },
+   'it ends');
 refused('there is none', qr/not (reached|answered)/);
 $redis->launch;
 recovers('it is back');
@@ -184,11 +187,13 @@ wrong('another format', qr/the overflow fails \(foreign\).*TROVE FORMAT/,
 $redis->command('HSET', 'trove:{hunt}:overflow', 'format', 1);
 recovers('it is known again');
 
-wrong('no memory', qr/the overflow fails \(full\).*OOM/, 'CONFIG', 'SET', 'maxmemory', 1);
+wrong('no memory', qr/the overflow fails \(full\).*OOM/,
+      'CONFIG', 'SET', 'maxmemory', 1);
 $redis->command('CONFIG', 'SET', 'maxmemory', 0);
 recovers('there is memory');
 
-wrong('read-only', qr/the overflow fails \(readonly\)/, 'REPLICAOF', '127.0.0.1', 1);
+wrong('read-only', qr/the overflow fails \(readonly\)/,
+      'REPLICAOF', '127.0.0.1', 1);
 $redis->command('REPLICAOF', 'NO', 'ONE');
 recovers('it takes writes');
 

@@ -29,7 +29,8 @@ my %arg = (url => 'redis://127.0.0.1:' . $proxy->port . ' timeout=300ms',
            rows => 40);
 my $t = Trove::Nginx->start(overflow_conf(%arg));
 
-ok(wait_until(sub { figure($t, 'overflow_up') }), 'the queues are looked after');
+ok(wait_until(sub { figure($t, 'overflow_up') }),
+   'the queues are looked after');
 fill($t, rewards => 40, players => 40, rows => 40);
 
 my $load = Trove::Overflow->start($t);
@@ -107,7 +108,8 @@ for my $round (shuffle((sort keys %happens), 'killed', 'replies lost',
 
 $proxy->well;
 ok(wait_until(sub { !figure($t, 'breaker_state') && figure($t, 'overflow_up')
-                    && !figure($t, 'store_waiting') }), 'in the end all is well');
+                    && !figure($t, 'store_waiting') }),
+   'in the end all is well');
 $load->finish;
 
 cmp_ok(figure($t, 'overflow_drained'), '>', 0, 'some of it was carried out');

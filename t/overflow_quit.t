@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # A worker that ends has timers of several troves, stores and connections: each
-# ends before what it is of is gone.  (What is wrong here AddressSanitizer sees.)
+# ends before what it is of is gone.  What is wrong here AddressSanitizer sees.
 
 use strict;
 use warnings;
