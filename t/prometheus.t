@@ -15,13 +15,15 @@ use lib "$FindBin::Bin/lib";
 use Trove::Load;
 use Trove::Nginx;
 use Trove::Prometheus;
+use Trove::Redis;
 
 
 if (($ENV{TROVE_TEST_VARIANT} || 'dynamic') eq 'scalar') {
     plan skip_all => 'the same module as of dynamic';
 }
 
-my $t = Trove::Nginx->start(workers => 2, http => <<'HTTP', server => <<'END');
+my $redis = Trove::Redis->start;
+my $t = Trove::Nginx->start(workers => 2, http => <<"HTTP", server => <<'END');
     trove hunt {
         capacity rewards=1000 players=1000 claims=1000;
         store    sqlite:%%DIR%%/hunt.db;
@@ -29,7 +31,7 @@ my $t = Trove::Nginx->start(workers => 2, http => <<'HTTP', server => <<'END');
         board    best rows=100;
         %%SIMD%%
     }
-    trove other { %%SIMD%% }
+    trove other { overflow ${\ $redis->url }; %%SIMD%% }
 HTTP
     location = /poll    { trove_poll    hunt; }
     location = /claim   { trove_claim   hunt; }
