@@ -386,7 +386,8 @@
     X(TROVE, store_failing, "trove_store_failing", "",                       \
       "1 while the store takes no writes, which are tried again.")           \
     X(TROVE, breaker_state, "trove_breaker_state", "",                       \
-      "The breaker of the store: 0 closed, 1 half-open, 2 open.")            \
+      "The breaker of the store or the queues: 0 closed, 1 half-open, "       \
+      "2 open.")                                                             \
     X(SPAN, store_lag, "trove_store_lag_seconds", "",                        \
       "Seconds since the moment up to which the store has everything.")      \
     X(TROVE, store_position, "trove_store_log", "",                          \
