@@ -105,6 +105,8 @@ is(score('b', 3), 202, 'another one waits');
 $t->quit;
 $redis->stop;
 unlink $t->dir . '/hunt.db-ledger' or die;
+$conf{http} =~ s/ timeout=300ms//;
+$t->configure(http => $conf{http});
 $t->again;
 
 is($t->get('/poll?x=1&y=1')->{status}, 200, 'a restart without Redis');

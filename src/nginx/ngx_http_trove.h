@@ -746,11 +746,11 @@ ngx_msec_t ngx_http_trove_redis_timeout(ngx_http_trove_redis_t *rd);
 trove_rc_t ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
     const trove_redis_op_t *op, ngx_http_trove_asker_t *asker, uint32_t index);
 
-/* Has what is left of them answered now. */
 /* Whether an op about that target, see trove_mark.h, is not answered yet. */
 ngx_uint_t ngx_http_trove_redis_asks(ngx_http_trove_asker_t *asker,
     uint64_t target);
 
+/* Has what is left of them answered now. */
 void ngx_http_trove_redis_forget(ngx_http_trove_asker_t *asker);
 
 

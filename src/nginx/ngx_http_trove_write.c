@@ -248,6 +248,11 @@ ngx_http_trove_write_room(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
 
     case TROVE_REDIS_REMOVE:
         rc = trove_ledger_remove(ledger, op->u.remove, &version);
+
+        if (rc == TROVE_OK) {
+            ngx_http_trove_changed(ctx->worker);
+        }
+
         break;
 
     case TROVE_REDIS_UNSCORE:
