@@ -46,8 +46,6 @@ is(post(score_of('month', 'd', 3)), 202, 'and d');
 is(post(claim_of('c', 2)), 202, 'and what c claims');
 is(post(score_of('month', 'a', 9)), 200, 'a goes on');
 
-ok(wait_until(sub { figure($t, 'overflow')->{'board:month'}{oldest} > 0 }),
-   'for how long is told');
 is_deeply(waiting($t), { 'board:month' => 4, players => 1 }, 'all month');
 is_deeply([ $t->get('/tap?player=c')->{status},
             rows_of($t->get('/board/month')) ],

@@ -75,11 +75,4 @@ ok(wait_until(sub { !grep { $redis->command('XLEN', $_) }
                   }), 'Redis has forgotten it')
     or diag explain $redis->command('KEYS', '*');
 
-# a smaller one is refused, and nothing of it changes
-
-$t->quit;
-$t->configure(overflow_conf(%arg));
-$t->expect(qr/\[emerg\]/);
-ok(!eval { $t->again; 1 }, 'a smaller ledger does not start');
-
 done_testing();

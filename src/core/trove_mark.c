@@ -219,6 +219,12 @@ trove_mark_behind(const trove_ledger_t *l, uint32_t queue, uint64_t target)
 
     done = trove_acquire(&m->done);
 
+    /* a ledger that a store has filled does not know it yet */
+
+    if (done != 0 && trove_mark_fresh(l)) {
+        return 1;
+    }
+
     return trove_acquire(&m->out[slot]) > done
            && trove_acquire(&m->in[slot]) > done;
 }

@@ -415,6 +415,7 @@ what_came_out_before_the_ledger_was_there_is_found(void **state)
     trove_mark_restore_whose(l, 123);
 
     assert_true(trove_mark_elect(l));
+    assert_true(behind(l, 1));
     assert_int_equal(trove_overflow_find(&o), TROVE_STORE_DONE);
     assert_true(behind(l, 7));
     assert_false(behind(l, 8) || behind(l, 1));
