@@ -13,6 +13,9 @@
 
 #define NGX_HTTP_TROVE_LOG_MAX  65536    /* entries of the store's log */
 
+/* Spreads numbers that follow each other. */
+#define NGX_HTTP_TROVE_GOLDEN   0x9e3779b97f4a7c15ULL
+
 
 static ngx_int_t ngx_http_trove_role_store_init(ngx_http_trove_redis_t *rd);
 static ngx_uint_t ngx_http_trove_role_store_known(ngx_http_trove_redis_t *rd);
@@ -61,11 +64,10 @@ static void ngx_http_trove_role_overflow_failed(trove_stats_t *stats,
     trove_store_rc_t rc);
 
 
-/* Of the queues: what is the same in all calls, but for the marks. */
+/* Of the queues: the names are the same in all calls. */
 
 typedef struct {
     char                  whose[NGX_INT64_LEN + 1];
-    size_t                whose_len;
     char                (*names)[TROVE_MARK_NAME];
     char                  marks[TROVE_REDIS_OPS][NGX_INT64_LEN + 1];
 } ngx_http_trove_queues_t;
@@ -278,7 +280,6 @@ static ngx_int_t
 ngx_http_trove_role_overflow_init(ngx_http_trove_redis_t *rd)
 {
     uint32_t                  queue, n;
-    uint64_t                  whose;
     ngx_pool_t               *pool;
     const char               *name;
     trove_slice_t             trove;
@@ -310,12 +311,6 @@ ngx_http_trove_role_overflow_init(ngx_http_trove_redis_t *rd)
     rd->config_len = ngx_sprintf((u_char *) rd->config, "%ui",
                                  rd->worker->trove->overflow_max)
                      - (u_char *) rd->config;
-
-    /* what tells these queues from others, if they are made by this worker */
-
-    whose = 1 + rd->random % (TROVE_REDIS_NUMBER - 1);
-    qs->whose_len = ngx_sprintf((u_char *) qs->whose, "%uL", whose)
-                    - (u_char *) qs->whose;
 
     for (queue = 0; queue < n; queue++) {
         name = trove_mark_name(ledger, queue, qs->names[queue]);
@@ -351,6 +346,7 @@ ngx_http_trove_role_overflow_args(ngx_http_trove_redis_t *rd,
 {
     u_char                   *end;
     uint32_t                  queue;
+    uint64_t                  whose;
     ngx_uint_t                i, argc;
     trove_ledger_t           *ledger;
     ngx_http_trove_queues_t  *qs;
@@ -358,8 +354,14 @@ ngx_http_trove_role_overflow_args(ngx_http_trove_redis_t *rd,
     qs = rd->data;
     ledger = rd->worker->trove->ledger;
 
+    /* what tells these queues from all others, if they are made by this call */
+
+    whose = 1 + (rd->random + rd->number * NGX_HTTP_TROVE_GOLDEN)
+                % (TROVE_REDIS_NUMBER - 1);
+
     argv[0] = qs->whose;
-    lens[0] = qs->whose_len;
+    lens[0] = ngx_sprintf((u_char *) qs->whose, "%uL", whose)
+              - (u_char *) qs->whose;
     argc = 1;
 
     for (i = 0; call && i < call->n; i++) {
