@@ -40,6 +40,11 @@ refused('no timeout', 'overflow redis://127.0.0.1 timeout=0;',
         qr/invalid parameter "timeout=0"/);
 refused('too many replicas', 'overflow redis://127.0.0.1 replicas=17;',
         qr/invalid parameter "replicas=17"/);
+for my $twice (qw(max=1m timeout=1s replicas=1)) {
+    refused("$twice twice", "overflow redis://127.0.0.1 $twice $twice;",
+            qr/invalid parameter "$twice", must be .*, each once/);
+}
+
 refused('another parameter', 'overflow redis://127.0.0.1 min=1;',
         qr/invalid parameter "min=1"/);
 

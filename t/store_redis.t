@@ -31,6 +31,8 @@ refused('too many replicas', 'redis://a replicas=17',
         qr/invalid parameter "replicas=17", must be "replicas=" and 0 to 16/);
 refused('no timeout', 'redis://a timeout=0',
         qr/invalid parameter "timeout=0"/);
+refused('a timeout twice', 'redis://a timeout=1s timeout=2s',
+        qr/invalid parameter "timeout=2s", must be .*, each once/);
 refused('another parameter', 'redis://a ack=1', qr/invalid parameter "ack=1"/);
 refused('a parameter of another store', 'sqlite:a.db timeout=1s',
         qr/invalid parameter "timeout=1s"/);

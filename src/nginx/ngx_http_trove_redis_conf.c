@@ -8,6 +8,12 @@
 #define NGX_HTTP_TROVE_REDIS_TIMEOUT_MIN   10     /* ms                      */
 #define NGX_HTTP_TROVE_REDIS_TIMEOUT_MAX   60000
 
+/* parameters, each of which is given once */
+
+#define NGX_HTTP_TROVE_REDIS_HAS_REPLICAS  0x01
+#define NGX_HTTP_TROVE_REDIS_HAS_TIMEOUT   0x02
+#define NGX_HTTP_TROVE_REDIS_HAS_MAX       0x04
+
 #define NGX_HTTP_TROVE_OVERFLOW            1000000      /* entries of a queue */
 #define NGX_HTTP_TROVE_OVERFLOW_MAX        1000000000
 
@@ -16,7 +22,8 @@ static char *ngx_http_trove_redis_url(ngx_conf_t *cf, const char *what,
     trove_redis_conf_t **conf);
 static void ngx_http_trove_redis_tls_cleanup(void *data);
 static ngx_int_t ngx_http_trove_redis_parameter(ngx_str_t *value,
-    trove_redis_conf_t *conf);
+    trove_redis_conf_t *conf, ngx_uint_t *seen);
+static ngx_int_t ngx_http_trove_redis_once(ngx_uint_t *seen, ngx_uint_t bit);
 static ngx_int_t ngx_http_trove_redis_resolve(ngx_conf_t *cf,
     ngx_http_trove_t *trove, const char *what, trove_redis_conf_t *conf,
     trove_redis_conf_t **addrs);
@@ -38,7 +45,7 @@ char *
 ngx_http_trove_redis_conf(ngx_conf_t *cf, ngx_http_trove_t *trove)
 {
     ngx_str_t   *value;
-    ngx_uint_t   i;
+    ngx_uint_t   i, seen;
 
     if (ngx_http_trove_redis_url(cf, "store", &trove->redis)
         != NGX_CONF_OK)
@@ -47,14 +54,17 @@ ngx_http_trove_redis_conf(ngx_conf_t *cf, ngx_http_trove_t *trove)
     }
 
     value = cf->args->elts;
+    seen = 0;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_http_trove_redis_parameter(&value[i], trove->redis) != NGX_OK)
+        if (ngx_http_trove_redis_parameter(&value[i], trove->redis, &seen)
+            != NGX_OK)
         {
             return ngx_http_trove_invalid(cf, &value[i],
                                           "\"replicas=\" and 0 to 16, or "
-                                          "\"timeout=\" and 10ms to 60s");
+                                          "\"timeout=\" and 10ms to 60s, "
+                                          "each once");
         }
     }
 
@@ -71,7 +81,7 @@ ngx_http_trove_overflow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_trove_t  *trove = conf;
 
     ngx_str_t         *value, rest;
-    ngx_uint_t         i;
+    ngx_uint_t         i, seen;
 
     if (trove->overflow) {
         return "is duplicate";
@@ -92,24 +102,28 @@ ngx_http_trove_overflow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     trove->overflow_max = NGX_HTTP_TROVE_OVERFLOW;
+    seen = 0;
 
     for (i = 2; i < cf->args->nelts; i++) {
 
         if (ngx_http_trove_prefixed(&value[i], "max=", &rest) == NGX_OK
             && ngx_http_trove_count(&rest, 1, NGX_HTTP_TROVE_OVERFLOW_MAX,
                                     &trove->overflow_max)
+               == NGX_OK
+            && ngx_http_trove_redis_once(&seen, NGX_HTTP_TROVE_REDIS_HAS_MAX)
                == NGX_OK)
         {
             continue;
         }
 
-        if (ngx_http_trove_redis_parameter(&value[i], trove->overflow)
+        if (ngx_http_trove_redis_parameter(&value[i], trove->overflow, &seen)
             != NGX_OK)
         {
             return ngx_http_trove_invalid(cf, &value[i],
                                           "\"max=\" and 1 to 1000000000, "
                                           "\"replicas=\" and 0 to 16, or "
-                                          "\"timeout=\" and 10ms to 60s");
+                                          "\"timeout=\" and 10ms to 60s, "
+                                          "each once");
         }
     }
 
@@ -176,7 +190,8 @@ ngx_http_trove_redis_tls_cleanup(void *data)
 
 
 static ngx_int_t
-ngx_http_trove_redis_parameter(ngx_str_t *value, trove_redis_conf_t *conf)
+ngx_http_trove_redis_parameter(ngx_str_t *value, trove_redis_conf_t *conf,
+    ngx_uint_t *seen)
 {
     ngx_str_t   rest;
     ngx_uint_t  n;
@@ -187,7 +202,8 @@ ngx_http_trove_redis_parameter(ngx_str_t *value, trove_redis_conf_t *conf)
            == NGX_OK)
     {
         conf->replicas = n;
-        return NGX_OK;
+        return ngx_http_trove_redis_once(seen,
+                                         NGX_HTTP_TROVE_REDIS_HAS_REPLICAS);
     }
 
     if (ngx_http_trove_prefixed(value, "timeout=", &rest) == NGX_OK) {
@@ -198,11 +214,25 @@ ngx_http_trove_redis_parameter(ngx_str_t *value, trove_redis_conf_t *conf)
             && ms <= NGX_HTTP_TROVE_REDIS_TIMEOUT_MAX)
         {
             conf->timeout = ms;
-            return NGX_OK;
+            return ngx_http_trove_redis_once(seen,
+                                             NGX_HTTP_TROVE_REDIS_HAS_TIMEOUT);
         }
     }
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_trove_redis_once(ngx_uint_t *seen, ngx_uint_t bit)
+{
+    if (*seen & bit) {
+        return NGX_ERROR;
+    }
+
+    *seen |= bit;
+
+    return NGX_OK;
 }
 
 
