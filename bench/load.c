@@ -1390,6 +1390,11 @@ load_check_post(load_request_t *r, const char *p)
     n = sscanf(p, "{\"accepted\":%u,\"rejected\":0,\"version\":%llu",
                &accepted, &version);
 
+    if (n == 1) {
+        n = sscanf(p, "{\"accepted\":%u,\"queued\":0,\"rejected\":0,"
+                   "\"version\":%llu", &accepted, &version);
+    }
+
     if (n != 2 || accepted != r->lines) {
         return 0;
     }

@@ -42,6 +42,7 @@ my %parts = (
     poll => \&poll, peers => \&peers, batch => \&batch,
     writes => \&writes, taps => \&taps, scores => \&scores,
     stats => \&stats_read, store => \&store, redis => \&redis_store,
+    overflow => \&overflow,
     load => \&load,
     memory => \&memory, growth => \&growth, connections => \&connections,
     allocators => \&allocators,
@@ -1174,6 +1175,227 @@ sub looked {
     benchmark($twin->{socket}, $n, @look);
 
     return (spent($pid) - $before) / $n / 1000;
+}
+
+
+sub overflow {
+    queued_writes();
+    idle_queues();
+}
+
+
+# What a write that has to wait takes, how many are queued and carried out a
+# second.  Redis has a CPU of its own, nginx and the load have the other one.
+
+sub queued_writes {
+    my $lines = $QUICK ? 50_000 : 200_000;
+    my $port = Trove::Nginx::free_port();
+    my ($pid, $socket) = redis($port);
+    my $script = overflow_script($socket);
+    my $t = nginx({ hunt => 1 }, pin => pin($CLIENT),
+                  trove => "overflow redis://127.0.0.1:$port/0;");
+    my ($in, $out) = (1, 2);
+    my (@own, @queued, @trips, %rate);
+
+    wait_until { stats($t)->{hunt}{overflow_up} }
+        or die "nobody looks after the queues\n";
+    timed($t, 1, $in, 200);
+
+    for (1 .. ($QUICK ? 5 : 10)) {
+        my $n = $QUICK ? 500 : 2000;
+
+        push @own, timed($t, $n, $in, 200);
+        push @queued, timed($t, $n, $out, 202);
+        push @trips, $script->($n);
+    }
+
+    for my $p (qw(p50 p99)) {
+        my $of = sub { return 1000 * median(map { $_->{$p} } @_) };
+
+        printf "  %s: a write that has room %.0f us, one that waits %.0f,"
+               . " its script alone %.0f\n", $p, $of->(@own), $of->(@queued),
+               $of->(@trips);
+    }
+
+    figure('what a queued write takes longer, in round trips: p50', '<=', 2, '',
+           map { ($queued[$_]{p50} - $own[$_]{p50}) / $trips[$_]{p50} }
+               0 .. $#own);
+    figure('a queued write: p99', '<=', 200, 'ms', map { $_->{p99} } @queued);
+
+    emptied($t, $in);
+    ($in, $out) = ($out, $in);
+
+    for my $value (1 .. ($QUICK ? 2 : 4)) {
+        my $of = { at_once => sent($t, $in, $lines, 'accepted'),
+                   queued => sent($t, $out, $lines, 'queued'),
+                   drained => $lines / emptied($t, $in) };
+
+        push @{ $rate{$_} }, $of->{$_} for keys %$of;
+
+        $t->get_json("/hunt/rewards?id=$out")->{value} == $lines
+            or die "the last one of a queue is not the last\n";
+        ($in, $out) = ($out, $in);
+    }
+
+    printf "  rewards a second in a batch: %.0f at once, %.0f queued, %.0f"
+           . " carried out; %d bytes of Redis' memory each\n",
+           map({ median(@{ $rate{$_} }) } qw(at_once queued drained)),
+           entry_bytes($socket, $t, $out);
+
+    figure('carrying out what was queued, against queuing it', '>=', 0.7, '',
+           map { $rate{drained}[$_] / $rate{queued}[$_] }
+               0 .. $#{ $rate{drained} });
+
+    wait_until {
+        my $of = stats($t)->{hunt};
+
+        $of->{overflow_queued} == $of->{overflow_drained} + 1000;
+    } or die "not all that was queued was carried out once\n";
+
+    $t->stop;
+    end($pid);
+}
+
+
+# Runs the script that fills queues, one entry a call on one connection; for
+# redis-benchmark sends no zero bytes, its first argument is a constant
+
+sub overflow_script {
+    my $socket = shift;
+    my $text = slurp("$Trove::Nginx::ROOT/src/store/trove_overflow.lua");
+    my $call = pack 'a32Cd<Cd<', '0' x 32, 0, 0, 0, 0;
+
+    $text =~ s/\A#!lua\n\K/'ARGV[1] = ' . Bench::Script::quoted($call) . ';'/e;
+
+    my $sha = command($socket, 'SCRIPT', 'LOAD', $text);
+
+    return sub {
+        my @command = ('taskset', '-c', $CLIENT, 'redis-benchmark', '-s',
+                       $socket, '-c', 1, '-P', 1, '-n', shift, '--csv',
+                       'EVALSHA', $sha, 1, 'trove:{twin}:overflow', 'x',
+                       100_000_000, 123, 'rewards', 0, 'x' x 45);
+
+        open my $f, '-|', @command or die "redis-benchmark: $!\n";
+        my @said = <$f>;
+        my @of = map { s/"//gr } split /,/, $said[-1];
+
+        close $f or die "redis-benchmark has failed: @said\n";
+
+        return { p50 => $of[-4], p99 => $of[-2] };
+    };
+}
+
+
+# So many times one reward, each answered so: percentiles in ms
+
+sub timed {
+    my ($t, $n, $id, $status) = @_;
+    my $s = IO::Socket::INET->new(PeerAddr => at($t)) or die "nginx: $!\n";
+    my $body = qq({"id":$id,"x":1,"y":1});
+    my $request = "POST /hunt/rewards HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                  . 'application/json' . "\r\nContent-Length: "
+                  . length($body) . "\r\n\r\n$body";
+    my @ms;
+
+    $s->setsockopt(Socket::IPPROTO_TCP(), Socket::TCP_NODELAY(), 1);
+
+    for (1 .. $n) {
+        my $start = time;
+        my $answer = '';
+
+        syswrite $s, $request;
+        sysread $s, $answer, 4096, length $answer or die "no answer\n"
+            until $answer =~ /\r\n\r\n\{.*\}/s;
+
+        push @ms, 1000 * (time - $start);
+        $answer =~ m{^HTTP/1\.1 $status } or die "not $status: $answer\n";
+    }
+
+    @ms = sort { $a <=> $b } @ms;
+
+    return { p50 => $ms[$n * 0.5], p99 => $ms[$n * 0.99] };
+}
+
+
+# A batch of so many values of one reward: lines a second
+
+sub sent {
+    my ($t, $id, $lines, $what) = @_;
+    my $body = join '', map { qq({"id":$id,"x":1,"y":1,"value":$_}\n) }
+                        1 .. $lines;
+    my $start = time;
+    my $res = $t->request('POST', '/hunt/rewards',
+                          { 'Content-Type' => 'application/x-ndjson' }, $body);
+    my $took = time - $start;
+
+    ($res->{json}{$what} // -1) == $lines
+        or die "not all are $what: $res->{status} $res->{body}\n";
+
+    return $lines / $took;
+}
+
+
+# There is room when that reward is gone: seconds until nothing waits
+
+sub emptied {
+    my ($t, $id) = @_;
+    my $start = time;
+
+    $t->request('DELETE', "/hunt/rewards?id=$id")->{status} == 200
+        or die "the reward cannot be removed\n";
+
+    wait_until { stats($t)->{hunt}{overflow}{rewards}{pending} == 0 } 60
+        or die "not all of what waits is carried out\n";
+
+    return time - $start;
+}
+
+
+sub entry_bytes {
+    my ($socket, $t, $id) = @_;
+
+    sent($t, $id, 1000, 'queued');
+
+    return command($socket, 'MEMORY', 'USAGE', 'trove:{hunt}:overflow:rewards',
+                   'SAMPLES', 0) / 1000;
+}
+
+
+# A trove whose queues are empty, against one that has none
+
+sub idle_queues {
+    my $file = polls(places());
+    my $port = Trove::Nginx::free_port();
+    my ($pid) = redis($port);
+    my $t = nginx({ map { $_ => '200k players=60k' } qw(alone earth) },
+                  trove => { earth => "overflow redis://127.0.0.1:$port/0;" });
+    my %to = (none => 'alone', overflow => 'earth');
+
+    fill($t, $_, places()) for qw(alone earth);
+    wait_until { stats($t)->{earth}{overflow_up} }
+        or die "nobody looks after the queues\n";
+
+    my %s = (to => at($t), pid => worker($t), connections => $CONNECTIONS);
+    my @polls = map {
+        stream(%s, name => $_, kind => 'get', path => "/$to{$_}/poll",
+               file => $file)
+    } qw(none overflow);
+
+    measure('check', @polls) for 1 .. 3;
+
+    my %rounds = rounds(0.2, $QUICK ? 20 : 60, @polls);
+
+    $_->{threads} = 0 for map { @$_ } @rounds{qw(none overflow)};
+
+    per_request('polls without queues', $rounds{none});
+    per_request('polls beside empty queues', $rounds{overflow});
+
+    figure('polls beside empty queues, against polls without', '>=', 0.98, '',
+           map { cpu($rounds{none}[$_]) / cpu($rounds{overflow}[$_]) }
+               0 .. $#{ $rounds{none} });
+
+    $t->stop;
+    end($pid);
 }
 
 

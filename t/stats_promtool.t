@@ -20,7 +20,7 @@ my $t = Trove::Nginx->start(workers => 2, http => <<'HTTP', server => <<'END');
         store    sqlite:%%DIR%%/hunt.db;
         %%SIMD%%
     }
-    trove other-one.2 { %%SIMD%% }
+    trove other-one.2 { overflow redis://127.0.0.1:1; %%SIMD%% }
     trove __proto__ { board B_- rows=1 reset=daily; %%SIMD%% }
 HTTP
     location = /poll    { trove_poll    hunt; }

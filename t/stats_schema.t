@@ -60,6 +60,8 @@ my $t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
     }
 
     trove plain       { %%SIMD%% }
+    trove full        { capacity rewards=1; board b-_9 rows=1;
+                        overflow redis://127.0.0.1:1 max=7; }
     trove A.b-c_9     { large_pages off; %%SIMD%%
                         capacity rewards=1; board few_9-X rows=1;
                         overflow %%REDIS%%; }
@@ -76,7 +78,7 @@ HTTP
 SERVER
 
 is_deeply([ sort keys %{ is_valid($t, 'several')->{troves} } ],
-          [qw(A.b-c_9 __proto__ hunt plain)], 'they are there');
+          [qw(A.b-c_9 __proto__ full hunt plain)], 'they are there');
 
 
 sub requests {
@@ -126,6 +128,8 @@ for my $figure (qw(poll_found rewards_full claims_granted taps_granted
     cmp_ok($hunt->{$figure}, '>', 0, "there was $figure");
 }
 
+is_deeply([ sort keys %{ $t->get_json('/stats')->{troves}{full}{overflow} } ],
+          [qw(board:b-_9 players rewards)], 'and queues');
 ok(@{ $hunt->{latency}{poll}{buckets} } > 2, 'and durations');
 is($hunt->{boards}{weekly}{rows}, 9, 'and boards');
 
