@@ -94,7 +94,8 @@ drained('rewards');
 is(value(4), 3, 'and is what it was last');
 
 
-# After a start from the store it is not known what waits
+# After a start from the store it is not known what waits, nor what of that
+# which is there came from a queue that has more about it
 
 is(score('b', 1), 200, 'a board of two rows');
 waits(sub { score('c', 2) }, 'a score waits');
@@ -110,14 +111,14 @@ $t->configure(http => $conf{http});
 $t->again;
 
 is($t->get('/poll?x=1&y=1')->{status}, 200, 'a restart without Redis');
-is(put(2, 8), 200, 'what is there is replaced');
-is(removed(2), 200, 'and removed');
+is(put(2, 8), 503, 'more of what is there may wait');
+is(removed(2), 503, 'so it is not removed');
 is(put(9), 503, 'something new may wait');
 is($t->request(tap_of('new'))->{status}, 503, 'so may a player');
 is(score('b', 4), 503, 'and one who does');
-is(score('a', 5), 200, 'who is there goes on');
-is($t->request(DELETE => '/board/top?player=a')->{status}, 200, 'and goes');
-is(score('d', 6), 503, 'though there is room');
+is(score('a', 5), 503, 'and one who is there');
+is($t->request(DELETE => '/board/top?player=a')->{status}, 503, 'who stays');
+is(score('d', 6), 503, 'nor is there one more');
 
 $redis->launch;
 
