@@ -39,7 +39,7 @@
 
 
 #define TROVE_LEDGER_MAGIC    0x72656764656c7674ULL      /* "tvledger" */
-#define TROVE_LEDGER_LAYOUT   7
+#define TROVE_LEDGER_LAYOUT   8
 
 #define TROVE_LEDGER_MAX      ((uint32_t) INT32_MAX)
 #define TROVE_LEDGER_LOG_MIN  4096
@@ -130,7 +130,7 @@ typedef struct {
 
 /* Of a queue, see trove_mark.h. */
 
-#define TROVE_MARK_TARGETS    512       /* a power of two                    */
+#define TROVE_MARK_TARGETS    32768     /* a power of two                    */
 
 typedef struct {
     _Atomic uint64_t  done;             /* of its operations, the last one   */

@@ -282,14 +282,17 @@ trove_mark_try(trove_ledger_t *l, uint32_t queue, uint64_t target)
 void
 trove_mark_tried(trove_ledger_t *l, uint32_t queue, uint64_t target, int done)
 {
+    uint32_t        slot;
     trove_marks_t  *m;
 
     m = trove_marks_of(l, queue);
+    slot = trove_mark_slot(target);
+
+    /* what is not known to be of it by now will see that this was done */
 
     if (done) {
         atomic_thread_fence(memory_order_seq_cst);
-        trove_mark_raise(&m->out[trove_mark_slot(target)],
-                         trove_acquire(&m->queued));
+        trove_mark_raise(&m->out[slot], trove_acquire(&m->in[slot]));
     }
 
     trove_release(&m->tried, 0);
