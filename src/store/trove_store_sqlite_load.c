@@ -230,7 +230,7 @@ trove_sqlite_rows(trove_sqlite_loading_t *w, const char *sql,
 
         if (to->rc != TROVE_OK) {
             failed = trove_sqlite_refuse(w->s, TROVE_STORE_FOREIGN,
-                                         "has a %s, the %lluth, that %s",
+                                         "has a %s, number %llu, that %s",
                                          what, (unsigned long long) n,
                                          (to->rc == TROVE_FULL)
                                          ? "the ledger has no room for"

@@ -1818,7 +1818,7 @@ a_board_that_is_too_small_is_not_filled(void **state)
 
     boards[1].rows = 8;
     boards[1].row = TROVE_BOARD_ROW_MIN;
-    refused_load("row of board \"week\", the 2th, that the ledger has no "
+    refused_load("row of board \"week\", number 2, that the ledger has no "
                  "room for");
 
     /* as many as there are will do, whatever their numbers were */
@@ -1993,10 +1993,10 @@ rows_from_claims_are_stored_with_their_players(void **state)
                " reached, 0, NULL FROM scores WHERE player = 'p40' AND"
                " id >> 31 = (SELECT number FROM periods WHERE board ="
                " 'week')");
-    refused_load("row of board \"week\", the 2th, that the ledger has no room");
+    refused_load("row of board \"week\", number 2, that the ledger has no room");
     told_store("UPDATE scores SET player = 'p48' WHERE player = 'p49'");
     boards[1].rows = 2;
-    refused_load("row of board \"week\", the 2th, that does not fit");
+    refused_load("row of board \"week\", number 2, that does not fit");
 
     ledger_free(l);
 }
