@@ -1993,7 +1993,8 @@ rows_from_claims_are_stored_with_their_players(void **state)
                " reached, 0, NULL FROM scores WHERE player = 'p40' AND"
                " id >> 31 = (SELECT number FROM periods WHERE board ="
                " 'week')");
-    refused_load("row of board \"week\", number 2, that the ledger has no room");
+    refused_load("row of board \"week\", number 2, that the ledger has no "
+                 "room");
     told_store("UPDATE scores SET player = 'p48' WHERE player = 'p49'");
     boards[1].rows = 2;
     refused_load("row of board \"week\", number 2, that does not fit");
