@@ -148,6 +148,7 @@ $proxy->set(delay => 0.05);
 my @waiting = map { $t->client } 1 .. 20;
 
 $_->send_request(POST => '/rewards', {}, body()) for @waiting;
+ok(wait_until { queued() == $accepted + $lost + 20 }, 'requests are under way');
 ok($t->hup(gone => 0), 'a reload');
 is(scalar(grep { $_->response->{status} == 202 } @waiting), 20,
    'old workers have their replies');
