@@ -179,6 +179,21 @@ is(removed('/rewards?id=8'), 200, 'there is room for all');
 left('rewards', 0);
 is(value(9), 2, 'the last line is last');
 
+# The same of two requests, and of one that comes when they have been answered
+
+is(put(20), 200, 'no more room');
+$proxy->set(replies => 1);
+$c->send_request(POST => '/rewards', {}, '{"id":21,"x":1,"y":1,"value":1}');
+ok(wait_until { $redis->command('XLEN', 'trove:{hunt}:overflow:rewards') == 1 },
+   'a reward is asked for');
+is(removed('/rewards?id=20'), 200, 'there is room');
+is(put(21, 2), 200, 'which it gets from another one');
+$proxy->set(replies => 0);
+is($c->response->{status}, 202, 'what was asked for waits');
+like(put(21, 3), qr/^20[02]$/, 'and what comes then');
+left('rewards', 0);
+is(value(21), 3, 'is last');
+
 $t->quit;
 
 done_testing();

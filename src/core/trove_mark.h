@@ -85,8 +85,11 @@ int trove_mark_behind(const trove_ledger_t *l, uint32_t queue,
 
 /*
  * An operation of the target has that number, which was told: it was found to
- * have to wait when the mark was "since".
+ * have to wait when the mark was "since", or when nothing waited, so that the
+ * target may have come since without a queue.
  */
+#define TROVE_MARK_UNKNOWN  UINT64_MAX
+
 void trove_mark_follow(trove_ledger_t *l, uint32_t queue, uint64_t target,
     uint64_t since, uint64_t number);
 

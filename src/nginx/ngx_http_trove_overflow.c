@@ -48,10 +48,15 @@ ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
 
     ctx->worker->since = trove_mark(ledger, queue);
 
-    if (!trove_mark_pending(ledger, queue)
-        && !ngx_http_trove_remote_asks(ctx))
-    {
-        return TROVE_OK;
+    if (!trove_mark_pending(ledger, queue)) {
+
+        /* until this is known to wait others may get room for the same */
+
+        ctx->worker->since = TROVE_MARK_UNKNOWN;
+
+        if (!ngx_http_trove_remote_asks(ctx)) {
+            return TROVE_OK;
+        }
     }
 
     rc = ngx_http_trove_target(ctx, op);
