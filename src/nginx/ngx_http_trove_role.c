@@ -55,6 +55,9 @@ static trove_rc_t ngx_http_trove_role_overflow_result(
 static void ngx_http_trove_role_overflow_decided(ngx_http_trove_redis_t *rd,
     ngx_http_trove_call_t *call, ngx_http_trove_reply_head_t *h,
     trove_redis_result_t *results);
+static uint64_t ngx_http_trove_role_overflow_since(
+    ngx_http_trove_redis_t *rd, ngx_http_trove_place_t *place,
+    uint32_t queue);
 static void ngx_http_trove_role_overflow_opened(trove_stats_t *stats);
 static void ngx_http_trove_role_overflow_sent(trove_stats_t *stats,
     ngx_uint_t again);
@@ -441,9 +444,37 @@ ngx_http_trove_role_overflow_decided(ngx_http_trove_redis_t *rd,
         queue = ngx_http_trove_queue(place->type, place->board);
 
         trove_mark_tell(ledger, h->whose, queue, results[i].u.version);
-        trove_mark_follow(ledger, queue, place->target, place->since,
+        trove_mark_follow(ledger, queue, place->target,
+                          ngx_http_trove_role_overflow_since(rd, place, queue),
                           results[i].u.version);
     }
+}
+
+
+/* What was not there yet cannot come by now but from the queue. */
+
+static uint64_t
+ngx_http_trove_role_overflow_since(ngx_http_trove_redis_t *rd,
+    ngx_http_trove_place_t *place, uint32_t queue)
+{
+    uint64_t           mark;
+    trove_slice_t      text;
+    trove_ledger_t    *ledger;
+    trove_redis_op_t   op;
+
+    if (place->since != TROVE_MARK_UNKNOWN) {
+        return place->since;
+    }
+
+    ledger = rd->worker->trove->ledger;
+    mark = trove_mark(ledger, queue);
+
+    text.data = place->call->text + place->at;
+    text.len = place->len;
+
+    return (trove_redis_op_read(&text, &op) == TROVE_OK
+            && !trove_overflow_is_there(ledger, queue, &op))
+           ? mark : TROVE_MARK_UNKNOWN;
 }
 
 

@@ -38,9 +38,7 @@ static uint64_t trove_overflow_new(void);
 static trove_store_rc_t trove_overflow_behind(trove_overflow_t *o);
 static uint64_t trove_overflow_entries_behind(trove_overflow_t *o,
     uint32_t queue, const redisReply *reply, size_t n, uint64_t from);
-static int trove_overflow_is_there(trove_overflow_t *o, uint32_t queue,
-    const trove_redis_op_t *op);
-static int trove_overflow_has(trove_overflow_t *o, uint32_t queue,
+static int trove_overflow_has(trove_ledger_t *l, uint32_t queue,
     const trove_slice_t *player);
 static trove_store_rc_t trove_overflow_found(trove_overflow_t *o,
     const redisReply *reply, uint32_t doubts);
@@ -368,7 +366,7 @@ trove_overflow_entries_behind(trove_overflow_t *o, uint32_t queue,
         {
             trove_mark_waits(o->ledger, queue,
                              trove_overflow_target(o->ledger, &op), e.number,
-                             trove_overflow_is_there(o, queue, &op));
+                             trove_overflow_is_there(o->ledger, queue, &op));
         }
 
         from = (e.number > from) ? e.number : from;
@@ -378,8 +376,8 @@ trove_overflow_entries_behind(trove_overflow_t *o, uint32_t queue,
 }
 
 
-static int
-trove_overflow_is_there(trove_overflow_t *o, uint32_t queue,
+int
+trove_overflow_is_there(trove_ledger_t *l, uint32_t queue,
     const trove_redis_op_t *op)
 {
     trove_reward_t        r;
@@ -388,11 +386,11 @@ trove_overflow_is_there(trove_overflow_t *o, uint32_t queue,
     switch (op->type) {
 
     case TROVE_REDIS_PUT:
-        return trove_ledger_get(o->ledger, op->u.put.id, &r)
+        return trove_ledger_get(l, op->u.put.id, &r)
                != TROVE_NOTFOUND;
 
     case TROVE_REDIS_REMOVE:
-        return trove_ledger_get(o->ledger, op->u.remove, &r)
+        return trove_ledger_get(l, op->u.remove, &r)
                != TROVE_NOTFOUND;
 
     case TROVE_REDIS_CLAIM:
@@ -412,14 +410,14 @@ trove_overflow_is_there(trove_overflow_t *o, uint32_t queue,
         break;
     }
 
-    return trove_overflow_has(o, queue, player);
+    return trove_overflow_has(l, queue, player);
 }
 
 
 /* A player, or a row of its. */
 
 static int
-trove_overflow_has(trove_overflow_t *o, uint32_t queue,
+trove_overflow_has(trove_ledger_t *l, uint32_t queue,
     const trove_slice_t *player)
 {
     char                 text[TROVE_BOARD_ROW_MAX];
@@ -429,12 +427,12 @@ trove_overflow_has(trove_overflow_t *o, uint32_t queue,
     trove_board_state_t  state;
 
     if (queue <= TROVE_MARK_PLAYERS) {
-        return trove_player_get(o->ledger, player, &p) != TROVE_NOTFOUND;
+        return trove_player_get(l, player, &p) != TROVE_NOTFOUND;
     }
 
     board = queue - TROVE_MARK_BOARDS;
 
-    return trove_board_around(o->ledger, board, 0, trove_overflow_now(0),
+    return trove_board_around(l, board, 0, trove_overflow_now(0),
                               player, 0, text, &e, &n, &state)
            != TROVE_NOTFOUND;
 }

@@ -64,6 +64,10 @@ const char *trove_overflow_instance(const trove_ledger_t *l, int durable);
 uint64_t trove_overflow_target(const trove_ledger_t *l,
     const trove_redis_op_t *op);
 
+/* Whether what the operation of that queue is about may be in the ledger. */
+int trove_overflow_is_there(trove_ledger_t *l, uint32_t queue,
+    const trove_redis_op_t *op);
+
 
 /* The script that fills the queues. */
 
