@@ -83,7 +83,6 @@ $proxy->set(mute => 1);
 $c->send_request(POST => '/rewards', {}, body());
 ok(wait_until { queued() == 2 }, 'it is queued, and the reply is lost');
 $proxy->well;
-$proxy->cut;
 is($c->response->{status}, 202, 'it is asked for again');
 $accepted++;
 is(queued(), 2, 'and was queued once');
@@ -121,7 +120,6 @@ like($t->log,
 unlike($t->log, qr/the store (fails|takes writes)/, 'of no store');
 
 $proxy->well;
-$proxy->cut;
 
 my $lost = queued() - $accepted;
 
@@ -159,7 +157,6 @@ $_->send_request(POST => '/rewards', {}, body()) for @waiting;
 sleep 0.2;
 $_->close for @waiting;
 $proxy->well;
-$proxy->cut;
 ($c) = values %{ $t->clients };
 recovers('clients have gone');
 $lost += 20;

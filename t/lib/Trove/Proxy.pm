@@ -77,7 +77,7 @@ sub port { return $_[0]{port} }
 sub set {
     my ($self, %how) = @_;
 
-    syswrite $self->{control}, "$_ $how{$_}\n" for sort keys %how;
+    syswrite $self->{control}, join '', map { "$_ $how{$_}\n" } sort keys %how;
     $self->heard(scalar keys %how);
 }
 
@@ -85,12 +85,13 @@ sub set {
 sub cut { $_[0]->set(cut => 1) }
 
 
+# At once: who comes again finds all well, and is not cut off once more
+
 sub well {
     my $self = shift;
 
-    $self->cut;
-    $self->set(map { $_ => 0 } qw(delay held mute requests replies lose
-                              refuse));
+    $self->set(cut => 1, map { $_ => 0 } qw(delay held mute requests replies
+                                        lose refuse));
 }
 
 
