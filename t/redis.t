@@ -52,7 +52,7 @@ my $t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
                             server => endpoints('here') . endpoints('there')
                                       . "location /stats { trove_stats; }\n");
 
-ok(wait_until { $t->get('/there/poll?x=0&y=0')->{status} == 200 },
+ok($t->wait_ok('/there/poll?x=0&y=0'),
    'it is loaded');
 
 my @clients = values %{ $t->clients };

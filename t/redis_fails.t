@@ -31,7 +31,7 @@ my $t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
     keepalive_requests 1000000;
 HTTP
 
-wait_until { $t->get('/poll?x=0&y=0')->{status} == 200 };
+$t->wait_ok('/poll?x=0&y=0');
 
 my @clients = values %{ $t->clients };
 my $seq = 0;

@@ -30,7 +30,7 @@ my $t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
     keepalive_requests 1000000;
 HTTP
 
-wait_until { $t->get('/poll?x=0&y=0')->{status} == 200 };
+$t->wait_ok('/poll?x=0&y=0');
 
 
 sub stat_of { return $t->get_json('/stats')->{troves}{hunt}{$_[0]} }
@@ -109,7 +109,7 @@ is($redis->command('HLEN', 'trove:{hunt}:players'), 61, 'all is in Redis');
 # Without an answer a quit waits for the store's timeout, no longer
 
 $t->again;
-wait_until { $t->get('/poll?x=0&y=0')->{status} == 200 };
+$t->wait_ok('/poll?x=0&y=0');
 is($t->request(tap_of('anna', seq => 3))->{json}{balance}, 3,
    'another start has it all');
 

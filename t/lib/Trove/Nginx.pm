@@ -840,6 +840,20 @@ sub clients {
 }
 
 
+# Waits until every worker answers 200: each has a copy of what is in Redis
+# then, which one finds out some time after another
+
+sub wait_ok {
+    my ($self, $path) = @_;
+
+    for my $c (values %{ $self->clients }) {
+        wait_until { $c->get($path)->{status} == 200 } or return '';
+    }
+
+    return 1;
+}
+
+
 # Waits until every worker's polls show the version (all workers must be
 # reachable as clients() reaches them)
 
