@@ -52,8 +52,7 @@ my $t = Trove::Nginx->start(workers => 2, listen => 'reuseport',
                             server => endpoints('here') . endpoints('there')
                                       . "location /stats { trove_stats; }\n");
 
-ok($t->wait_ok('/there/poll?x=0&y=0'),
-   'it is loaded');
+ok($t->wait_ok('/there/poll?x=0&y=0'), 'it is loaded');
 
 my @clients = values %{ $t->clients };
 my $json = JSON::PP->new->canonical;

@@ -32,7 +32,7 @@ HTTP
     server => play_endpoints('hunt')
               . "location /board/ { trove_board hunt; }\n");
 
-ok($t->wait_ok('/poll?x=0&y=0'),'it is loaded');
+ok($t->wait_ok('/poll?x=0&y=0'), 'it is loaded');
 
 sub entries { return $redis->command(qw(XLEN trove:{hunt}:log)) }
 
