@@ -95,13 +95,13 @@ sub machines { return @{ $_[0]{machines} } }
 sub machine { return $_[0]{machines}[$_[1]] }
 
 
-# All have a copy
+# All have a copy, and each of their workers knows
 
 sub wait_loaded {
     my $self = shift;
 
     for my $t ($self->machines) {
-        wait_until { $t->get('/poll?x=0&y=0')->{status} == 200 } $SECONDS
+        $t->wait_ok('/poll?x=0&y=0', $SECONDS)
             or die "a machine has no copy\n" . $t->log;
     }
 }

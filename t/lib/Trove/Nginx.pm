@@ -844,10 +844,10 @@ sub clients {
 # then, which one finds out some time after another
 
 sub wait_ok {
-    my ($self, $path) = @_;
+    my ($self, $path, $seconds) = @_;
 
     for my $c (values %{ $self->clients }) {
-        wait_until { $c->get($path)->{status} == 200 } or return '';
+        wait_until { $c->get($path)->{status} == 200 } $seconds or return '';
     }
 
     return 1;
