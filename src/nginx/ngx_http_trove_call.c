@@ -90,10 +90,13 @@ ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
     place->index = index;
     place->type = op->type;
     place->board = op->board;
-    place->target = trove_overflow_target(rd->worker->trove->ledger, op);
-    place->since = rd->worker->since;
     place->at = call->len;
     place->len = trove_redis_op((char *) call->text + call->len, op);
+
+    if (rd->worker->trove->overflow) {
+        place->target = trove_overflow_target(rd->worker->trove->ledger, op);
+        place->since = rd->worker->since;
+    }
 
     call->len += place->len;
 

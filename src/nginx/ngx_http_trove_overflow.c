@@ -8,11 +8,6 @@
  * overtake an earlier one.
  */
 
-static trove_rc_t ngx_http_trove_target(ngx_http_trove_ctx_t *ctx,
-    trove_redis_op_t *op);
-static trove_rc_t ngx_http_trove_target_row(ngx_http_trove_ctx_t *ctx,
-    uint32_t board, trove_slice_t *player);
-
 
 uint32_t
 ngx_http_trove_queue(trove_redis_type_t type, uint32_t board)
@@ -59,7 +54,8 @@ ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
         }
     }
 
-    rc = ngx_http_trove_target(ctx, op);
+    rc = trove_overflow_has_target(ledger, queue, op,
+                                   ngx_http_trove_board_now());
 
     if (rc != TROVE_OK) {
         return (rc == TROVE_NOTFOUND) ? TROVE_FULL : rc;
@@ -70,71 +66,6 @@ ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
     return (trove_mark_behind(ledger, queue, target)
             || ngx_http_trove_remote_asks_of(ctx, target))
            ? TROVE_FULL : TROVE_OK;
-}
-
-
-/* TROVE_OK: what the op is about is in the ledger. */
-
-static trove_rc_t
-ngx_http_trove_target(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
-{
-    trove_player_t   p;
-    trove_reward_t   reward;
-    trove_ledger_t  *ledger;
-
-    ledger = ctx->worker->trove->ledger;
-
-    switch (op->type) {
-
-    case TROVE_REDIS_CLAIM:
-        return trove_player_get(ledger, &op->u.claim.player, &p);
-
-    case TROVE_REDIS_TAP:
-        return trove_player_get(ledger, &op->u.tap.player, &p);
-
-    case TROVE_REDIS_SCORE:
-        return ngx_http_trove_target_row(ctx, op->board, &op->u.score.player);
-
-    case TROVE_REDIS_UNSCORE:
-        return ngx_http_trove_target_row(ctx, op->board, &op->u.unscore);
-
-    case TROVE_REDIS_PUT:
-        return trove_ledger_get(ledger, op->u.put.id, &reward);
-
-    default: /* TROVE_REDIS_REMOVE */
-        return trove_ledger_get(ledger, op->u.remove, &reward);
-    }
-}
-
-
-static trove_rc_t
-ngx_http_trove_target_row(ngx_http_trove_ctx_t *ctx, uint32_t board,
-    trove_slice_t *player)
-{
-    char                 *text;
-    u_char               *mark;
-    uint32_t              n;
-    trove_rc_t            rc;
-    trove_arena_t        *arena;
-    trove_ledger_t       *ledger;
-    trove_board_entry_t   entry;
-    trove_board_state_t   state;
-
-    arena = &ctx->worker->arena;
-    ledger = ctx->worker->trove->ledger;
-
-    mark = arena->pos;
-    text = trove_arena_alloc(arena, trove_board_conf(ledger, board)->row);
-    if (text == NULL) {
-        return TROVE_NOMEM;
-    }
-
-    rc = trove_board_around(ledger, board, 0, ngx_http_trove_board_now(),
-                            player, 0, text, &entry, &n, &state);
-
-    trove_arena_rewind(arena, mark);
-
-    return rc;
 }
 
 

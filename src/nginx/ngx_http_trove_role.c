@@ -473,7 +473,9 @@ ngx_http_trove_role_overflow_since(ngx_http_trove_redis_t *rd,
     text.len = place->len;
 
     return (trove_redis_op_read(&text, &op) == TROVE_OK
-            && !trove_overflow_is_there(ledger, queue, &op))
+            && trove_overflow_has_target(ledger, queue, &op,
+                                         ngx_http_trove_board_now())
+               == TROVE_NOTFOUND)
            ? mark : TROVE_MARK_UNKNOWN;
 }
 

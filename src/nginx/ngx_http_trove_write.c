@@ -140,36 +140,9 @@ ngx_http_trove_write_begin(ngx_http_trove_write_t *write,
     write->type = op->type;
     write->board = op->board;
     write->overflows = 0;
+    write->id = trove_redis_op_reward(op);
 
-    player = NULL;
-
-    switch (op->type) {
-
-    case TROVE_REDIS_CLAIM:
-        write->id = op->u.claim.reward;
-        player = &op->u.claim.player;
-        break;
-
-    case TROVE_REDIS_TAP:
-        player = &op->u.tap.player;
-        break;
-
-    case TROVE_REDIS_SCORE:
-        player = &op->u.score.player;
-        break;
-
-    case TROVE_REDIS_UNSCORE:
-        player = &op->u.unscore;
-        break;
-
-    case TROVE_REDIS_PUT:
-        write->id = op->u.put.id;
-        break;
-
-    case TROVE_REDIS_REMOVE:
-        write->id = op->u.remove;
-        break;
-    }
+    player = trove_redis_op_player(op);
 
     if (player) {
         ngx_memcpy(write->player, player->data, player->len);

@@ -38,8 +38,6 @@ static uint64_t trove_overflow_new(void);
 static trove_store_rc_t trove_overflow_behind(trove_overflow_t *o);
 static uint64_t trove_overflow_entries_behind(trove_overflow_t *o,
     uint32_t queue, const redisReply *reply, size_t n, uint64_t from);
-static int trove_overflow_has(trove_ledger_t *l, uint32_t queue,
-    const trove_slice_t *player);
 static trove_store_rc_t trove_overflow_found(trove_overflow_t *o,
     const redisReply *reply, uint32_t doubts);
 static int trove_overflow_read(const redisReply *reply,
@@ -366,7 +364,9 @@ trove_overflow_entries_behind(trove_overflow_t *o, uint32_t queue,
         {
             trove_mark_waits(o->ledger, queue,
                              trove_overflow_target(o->ledger, &op), e.number,
-                             trove_overflow_is_there(o->ledger, queue, &op));
+                             trove_overflow_has_target(o->ledger, queue, &op,
+                                                       trove_overflow_now(0))
+                             != TROVE_NOTFOUND);
         }
 
         from = (e.number > from) ? e.number : from;
@@ -376,65 +376,30 @@ trove_overflow_entries_behind(trove_overflow_t *o, uint32_t queue,
 }
 
 
-int
-trove_overflow_is_there(trove_ledger_t *l, uint32_t queue,
-    const trove_redis_op_t *op)
+trove_rc_t
+trove_overflow_has_target(trove_ledger_t *l, uint32_t queue,
+    const trove_redis_op_t *op, uint64_t now)
 {
+    char                  text[TROVE_BOARD_ROW_MAX];
+    uint32_t              n;
+    trove_player_t        p;
     trove_reward_t        r;
+    trove_board_entry_t   e;
+    trove_board_state_t   state;
     const trove_slice_t  *player;
 
-    switch (op->type) {
+    player = trove_redis_op_player(op);
 
-    case TROVE_REDIS_PUT:
-        return trove_ledger_get(l, op->u.put.id, &r)
-               != TROVE_NOTFOUND;
-
-    case TROVE_REDIS_REMOVE:
-        return trove_ledger_get(l, op->u.remove, &r)
-               != TROVE_NOTFOUND;
-
-    case TROVE_REDIS_CLAIM:
-        player = &op->u.claim.player;
-        break;
-
-    case TROVE_REDIS_TAP:
-        player = &op->u.tap.player;
-        break;
-
-    case TROVE_REDIS_SCORE:
-        player = &op->u.score.player;
-        break;
-
-    default: /* TROVE_REDIS_UNSCORE */
-        player = &op->u.unscore;
-        break;
+    if (player == NULL) {
+        return trove_ledger_get(l, trove_redis_op_reward(op), &r);
     }
-
-    return trove_overflow_has(l, queue, player);
-}
-
-
-/* A player, or a row of its. */
-
-static int
-trove_overflow_has(trove_ledger_t *l, uint32_t queue,
-    const trove_slice_t *player)
-{
-    char                 text[TROVE_BOARD_ROW_MAX];
-    uint32_t             n, board;
-    trove_player_t       p;
-    trove_board_entry_t  e;
-    trove_board_state_t  state;
 
     if (queue <= TROVE_MARK_PLAYERS) {
-        return trove_player_get(l, player, &p) != TROVE_NOTFOUND;
+        return trove_player_get(l, player, &p);
     }
 
-    board = queue - TROVE_MARK_BOARDS;
-
-    return trove_board_around(l, board, 0, trove_overflow_now(0),
-                              player, 0, text, &e, &n, &state)
-           != TROVE_NOTFOUND;
+    return trove_board_around(l, queue - TROVE_MARK_BOARDS, 0, now, player, 0,
+                              text, &e, &n, &state);
 }
 
 
@@ -668,26 +633,12 @@ trove_overflow_apply(trove_overflow_t *o, uint32_t queue,
 uint64_t
 trove_overflow_target(const trove_ledger_t *l, const trove_redis_op_t *op)
 {
-    switch (op->type) {
+    const trove_slice_t  *player;
 
-    case TROVE_REDIS_CLAIM:
-        return trove_mark_player(l, &op->u.claim.player);
+    player = trove_redis_op_player(op);
 
-    case TROVE_REDIS_TAP:
-        return trove_mark_player(l, &op->u.tap.player);
-
-    case TROVE_REDIS_SCORE:
-        return trove_mark_player(l, &op->u.score.player);
-
-    case TROVE_REDIS_UNSCORE:
-        return trove_mark_player(l, &op->u.unscore);
-
-    case TROVE_REDIS_PUT:
-        return trove_mark_reward(op->u.put.id);
-
-    default: /* TROVE_REDIS_REMOVE */
-        return trove_mark_reward(op->u.remove);
-    }
+    return player ? trove_mark_player(l, player)
+                  : trove_mark_reward(trove_redis_op_reward(op));
 }
 
 

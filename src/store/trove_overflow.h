@@ -64,9 +64,12 @@ const char *trove_overflow_instance(const trove_ledger_t *l, int durable);
 uint64_t trove_overflow_target(const trove_ledger_t *l,
     const trove_redis_op_t *op);
 
-/* Whether what the operation of that queue is about may be in the ledger. */
-int trove_overflow_is_there(trove_ledger_t *l, uint32_t queue,
-    const trove_redis_op_t *op);
+/*
+ * Whether what the operation of that queue is about is in the ledger, at that
+ * time, ms of unix time: TROVE_OK, TROVE_NOTFOUND, or TROVE_BUSY.
+ */
+trove_rc_t trove_overflow_has_target(trove_ledger_t *l, uint32_t queue,
+    const trove_redis_op_t *op, uint64_t now);
 
 
 /* The script that fills the queues. */

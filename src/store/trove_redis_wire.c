@@ -202,6 +202,49 @@ trove_redis_rules(char *buf, const trove_redis_rules_t *rules)
 }
 
 
+const trove_slice_t *
+trove_redis_op_player(const trove_redis_op_t *op)
+{
+    switch (op->type) {
+
+    case TROVE_REDIS_CLAIM:
+        return &op->u.claim.player;
+
+    case TROVE_REDIS_TAP:
+        return &op->u.tap.player;
+
+    case TROVE_REDIS_SCORE:
+        return &op->u.score.player;
+
+    case TROVE_REDIS_UNSCORE:
+        return &op->u.unscore;
+
+    default:
+        return NULL;
+    }
+}
+
+
+uint32_t
+trove_redis_op_reward(const trove_redis_op_t *op)
+{
+    switch (op->type) {
+
+    case TROVE_REDIS_CLAIM:
+        return op->u.claim.reward;
+
+    case TROVE_REDIS_PUT:
+        return op->u.put.id;
+
+    case TROVE_REDIS_REMOVE:
+        return op->u.remove;
+
+    default:
+        return 0;
+    }
+}
+
+
 size_t
 trove_redis_op_size(const trove_redis_op_t *op)
 {

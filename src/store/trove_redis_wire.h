@@ -137,6 +137,10 @@ size_t trove_redis_call(char *buf, const trove_redis_call_t *call);
 size_t trove_redis_rules_size(const trove_redis_rules_t *rules);
 size_t trove_redis_rules(char *buf, const trove_redis_rules_t *rules);
 
+/* What an operation is about: NULL: no player; 0: no reward. */
+const trove_slice_t *trove_redis_op_player(const trove_redis_op_t *op);
+uint32_t trove_redis_op_reward(const trove_redis_op_t *op);
+
 size_t trove_redis_op_size(const trove_redis_op_t *op);
 size_t trove_redis_op(char *buf, const trove_redis_op_t *op);
 
