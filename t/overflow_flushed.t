@@ -61,7 +61,8 @@ for my $round (0 .. 3) {
 
 is($t->request('DELETE', "/rewards?id=1")->{status}, 200, 'there is room');
 becomes('1 wait, 11 are lost', 'for one of those that wait');
-is($t->get_json('/poll?x=1&y=1')->{rewards}[0], $id - 1, 'the next one');
+ok(wait_until { ($t->get_json('/poll?x=1&y=1')->{rewards}[0] // 0) == $id - 1 },
+   'the next one');
 
 $t->quit;
 
