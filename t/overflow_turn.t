@@ -61,6 +61,14 @@ sub left {
        "$n of $queue are left") or diag explain stats()->{overflow};
 }
 
+sub queue_has {
+    my ($n, $name) = @_;
+
+    ok(wait_until {
+        $redis->command('XLEN', 'trove:{hunt}:overflow:rewards') == $n
+    }, $name);
+}
+
 sub chunk { return sprintf("%x\r\n%s\r\n", length $_[0], $_[0]) }
 
 # With memory of another size the ledger is read from its store
@@ -162,13 +170,13 @@ my $line = '{"id":9,"x":1,"y":1,"value":%d}' . "\n";
 
 is(removed('/rewards?id=6'), 200, 'room');
 is(put($_), 200, "reward $_") for 7, 8;
+queue_has(0, 'the store has all that came from the queue');
 $proxy->set(replies => 1);
 $c->send("POST /rewards HTTP/1.1\r\nHost: t\r\n"
          . "Content-Type: application/x-ndjson\r\n"
          . "Transfer-Encoding: chunked\r\n\r\n"
          . chunk(sprintf $line, 1));
-ok(wait_until { $redis->command('XLEN', 'trove:{hunt}:overflow:rewards') == 1 },
-   'a line is asked for');
+queue_has(1, 'a line is asked for');
 is(removed('/rewards?id=7'), 200, 'there is room');
 is(put(9, 5), 200, 'which another one takes');
 $c->send(chunk(sprintf $line, 2) . "0\r\n\r\n");
@@ -182,10 +190,10 @@ is(value(9), 2, 'the last line is last');
 # The same of two requests, and of one that comes when they have been answered
 
 is(put(20), 200, 'no more room');
+queue_has(0, 'the store has all that came from the queue');
 $proxy->set(replies => 1);
 $c->send_request(POST => '/rewards', {}, '{"id":21,"x":1,"y":1,"value":1}');
-ok(wait_until { $redis->command('XLEN', 'trove:{hunt}:overflow:rewards') == 1 },
-   'a reward is asked for');
+queue_has(1, 'a reward is asked for');
 is(removed('/rewards?id=20'), 200, 'there is room');
 is(put(21, 2), 200, 'which it gets from another one');
 $proxy->set(replies => 0);
