@@ -122,12 +122,20 @@ is(lose(50), 0, 'lost fifty times');
 my ($files, $memory) = (files(), $t->resident($worker));
 my $opens = stat_of('store_opens');
 
-is(lose(300), 0, 'and hundreds of times more');
+# however many of these fall together, for who is to lose it is slow
+
+my ($rounds, $refused) = (0, 0);
+
+while (stat_of('store_opens') < $opens + 200 && !$refused && $rounds++ < 50) {
+    $refused += lose(50);
+}
+
+cmp_ok(stat_of('store_opens') - $opens, '>=', 200, 'and hundreds of times');
+is($refused, 0, 'and no tap was refused');
 
 is(tap($t, seq => $taps)->{json}{balance}, $taps, 'each tap counts once');
 cmp_ok(files(), '<', $files + 10, 'with as many descriptors');
 cmp_ok($t->resident($worker) - $memory, '<', $bound, 'and as much memory');
-cmp_ok(stat_of('store_opens') - $opens, '>', 100, 'by many connections');
 
 
 # Lost while nothing is asked for: that is no failure of the store

@@ -45,7 +45,7 @@ sub asked_of_others {
     my $name = shift;
     my @c = map { $t->client } 1, 2;
 
-    local $Trove::Client::TIMEOUT = 5;
+    local $Trove::Client::TIMEOUT = 15;
 
     $c[0]->send_request('GET', '/poll?x=5000&y=5000&r=10');
     $c[1]->send_request(score_of('sums', 'other', 0));
@@ -66,7 +66,7 @@ $fault->spare($t->master);
 
 my $crowd = Trove::Crowd->start($t, $SEED, @Trove::Crowd::BOARDS);
 
-is_deeply([ $fault->kill_at_each($t, 45, $fault->of_boards) ], [],
+is_deeply([ $fault->kill_at_each($t, 180, $fault->of_boards) ], [],
           'a worker died at each point');
 
 $fault->disarm;

@@ -38,7 +38,7 @@ $fault->spare($t->master);
 
 my $crowd = Trove::Crowd->start($t, $SEED, @Trove::Crowd::PLAY);
 
-is_deeply([ $fault->kill_at_each($t, 45, $fault->of_the_rest) ], [],
+is_deeply([ $fault->kill_at_each($t, 180, $fault->of_the_rest) ], [],
           'a worker died at each point');
 
 $fault->disarm;

@@ -50,7 +50,7 @@ sub asked_of_others {
     my %client = map { $_ => $t->client } keys %request;
     my $start = time;
 
-    local $Trove::Client::TIMEOUT = 5;
+    local $Trove::Client::TIMEOUT = 15;
 
     $client{$_}->send_request(@{ $request{$_} }) for keys %request;
 
@@ -100,7 +100,7 @@ is($t->post('/rewards', '{"id":21000,"x":1,"y":1,"stock":1000}')->{status},
    200, 'a reward for all');
 
 my $crowd = Trove::Crowd->start($t, $SEED, @Trove::Crowd::PLAY);
-my $end = time + 60;
+my $end = time + 180;
 
 while (left() && time < $end) {
     stop_at($_) for shuffle(left());

@@ -1142,7 +1142,11 @@ test_snapshot_fails(void **state)
 }
 
 
-/* A process that loads, follows and saves all the while. */
+/*
+ * A process that loads, follows and saves all the while.  What it is to follow
+ * changes faster than it is let to, now and then, and who changes it may be
+ * stopped for long in the midst of a row.
+ */
 
 static void
 use_snapshot(world_t *w, int fd)
@@ -1156,13 +1160,19 @@ use_snapshot(world_t *w, int fd)
                                          trove_simd_select(TROVE_SIMD_AUTO),
                                          TROVE_PAGES_OFF), TROVE_OK);
         world_sane(v);
-        assert_int_equal(trove_view_follow(v, NULL), TROVE_OK);
+        rc = trove_view_follow(v, NULL);
+        assert_true(rc == TROVE_OK || rc == TROVE_FULL || rc == TROVE_BUSY);
         world_sane(v);
         trove_view_destroy(v);
 
-        assert_int_equal(trove_view_build(&v, w->ledger,
-                                          trove_simd_select(TROVE_SIMD_AUTO),
-                                          TROVE_PAGES_OFF, NULL), TROVE_OK);
+        rc = trove_view_build(&v, w->ledger,
+                              trove_simd_select(TROVE_SIMD_AUTO),
+                              TROVE_PAGES_OFF, NULL);
+        if (rc == TROVE_BUSY) {
+            continue;
+        }
+
+        assert_int_equal(rc, TROVE_OK);
         rc = trove_view_save(v, fd, NULL);
         assert_true(rc == TROVE_OK || rc == TROVE_BUSY);
         trove_view_destroy(v);

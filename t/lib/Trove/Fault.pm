@@ -266,6 +266,10 @@ sub death_at {
 
     $self->arm($at, 1, 'KILL');
     wait_until { $self->victim($at) } 2;
+
+    # else somebody would die later, whom others count on
+
+    $self->disarm($at);
 }
 
 
