@@ -159,7 +159,7 @@ sub new {
                      $class;
 
     push @made, $self;
-    $self->claim;
+    $self->{lock} = hold($self->{dir});
 
     # workers that are not root reach the folder too
 
@@ -175,15 +175,17 @@ sub new {
 
 
 # What a test leaves that was killed, the next one to run takes away: a folder
-# is in use while its lock is held, and kept if it has none.
+# is in use while its lock is held, and kept if it has none.  There is no lock
+# that is not held yet: that would be one of the dead.
 
-sub claim {
-    my $self = shift;
+sub hold {
+    my $dir = shift;
 
-    $self->write_file('.lock', '');
+    open my $lock, '+>', "$dir/.held" or die "$dir/.held: $!\n";
+    flock $lock, LOCK_EX;
+    rename "$dir/.held", "$dir/.lock" or die "$dir/.lock: $!\n";
 
-    open $self->{lock}, '<', "$self->{dir}/.lock" or die ".lock: $!\n";
-    flock $self->{lock}, LOCK_EX;
+    return $lock;
 }
 
 

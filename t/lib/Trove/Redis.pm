@@ -41,10 +41,7 @@ sub new {
     my $self = bless { dir => $dir, port => Trove::Nginx::free_port(),
                        password => '' }, $class;
 
-    # see Trove::Nginx::claim()
-
-    open $self->{lock}, '+>', "$dir/.lock" or die ".lock: $!\n";
-    flock $self->{lock}, LOCK_EX;
+    $self->{lock} = Trove::Nginx::hold($dir);
 
     chmod 0755, $dir;
     $self->configure(%arg);
