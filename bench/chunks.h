@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #include "bench.h"
-#include "random.h"
+#include "ids.h"
 #include "trove_ledger.h"
 #include "trove_memory.h"
 

@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "bench.h"
-#include "random.h"
+#include "../t/lib/random.h"
 #include "trove_view_data.h"
 
 #if defined(__x86_64__)
@@ -61,13 +61,6 @@ now(void)
     clock_gettime(CLOCK_MONOTONIC, &ts);
 
     return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-
-static double
-random_unit(void)
-{
-    return (random_bits() >> 11) * 0x1p-53;
 }
 
 

@@ -262,7 +262,7 @@ readers_see_whole_lists_while_others_write(void **state)
                 continue;
             }
 
-            seed += (uint64_t) (i + 1) * 7919;
+            random_seed += (uint64_t) (i + 1) * 7919;
             alarm(120);
 
             if (i >= WRITERS) {

@@ -243,7 +243,7 @@ race_start(uint32_t who, uint32_t rounds, uint64_t life)
     pid = child_new();
 
     if (pid == 0) {
-        seed ^= (uint64_t) (who + 1) << 40;
+        random_seed ^= (uint64_t) (who + 1) << 40;
         race(who, rounds, life);
     }
 

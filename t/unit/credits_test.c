@@ -496,7 +496,7 @@ many_processes_add_what_was_granted(void **state)
             pid[i] = child_new();
 
             if (pid[i] == 0) {
-                seed += (uint64_t) (i + 1) * 7919;
+                random_seed += (uint64_t) (i + 1) * 7919;
                 race(l, (i % 2 != 0) ? 1 + random_below(20000) : 0);
             }
         }

@@ -1260,7 +1260,7 @@ writer_start(trove_ledger_t *l, uint32_t who, uint64_t life)
     pid = fork_child();
 
     if (pid == 0) {
-        seed ^= (uint64_t) (who + 1) << 40;
+        random_seed ^= (uint64_t) (who + 1) << 40;
         writer(l, who, life);
     }
 

@@ -815,7 +815,7 @@ readers_see_whole_loads(void **state)
         pid[i] = child_new();
 
         if (pid[i] == 0) {
-            seed += (uint64_t) i + 1;
+            random_seed += (uint64_t) i + 1;
             reader(l, reading, i == 0);
         }
     }

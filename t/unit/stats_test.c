@@ -428,7 +428,7 @@ worker_run(worker_t *w, uint64_t salt)
     uint64_t        ns;
     trove_stats_t  *s;
 
-    seed ^= salt;
+    random_seed ^= salt;
 
     s = trove_stats_claim(region);
 

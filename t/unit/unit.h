@@ -19,37 +19,7 @@
 
 #include <cmocka.h>
 
-
-static uint64_t  seed;
-
-
-static inline uint64_t
-random_bits(void)
-{
-    uint64_t  z;
-
-    z = (seed += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-
-    return z ^ (z >> 31);
-}
-
-
-static inline uint32_t
-random_below(uint32_t n)
-{
-    return (uint32_t) ((random_bits() >> 32) * n >> 32);
-}
-
-
-/* 0 is one of them, 1 is not. */
-
-static inline double
-random_unit(void)
-{
-    return (double) (random_bits() >> 11) * 0x1p-53;
-}
+#include "../lib/random.h"
 
 
 static inline double
@@ -68,11 +38,11 @@ random_setup(void **state)
 
     value = getenv("TROVE_SEED");
 
-    seed = (value != NULL) ? strtoull(value, NULL, 0)
-                           : (uint64_t) time(NULL) * 1000003
-                             ^ (uint64_t) getpid();
+    random_seed = (value != NULL) ? strtoull(value, NULL, 0)
+                                  : (uint64_t) time(NULL) * 1000003
+                                    ^ (uint64_t) getpid();
 
-    print_message("# TROVE_SEED=%llu\n", (unsigned long long) seed);
+    print_message("# TROVE_SEED=%llu\n", (unsigned long long) random_seed);
 
     return 0;
 }
