@@ -60,6 +60,8 @@ my ($ok, $said) = Trove::Nginx->check(http => <<'HTTP');
                        timeout=500ms replicas=1; }
     trove b { overflow redis://unix:/nonexistent:0; store sqlite:b.db; }
     trove c { overflow redis://127.0.0.1 max=1000000000; store off; }
+    trove d { overflow REDIS://:secret@127.0.0.1; }
+    trove e { store Redis://:secret@127.0.0.1; }
 HTTP
 ok($ok, 'a test makes no connection') or diag $said;
 unlike($said, qr/secret/, 'and tells no password');

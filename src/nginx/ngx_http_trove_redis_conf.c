@@ -32,10 +32,12 @@ static ngx_int_t ngx_http_trove_redis_resolve(ngx_conf_t *cf,
 ngx_uint_t
 ngx_http_trove_is_redis(ngx_str_t *value)
 {
-    ngx_str_t  rest;
-
-    return ngx_http_trove_prefixed(value, "redis:", &rest) == NGX_OK
-           || ngx_http_trove_prefixed(value, "rediss:", &rest) == NGX_OK;
+    return ngx_strncasecmp(value->data, (u_char *) "redis:",
+                           sizeof("redis:") - 1)
+           == 0
+           || ngx_strncasecmp(value->data, (u_char *) "rediss:",
+                              sizeof("rediss:") - 1)
+              == 0;
 }
 
 

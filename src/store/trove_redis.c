@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "trove_redis.h"
 #include "trove_space.h"
@@ -272,6 +273,8 @@ trove_redis_invalid(char *error, const char *format, ...)
 }
 
 
+/* In letters of any case, as the scheme of a URL is (RFC 3986, 3.1). */
+
 static int
 trove_redis_starts(const char *p, const char *end, const char *text)
 {
@@ -279,7 +282,7 @@ trove_redis_starts(const char *p, const char *end, const char *text)
 
     len = strlen(text);
 
-    return (size_t) (end - p) >= len && memcmp(p, text, len) == 0;
+    return (size_t) (end - p) >= len && strncasecmp(p, text, len) == 0;
 }
 
 

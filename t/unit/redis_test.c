@@ -98,6 +98,10 @@ an_address_is_read(void **state)
     assert_string_equal(trove_redis_node_name(&c, 0, name),
                         "unix:/run/redis@1/s:/3");
 
+    parsed("REDIS://:Secret@A.example/1", &c);
+    assert_string_equal(c.password, "Secret");
+    assert_string_equal(c.nodes[0].host, "A.example");
+
     parsed("redis://unix:/s", &c);
     assert_string_equal(c.path, "/s");
     assert_int_equal(c.db, 0);
