@@ -202,13 +202,14 @@ queued(tap("x$_"), 'one more waits') for 5 .. $MAX;
 for my $res (tap('y'), claim('y', 2, x => 2, y => 0)) {
     is("$res->{status} $res->{headers}{'x-status'}", '507 FULL',
        'until the queue is full');
-    like($res->{json}{detail}, qr/no room for another player/,
+    like($res->{json}{detail}, qr/no room for another player.*, nor is there/,
          'and why');
 }
 
 $res = batch('/tap', '{"player":"a"}', '{"player":"z"}', '{"player":"a"}');
 is_deeply([ map { $_->{balance} || $_->{error} } @{ $res->{lines} } ],
-          [ 5, 'the trove has no room for another player', 6 ],
+          [ 5, 'the trove has no room for another player, nor is there any '
+               . 'in its queue', 6 ],
           'so are lines');
 queued(put(9), 'another queue takes it');
 

@@ -60,6 +60,9 @@
 #define NGX_HTTP_TROVE_GONE          410
 
 
+#define NGX_HTTP_TROVE_UNQUEUED_TEXT                                          \
+    "nor is there any in its queue"
+
 #define NGX_HTTP_TROVE_UNCOPIED_TEXT                                          \
     "the store is being read: there is no copy of it yet"
 
@@ -255,8 +258,6 @@ typedef struct ngx_http_trove_worker_s {
     ngx_http_trove_drain_t *drain;          /* NULL: nothing overflows       */
 
     ngx_http_trove_redis_t *redis;          /* NULL: there is none           */
-    uint64_t                since;          /* the mark of its queue when it */
-                                            /* was seen whether an op waits  */
     ngx_http_trove_waits_t  copied;         /* until it has come from there  */
 
     unsigned                active:1;       /* a request came in this epoch  */
@@ -329,6 +330,8 @@ typedef struct {
     uint64_t                  scanned;      /* in this turn of a batch       */
     uint64_t                  held;         /* since when the ledger is, ns  */
     uint64_t                  generation;   /* of the copy it reads, 0: none */
+    uint64_t                  since;        /* the mark by which it was seen */
+                                            /* whether an op has to wait     */
     ngx_http_trove_batch_t   *batch;
     ngx_http_trove_object_t  *object;
     ngx_http_trove_tried_t   *tried;
@@ -742,9 +745,12 @@ ngx_msec_t ngx_http_trove_redis_timeout(ngx_http_trove_redis_t *rd);
 /*
  * TROVE_OK: it will be answered, by TROVE_CANCELED if it was not carried out,
  * by TROVE_AGAIN if that is not known.  TROVE_CANCELED: it is not asked for.
+ * One that is to be queued was found to have to wait "since" a mark, see
+ * trove_mark_follow().
  */
 trove_rc_t ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
-    const trove_redis_op_t *op, ngx_http_trove_asker_t *asker, uint32_t index);
+    const trove_redis_op_t *op, uint64_t since, ngx_http_trove_asker_t *asker,
+    uint32_t index);
 
 /* Whether an op about that target, see trove_mark.h, is not answered yet. */
 ngx_uint_t ngx_http_trove_redis_asks(ngx_http_trove_asker_t *asker,

@@ -245,7 +245,10 @@ ngx_http_trove_board_result(ngx_http_trove_ctx_t *ctx,
 
     case TROVE_FULL:
         trove_stats_add(stats, board_full, 1);
-        *detail = "the board has no room for another player";
+        *detail = write->overflows
+                  ? "the board has no room for another player, "
+                    NGX_HTTP_TROVE_UNQUEUED_TEXT
+                  : "the board has no room for another player";
         return NGX_HTTP_INSUFFICIENT_STORAGE;
 
     case TROVE_INVALID:

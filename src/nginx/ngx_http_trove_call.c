@@ -68,7 +68,8 @@ ngx_http_trove_calls_end(ngx_http_trove_redis_t *rd)
 
 trove_rc_t
 ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
-    const trove_redis_op_t *op, ngx_http_trove_asker_t *asker, uint32_t index)
+    const trove_redis_op_t *op, uint64_t since, ngx_http_trove_asker_t *asker,
+    uint32_t index)
 {
     size_t                   size;
     ngx_http_trove_call_t   *call;
@@ -95,7 +96,7 @@ ngx_http_trove_redis_ask(ngx_http_trove_redis_t *rd,
 
     if (rd->worker->trove->overflow) {
         place->target = trove_overflow_target(rd->worker->trove->ledger, op);
-        place->since = rd->worker->since;
+        place->since = since;
     }
 
     call->len += place->len;

@@ -296,7 +296,10 @@ ngx_http_trove_claim_result(ngx_http_trove_ctx_t *ctx,
 
     if (write->result.rc == TROVE_FULL) {
         trove_stats_add(stats, claims_full, 1);
-        *detail = "the trove has no room for another player or claim";
+        *detail = write->overflows
+                  ? "the trove has no room for another player or claim, "
+                    NGX_HTTP_TROVE_UNQUEUED_TEXT
+                  : "the trove has no room for another player or claim";
         return NGX_HTTP_INSUFFICIENT_STORAGE;
     }
 

@@ -41,13 +41,13 @@ ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
     ledger = ctx->worker->trove->ledger;
     queue = ngx_http_trove_queue(op->type, op->board);
 
-    ctx->worker->since = trove_mark(ledger, queue);
+    ctx->since = trove_mark(ledger, queue);
 
     if (!trove_mark_pending(ledger, queue)) {
 
         /* until this is known to wait others may get room for the same */
 
-        ctx->worker->since = TROVE_MARK_UNKNOWN;
+        ctx->since = TROVE_MARK_UNKNOWN;
 
         if (!ngx_http_trove_remote_asks(ctx)) {
             return TROVE_OK;

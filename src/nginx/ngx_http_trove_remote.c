@@ -316,7 +316,8 @@ ngx_http_trove_remote_ask(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
 
     asks = !ngx_queue_empty(&rm->asker.places);
 
-    rc = ngx_http_trove_redis_ask(w->redis, op, &rm->asker, rm->n);
+    rc = ngx_http_trove_redis_ask(w->redis, op, ctx->since, &rm->asker,
+                                  rm->n);
 
     rm->writes[rm->n++].result.rc = rc;
 

@@ -390,7 +390,10 @@ ngx_http_trove_reward_result(ngx_http_trove_ctx_t *ctx,
 
     case TROVE_FULL:
         trove_stats_add(stats, rewards_full, 1);
-        *detail = "the trove has no room for another reward";
+        *detail = write->overflows
+                  ? "the trove has no room for another reward, "
+                    NGX_HTTP_TROVE_UNQUEUED_TEXT
+                  : "the trove has no room for another reward";
         return NGX_HTTP_INSUFFICIENT_STORAGE;
 
     case TROVE_INVALID:

@@ -482,7 +482,10 @@ ngx_http_trove_tap_result(ngx_http_trove_ctx_t *ctx,
 
     if (write->result.rc == TROVE_FULL) {
         trove_stats_add(stats, taps_full, 1);
-        *detail = "the trove has no room for another player";
+        *detail = write->overflows
+                  ? "the trove has no room for another player, "
+                    NGX_HTTP_TROVE_UNQUEUED_TEXT
+                  : "the trove has no room for another player";
         return NGX_HTTP_INSUFFICIENT_STORAGE;
     }
 
