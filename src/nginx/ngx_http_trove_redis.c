@@ -606,34 +606,21 @@ ngx_http_trove_redis_failed(ngx_http_trove_redis_t *rd, trove_store_rc_t rc,
 static void
 ngx_http_trove_redis_greet(ngx_http_trove_redis_t *rd)
 {
-    char                      db[NGX_INT_T_LEN + 1];
-    const char               *argv[3];
-    ngx_uint_t                argc;
-    const trove_redis_conf_t *conf;
+    char         db[TROVE_REDIS_DB];
+    const char  *words[TROVE_REDIS_WORDS];
+    ngx_uint_t   n;
 
-    conf = rd->conf;
+    n = trove_redis_auth(rd->conf, words);
 
-    if (conf->password[0]) {
-        argc = 0;
-        argv[argc++] = "AUTH";
-
-        if (conf->user[0]) {
-            argv[argc++] = conf->user;
-        }
-
-        argv[argc++] = conf->password;
-
-        ngx_http_trove_redis_command(rd, NGX_HTTP_TROVE_REPLY_AUTH, argc, argv,
+    if (n) {
+        ngx_http_trove_redis_command(rd, NGX_HTTP_TROVE_REPLY_AUTH, n, words,
                                      NULL);
     }
 
-    if (conf->db) {
-        (void) ngx_sprintf((u_char *) db, "%uD%Z", conf->db);
+    n = trove_redis_select(rd->conf, words, db);
 
-        argv[0] = "SELECT";
-        argv[1] = db;
-
-        ngx_http_trove_redis_command(rd, NGX_HTTP_TROVE_REPLY_SELECT, 2, argv,
+    if (n) {
+        ngx_http_trove_redis_command(rd, NGX_HTTP_TROVE_REPLY_SELECT, n, words,
                                      NULL);
     }
 

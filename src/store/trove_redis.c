@@ -575,6 +575,45 @@ trove_redis_node_name(const trove_redis_conf_t *conf, uint32_t node,
 }
 
 
+unsigned
+trove_redis_auth(const trove_redis_conf_t *conf, const char **words)
+{
+    unsigned  n;
+
+    if (conf->password[0] == '\0') {
+        return 0;
+    }
+
+    n = 0;
+    words[n++] = "AUTH";
+
+    if (conf->user[0] != '\0') {
+        words[n++] = conf->user;
+    }
+
+    words[n++] = conf->password;
+
+    return n;
+}
+
+
+unsigned
+trove_redis_select(const trove_redis_conf_t *conf, const char **words,
+    char *db)
+{
+    if (conf->db == 0) {
+        return 0;
+    }
+
+    (void) snprintf(db, TROVE_REDIS_DB, "%u", conf->db);
+
+    words[0] = "SELECT";
+    words[1] = db;
+
+    return 2;
+}
+
+
 size_t
 trove_redis_key(char *buf, const trove_slice_t *trove, const char *part)
 {
@@ -832,42 +871,30 @@ trove_redis_open(trove_redis_t *r)
 static trove_store_rc_t
 trove_redis_greet(trove_redis_t *r)
 {
-    int                        argc;
-    char                       db[16];
-    const char                *argv[3];
-    trove_store_rc_t           rc;
-    const trove_redis_conf_t  *conf;
+    char               db[TROVE_REDIS_DB];
+    unsigned           n;
+    const char        *words[TROVE_REDIS_WORDS];
+    trove_store_rc_t   rc;
 
-    conf = r->conf;
+    rc = TROVE_STORE_DONE;
 
-    if (conf->password[0] != '\0') {
-        argc = 0;
-        argv[argc++] = "AUTH";
+    n = trove_redis_auth(r->conf, words);
 
-        if (conf->user[0] != '\0') {
-            argv[argc++] = conf->user;
-        }
-
-        argv[argc++] = conf->password;
-        rc = trove_redis_simple(r, argc, argv);
-
-        if (rc != TROVE_STORE_DONE) {
-            return rc;
-        }
+    if (n != 0) {
+        rc = trove_redis_simple(r, (int) n, words);
     }
 
-    if (conf->db != 0) {
-        (void) snprintf(db, sizeof(db), "%u", conf->db);
-        argv[0] = "SELECT";
-        argv[1] = db;
-        rc = trove_redis_simple(r, 2, argv);
-
-        if (rc != TROVE_STORE_DONE) {
-            return rc;
-        }
+    if (rc != TROVE_STORE_DONE) {
+        return rc;
     }
 
-    return trove_redis_is_master(r);
+    n = trove_redis_select(r->conf, words, db);
+
+    if (n != 0) {
+        rc = trove_redis_simple(r, (int) n, words);
+    }
+
+    return (rc == TROVE_STORE_DONE) ? trove_redis_is_master(r) : rc;
 }
 
 

@@ -83,6 +83,18 @@ trove_rc_t trove_redis_parse(const trove_slice_t *value,
 const char *trove_redis_node_name(const trove_redis_conf_t *conf,
     uint32_t node, char *buf);
 
+/*
+ * The words of the commands that a connection begins with, and how many they
+ * are; 0: it needs none.  They are the configuration's, and those of "db",
+ * which has TROVE_REDIS_DB bytes.
+ */
+#define TROVE_REDIS_WORDS  3
+#define TROVE_REDIS_DB     sizeof("4294967295")
+
+unsigned trove_redis_auth(const trove_redis_conf_t *conf, const char **words);
+unsigned trove_redis_select(const trove_redis_conf_t *conf,
+    const char **words, char *db);
+
 
 /*
  * Names of keys, in a buffer of TROVE_REDIS_KEY bytes more than the trove's
