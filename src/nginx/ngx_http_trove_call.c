@@ -418,12 +418,6 @@ ngx_http_trove_call_eval(ngx_http_trove_redis_t *rd,
     ngx_uint_t           argc;
     trove_redis_call_t   c;
 
-    if (rd->asking) {
-        argv[0] = "ASKING";
-        ngx_http_trove_redis_command(rd, NGX_HTTP_TROVE_REPLY_ASKING, 1, argv,
-                                     NULL);
-    }
-
     c.instance = rd->role->instance(rd);
     c.session = rd->session;
     c.number = call ? call->number : rd->number + 1;

@@ -470,7 +470,6 @@ ngx_http_trove_redis_lost(ngx_http_trove_redis_t *rd, trove_store_rc_t rc,
     }
 
     rd->moved = 0;
-    rd->asking = 0;
 
     ngx_http_trove_redis_close(rd);
 
@@ -484,7 +483,11 @@ ngx_http_trove_redis_lost(ngx_http_trove_redis_t *rd, trove_store_rc_t rc,
 }
 
 
-/* Another node is to be asked, with what this one has not carried out. */
+/*
+ * Another node is to be asked, with what this one has not carried out; but not
+ * the one that a slot is moving to, for it has not got all keys yet, and takes
+ * those that are missing for none.
+ */
 
 static void
 ngx_http_trove_redis_elsewhere(ngx_http_trove_redis_t *rd,
@@ -492,7 +495,7 @@ ngx_http_trove_redis_elsewhere(ngx_http_trove_redis_t *rd,
 {
     ngx_uint_t  redirected;
 
-    redirected = (e->then == TROVE_REDIS_MOVED || e->then == TROVE_REDIS_ASK)
+    redirected = e->then == TROVE_REDIS_MOVED
                  && rd->redirects++ < NGX_HTTP_TROVE_REDIRECTS
                  && ngx_http_trove_redis_address(rd, &e->node) == NGX_OK;
 
@@ -508,7 +511,6 @@ ngx_http_trove_redis_elsewhere(ngx_http_trove_redis_t *rd,
     }
 
     rd->moved = 1;
-    rd->asking = (e->then == TROVE_REDIS_ASK);
 
     ngx_http_trove_redis_close(rd);
 

@@ -48,7 +48,6 @@ typedef enum {
     NGX_HTTP_TROVE_REPLY_AUTH,
     NGX_HTTP_TROVE_REPLY_SELECT,
     NGX_HTTP_TROVE_REPLY_SCRIPT,
-    NGX_HTTP_TROVE_REPLY_ASKING,
     NGX_HTTP_TROVE_REPLY_PROBE,
     NGX_HTTP_TROVE_REPLY_CALL,
     NGX_HTTP_TROVE_REPLY_REPLICAS
@@ -204,7 +203,6 @@ struct ngx_http_trove_redis_s {
 
     unsigned                       known:1;     /* the session is, in Redis  */
     unsigned                       moved:1;     /* "node" is where to go     */
-    unsigned                       asking:1;
     unsigned                       was_open:1;  /* when "timer" was set      */
     unsigned                       writing:1;
 };
