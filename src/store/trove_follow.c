@@ -148,6 +148,7 @@ trove_follow_session(trove_follow_t *f)
     }
 
     if (rc == TROVE_STORE_DONE) {
+        f->moves = f->redis.moves;
         trove_follow_name(f);
         rc = trove_follow_lineage(f, &meta, &lost);
     }
@@ -203,6 +204,7 @@ trove_follow_once(trove_follow_t *f)
     }
 
     if (rc == TROVE_STORE_DONE) {
+        f->moves = f->redis.moves;
         rc = trove_follow_load(f);
     }
 
@@ -773,6 +775,16 @@ trove_follow_ask(trove_follow_t *f, redisReply **reply, int argc,
     if (rc != TROVE_STORE_DONE) {
         *reply = NULL;
         return rc;
+    }
+
+    /* another node may have another log, and what it has was not compared */
+
+    if (f->redis.moves != f->moves) {
+        freeReplyObject(*reply);
+        *reply = NULL;
+        (void) snprintf(f->error, TROVE_STORE_ERROR,
+                        "it is at another node now");
+        return TROVE_STORE_AWAY;
     }
 
     if ((*reply)->type == REDIS_REPLY_NIL) {

@@ -73,6 +73,7 @@ typedef struct {
     char                      *rows;
     char                       error[TROVE_STORE_ERROR];
     uint64_t                   looked;      /* at the node's part, ns        */
+    uint64_t                   moves;       /* to the node that it follows   */
     int                        distrust;    /* load all, whatever the log    */
 
     int                        loading;

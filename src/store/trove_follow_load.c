@@ -230,10 +230,12 @@ static trove_store_rc_t
 trove_follow_scan(trove_follow_t *f, const trove_follow_rows_t *rows)
 {
     char               cursor[24], count[12];
+    uint64_t           opens;
     redisReply        *r;
     const char        *argv[5];
     trove_store_rc_t   rc;
 
+    opens = 0;
     (void) strcpy(cursor, "0");
     (void) snprintf(count, sizeof(count), "%u", TROVE_FOLLOW_SCAN);
 
@@ -258,7 +260,16 @@ trove_follow_scan(trove_follow_t *f, const trove_follow_rows_t *rows)
         {
             rc = trove_follow_damaged(f, "a hash");
 
+        } else if (strcmp(cursor, "0") != 0 && f->redis.opens != opens) {
+
+            /* a cursor is of the process that has given it out */
+
+            (void) snprintf(f->error, TROVE_STORE_ERROR,
+                            "it has moved while it was loaded");
+            rc = TROVE_STORE_BUSY;
+
         } else {
+            opens = f->redis.opens;
             (void) strcpy(cursor, r->element[0]->str);
             rc = trove_follow_rows(f, r->element[1], rows);
         }

@@ -831,6 +831,8 @@ trove_redis_open(trove_redis_t *r)
     struct timeval             tv;
     const trove_redis_node_t  *node;
 
+    r->opens++;
+
     tv.tv_sec = r->conf->timeout / 1000;
     tv.tv_usec = (r->conf->timeout % 1000) * 1000;
 
@@ -1077,12 +1079,14 @@ trove_redis_formatted(trove_redis_t *r, redisReply **reply, const char *cmd,
             trove_redis_close(r);
             r->moved = 1;
             r->node = e.node;
+            r->moves += !asking;
             break;
 
         case TROVE_REDIS_NEXT:
             trove_redis_close(r);
 
             if (trove_redis_next(r)) {
+                r->moves++;
                 break;
             }
 

@@ -190,6 +190,8 @@ typedef struct {
     uint32_t                  at;           /* of conf's nodes, is next      */
     int                       moved;        /* "node" is not one of these    */
     trove_redis_node_t        node;
+    uint64_t                  opens;        /* connections                   */
+    uint64_t                  moves;        /* from one node to another      */
 } trove_redis_t;
 
 
