@@ -1,6 +1,8 @@
 
 #include "ngx_http_trove_redis.h"
 
+#include "trove_fault.h"
+
 
 #define NGX_HTTP_TROVE_CALLS_SENT    2         /* under way                  */
 #define NGX_HTTP_TROVE_CALLS_MAX     64        /* of a worker and trove      */
@@ -303,6 +305,12 @@ ngx_http_trove_calls_send(ngx_event_t *ev)
         } else {
             ngx_http_trove_call_close(rd, call);
         }
+
+        /* who was stopped meanwhile has found it overdue */
+
+        if (rd->state != NGX_HTTP_TROVE_REDIS_READY) {
+            return;
+        }
     }
 
     ngx_http_trove_redis_write(rd);
@@ -401,6 +409,7 @@ ngx_http_trove_call_send(ngx_http_trove_redis_t *rd,
     call->sent = trove_clock_ns();
     call->since = call->sent;
     call->under_way = 1;
+    TROVE_FAULT("replica: call sent");
 
     if (rd->under_way++ == 0) {
         ngx_http_trove_calls_due(rd);
