@@ -221,6 +221,23 @@ is($s->{overflow_call}{count} > 0, 1, 'is counted, and its time');
 is($s->{overflow_away}, 0, 'nothing else was refused');
 is($s->{breaker_state}, 0, 'all is well');
 
+
+# Nor does a full queue take removals of what may wait in it
+
+queued(put($_), 'one more reward waits') for 11 .. 9 + $MAX;
+is(score('last', 'x', 1)->{status}, 200, 'a board gets full');
+queued(score('last', 'y', $_), 'and a score') for 1 .. $MAX;
+
+for my $url ('/rewards?id=9', '/board/last?player=y') {
+    my $res = ask(DELETE => $url);
+
+    is("$res->{status} $res->{headers}{'x-status'}", '507 FULL',
+       'its queue is full');
+    like($res->{json}{detail}, qr/no room for/, 'and why');
+}
+
+is(stats()->{overflow_full}, 3 + 2, 'that is counted');
+
 $t->stop;
 
 done_testing();

@@ -69,6 +69,11 @@
 #define NGX_HTTP_TROVE_UNSTORED_TEXT                                          \
     "the store does not take writes at present"
 
+/* Of a removal, which needs no room but there. */
+
+#define NGX_HTTP_TROVE_UNREMOVED_TEXT                                         \
+    "the queue that it would have to wait in has no room for it"
+
 #define NGX_HTTP_TROVE_ACK_MEMORY    0
 #define NGX_HTTP_TROVE_ACK_COMMIT    1
 

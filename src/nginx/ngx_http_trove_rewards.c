@@ -278,6 +278,10 @@ ngx_http_trove_rewards_deleted(ngx_http_trove_ctx_t *ctx,
         *detail = "there is no such reward";
         return NGX_HTTP_NOT_FOUND;
 
+    case TROVE_FULL:
+        *detail = NGX_HTTP_TROVE_UNREMOVED_TEXT;
+        return NGX_HTTP_INSUFFICIENT_STORAGE;
+
     default:
         *detail = ngx_http_trove_unwritten(ctx, write->result.rc);
         return NGX_HTTP_SERVICE_UNAVAILABLE;
