@@ -41,12 +41,15 @@ ngx_http_trove_overtakes(ngx_http_trove_ctx_t *ctx, trove_redis_op_t *op)
     ledger = ctx->worker->trove->ledger;
     queue = ngx_http_trove_queue(op->type, op->board);
 
-    ctx->since = trove_mark(ledger, queue);
+    /*
+     * if it is not known that any waits, others may get room for the same until
+     * this is known to
+     */
+
+    ctx->since = trove_mark_sure(ledger) ? trove_mark(ledger, queue)
+                                         : TROVE_MARK_UNKNOWN;
 
     if (!trove_mark_pending(ledger, queue)) {
-
-        /* until this is known to wait others may get room for the same */
-
         ctx->since = TROVE_MARK_UNKNOWN;
 
         if (!ngx_http_trove_remote_asks(ctx)) {
