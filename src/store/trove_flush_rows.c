@@ -42,8 +42,14 @@ trove_flush_dirty(trove_flush_t *f, int *whole)
 
     memset(f->from, 0, trove_dirty_kinds(f->ledger) * sizeof(uint32_t));
 
-    w.held = trove_mark_whose(f->ledger) != 0
-             && trove_mark_hold(f->ledger) == TROVE_OK;
+    w.held = trove_mark_whose(f->ledger) != 0;
+
+    /* what an operation has changed is not stored without its mark */
+
+    if (w.held && trove_mark_hold(f->ledger) != TROVE_OK) {
+        *whole = 0;
+        return TROVE_STORE_DONE;
+    }
 
     do {
         rc = trove_flush_some(&w);

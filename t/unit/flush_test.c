@@ -696,6 +696,7 @@ a_ledger_from_the_store_is_the_same(void **state)
 static void
 marks_are_stored_with_what_they_stand_for(void **state)
 {
+    uint64_t              ticket;
     trove_redo_t         *redo;
     trove_slice_t         id;
     trove_flush_t         f;
@@ -727,19 +728,29 @@ marks_are_stored_with_what_they_stand_for(void **state)
     flushed(&f);
     assert_int_equal(trove_mark_stored(l, TROVE_MARK_REWARDS), 5);
 
-    /* not while somebody is at an operation */
+    /* nothing while somebody is at an operation: neither without the other */
 
+    id = slice("p1");
     assert_int_equal(trove_mark_tap(redo, 2, &q, &t), TROVE_OK);
     assert_int_equal(trove_mark_hold(l), TROVE_OK);
+    ticket = trove_flush_ticket(l);
     flushed(&f);
+    assert_false(trove_flush_durable(l, ticket));
     trove_mark_let_go(l);
     assert_int_equal(trove_mark_stored(l, TROVE_MARK_PLAYERS), 1);
     assert_true(trove_dirty_any(l));
+
+    next = loaded();
+    assert_int_equal(trove_player_get(next, &id, &p), TROVE_OK);
+    assert_int_equal(p.balance, 3);
+    assert_int_equal(trove_mark(next, TROVE_MARK_PLAYERS), 1);
+    ledger_free(next);
+
     flushed(&f);
+    assert_true(trove_flush_durable(l, ticket));
     assert_int_equal(trove_mark_stored(l, TROVE_MARK_PLAYERS), 2);
 
     next = loaded();
-    id = slice("p1");
     assert_int_equal(trove_player_get(next, &id, &p), TROVE_OK);
     assert_int_equal(p.balance, 6);
     assert_true(same_marks(l, next));
