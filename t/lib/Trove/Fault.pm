@@ -247,8 +247,11 @@ sub lead {
 
 sub named {
     my ($self, $name) = @_;
+    my @named = grep { $self->name($_) eq $name } $self->points;
 
-    return grep { $self->name($_) eq $name } $self->points;
+    die "no point is called \"$name\"\n" if !@named;
+
+    return @named;
 }
 
 
