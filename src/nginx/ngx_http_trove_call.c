@@ -563,6 +563,14 @@ ngx_http_trove_call_replied(ngx_http_trove_redis_t *rd, redisReply *reply)
         ngx_http_trove_call_failed(rd, call,
                                    (e.then == TROVE_REDIS_LOST)
                                    ? TROVE_AGAIN : TROVE_CANCELED);
+
+        /* too late, maybe by a clock that was set: its time is asked for */
+
+        if (e.rc == TROVE_STORE_TIMEOUT && rd->looked == 0) {
+            rd->looked = trove_clock_ns();
+
+            ngx_http_trove_call_eval(rd, NGX_HTTP_TROVE_REPLY_PROBE, NULL);
+        }
     }
 
     freeReplyObject(reply);
