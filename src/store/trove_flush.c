@@ -45,8 +45,9 @@ trove_flush_init(trove_flush_t *f, trove_ledger_t *l,
 
     nboards = trove_ledger_boards(l);
 
-    f->numbers = trove_alloc(TROVE_FLUSH_ROWS * sizeof(uint32_t));
-    f->claims = trove_alloc(TROVE_FLUSH_ROWS * sizeof(uint32_t));
+    f->nplayers = TROVE_FLUSH_ROWS;
+    f->numbers = trove_alloc(f->nplayers * sizeof(uint32_t));
+    f->claims = trove_alloc(f->nplayers * sizeof(uint32_t));
     f->from = trove_alloc(trove_dirty_kinds(l) * sizeof(uint32_t));
     f->periods = trove_alloc((nboards + 1) * sizeof(uint64_t));
     f->marks = trove_alloc(trove_marks(l) * sizeof(uint64_t));

@@ -6,9 +6,9 @@
  * transactions of bounded size, each of which stores a player together with
  * all of his claims, and what they have added to his rows of boards.
  *
- * The marks of queues (trove_mark.h) are in a flush's last transaction, and no
- * operation of theirs is carried out during the flush: what the store has is
- * what they say, but for a flush of several transactions that does not end.
+ * The marks of queues (trove_mark.h) are in one transaction with what they stand
+ * for: no operation of theirs is carried out during a flush, and one after which
+ * they have moved on is a single transaction, however much it stores.
  *
  *   event loop                          thread
  *
@@ -82,6 +82,7 @@ typedef struct {
 
     uint32_t                  *numbers;
     uint32_t                  *claims;
+    uint32_t                   nplayers;    /* that there is room for        */
 
     /* of what is dirty, by kind: up to where it was looked at */
 

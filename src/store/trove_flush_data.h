@@ -17,11 +17,13 @@
 
 typedef struct {
     trove_flush_t   *f;
-    uint32_t         room;              /* of the transaction                */
+    uint32_t         rows;              /* that a transaction may have       */
+    uint32_t         room;              /* what is left of them              */
     uint32_t         nplayers;
     uint32_t         dropped;           /* rows of earlier periods           */
     int              skipped;           /* what could not be read            */
     int              held;              /* marks are                         */
+    int              moved;             /* and not where the store has them  */
     int              marked;            /* they are in the transaction       */
 } trove_flushing_t;
 

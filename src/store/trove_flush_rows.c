@@ -3,8 +3,10 @@
  * What is dirty in a ledger is brought to its store.
  */
 
+#include <stdio.h>
 #include <string.h>
 
+#include "trove_alloc.h"
 #include "trove_board_data.h"
 #include "trove_clock.h"
 #include "trove_dirty.h"
@@ -23,10 +25,12 @@ static trove_store_rc_t trove_flush_reward(trove_flushing_t *w,
     uint32_t slot);
 static trove_store_rc_t trove_flush_players(trove_flushing_t *w);
 static trove_store_rc_t trove_flush_player(trove_flushing_t *w, uint32_t i);
+static trove_store_rc_t trove_flush_grow(trove_flush_t *f);
 static int trove_flush_read_player(trove_flush_t *f, uint32_t number,
     const trove_slice_t *id, trove_player_t *p);
 static trove_store_rc_t trove_flush_claims(trove_flush_t *f, uint32_t claim,
     uint32_t stored);
+static trove_store_rc_t trove_flush_torn(trove_flushing_t *w);
 static trove_store_rc_t trove_flush_marks(trove_flushing_t *w);
 static void trove_flush_landed(trove_flushing_t *w);
 
@@ -44,12 +48,18 @@ trove_flush_dirty(trove_flush_t *f, int *whole)
 
     w.held = trove_mark_whose(f->ledger) != 0;
 
-    /* what an operation has changed is not stored without its mark */
+    /*
+     * What an operation has changed is not stored without its mark: all goes
+     * in one transaction then, however much that is.
+     */
 
     if (w.held && trove_mark_hold(f->ledger) != TROVE_OK) {
         *whole = 0;
         return TROVE_STORE_DONE;
     }
+
+    w.moved = w.held && trove_mark_any(f->ledger);
+    w.rows = w.moved ? UINT32_MAX : TROVE_FLUSH_ROWS;
 
     do {
         rc = trove_flush_some(&w);
@@ -78,7 +88,7 @@ trove_flush_some(trove_flushing_t *w)
     f = w->f;
     l = f->ledger;
 
-    w->room = TROVE_FLUSH_ROWS;
+    w->room = w->rows;
     w->nplayers = 0;
     w->marked = 0;
 
@@ -100,15 +110,15 @@ trove_flush_some(trove_flushing_t *w)
         rc = trove_flush_drop(w);
     }
 
-    if (rc == TROVE_STORE_DONE) {
-        rc = trove_flush_marks(w);
+    if (rc == TROVE_STORE_DONE && w->moved) {
+        rc = w->skipped ? trove_flush_torn(w) : trove_flush_marks(w);
     }
 
     if (rc != TROVE_STORE_DONE) {
         return rc;
     }
 
-    if (w->room == TROVE_FLUSH_ROWS && w->dropped == 0 && !w->marked) {
+    if (w->room == w->rows && w->dropped == 0 && !w->marked) {
         trove_store_rollback(f->store);
         return TROVE_STORE_DONE;
     }
@@ -117,7 +127,7 @@ trove_flush_some(trove_flushing_t *w)
 
     rc = trove_store_commit(f->store, trove_ledger_version(l));
 
-    TROVE_PROBE(store_commit, f->conf.path, TROVE_FLUSH_ROWS - w->room,
+    TROVE_PROBE(store_commit, f->conf.path, w->rows - w->room,
                 trove_clock_ns() - start, rc);
 
     if (rc == TROVE_STORE_DONE) {
@@ -196,6 +206,15 @@ trove_flush_players(trove_flushing_t *w)
     f = w->f;
 
     while (w->room >= TROVE_FLUSH_BATCH) {
+
+        if (f->nplayers - w->nplayers < TROVE_FLUSH_BATCH) {
+            rc = trove_flush_grow(f);
+
+            if (rc != TROVE_STORE_DONE) {
+                return rc;
+            }
+        }
+
         n = trove_dirty_take(f->ledger, TROVE_DIRTY_PLAYERS,
                              &f->from[TROVE_DIRTY_PLAYERS],
                              f->numbers + w->nplayers, TROVE_FLUSH_BATCH);
@@ -214,6 +233,41 @@ trove_flush_players(trove_flushing_t *w)
             }
         }
     }
+
+    return TROVE_STORE_DONE;
+}
+
+
+/* There are twice as many players in a transaction. */
+
+static trove_store_rc_t
+trove_flush_grow(trove_flush_t *f)
+{
+    size_t     size;
+    uint32_t  *numbers, *claims;
+
+    size = f->nplayers * sizeof(uint32_t);
+    numbers = trove_alloc(2 * size);
+    claims = trove_alloc(2 * size);
+
+    if (numbers == NULL || claims == NULL) {
+        trove_free(numbers);
+        trove_free(claims);
+        (void) snprintf(f->error, TROVE_STORE_ERROR, "there is no memory for "
+                        "%u players at once", 2 * f->nplayers);
+        trove_stat_add(&f->stats.failures[TROVE_STORE_NOMEM], 1);
+
+        return TROVE_STORE_NOMEM;
+    }
+
+    memcpy(numbers, f->numbers, size);
+    memcpy(claims, f->claims, size);
+    trove_free(f->numbers);
+    trove_free(f->claims);
+
+    f->numbers = numbers;
+    f->claims = claims;
+    f->nplayers *= 2;
 
     return TROVE_STORE_DONE;
 }
@@ -338,7 +392,18 @@ trove_flush_claims(trove_flush_t *f, uint32_t claim, uint32_t stored)
 }
 
 
-/* In the last transaction: all that they stand for is stored by then. */
+/* A row was left out that may be one of those that the marks stand for. */
+
+static trove_store_rc_t
+trove_flush_torn(trove_flushing_t *w)
+{
+    (void) snprintf(w->f->error, TROVE_STORE_ERROR, "what came from a queue is "
+                    "held by a process that does not move");
+    trove_stat_add(&w->f->stats.failures[TROVE_STORE_BUSY], 1);
+
+    return TROVE_STORE_BUSY;
+}
+
 
 static trove_store_rc_t
 trove_flush_marks(trove_flushing_t *w)
@@ -352,12 +417,6 @@ trove_flush_marks(trove_flushing_t *w)
 
     f = w->f;
     l = f->ledger;
-
-    if (!w->held || w->skipped || w->room < TROVE_FLUSH_BATCH
-        || !trove_mark_any(l))
-    {
-        return TROVE_STORE_DONE;
-    }
 
     name.data = (const unsigned char *) "";
     name.len = 0;

@@ -878,6 +878,96 @@ a_flush_may_take_many_transactions(void **state)
 }
 
 
+/* What came from queues and their marks are in one, or in none. */
+
+static void
+a_flush_with_marks_is_one_transaction(void **state)
+{
+    char                  player[16];
+    uint32_t              i, n;
+    uint64_t              is, commits;
+    trove_tap_t           t;
+    trove_redo_t         *redo;
+    trove_slice_t         id;
+    trove_flush_t         f;
+    trove_player_t        p;
+    trove_ledger_t       *l, *next;
+    trove_ledger_row_t   *row;
+    trove_tap_request_t   q;
+
+    n = 2 * TROVE_FLUSH_ROWS + 1000;
+    store_none();
+    nboards = 0;
+
+    l = ledger_of(n, n, n);
+    redo = redo_new(l);
+    flush_new(&f, l);
+    assert_int_equal(trove_mark_begin(l, QUEUES), TROVE_OK);
+    flushed(&f);
+    commits = trove_stat_get(&f.stats.commits);
+
+    for (i = 1; i <= n; i++) {
+        reward_put(l, i, 1, 1);
+    }
+
+    for (i = 0; i < n - 1; i++) {
+        (void) player_id(player, i);
+        assert_int_equal(tap(redo, player, 0, 5, &t), TROVE_OK);
+    }
+
+    memset(&q, 0, sizeof(q));
+    id = q.player = slice("queued");
+    q.now = NOW * 1000;
+    q.value = 3;
+    assert_int_equal(trove_mark_tap(redo, 1, &q, &t), TROVE_OK);
+
+    /* there is no memory for so many */
+
+    trove_fault_memory_arm(1);
+    assert_int_equal(trove_flush_run(&f), TROVE_STORE_NOMEM);
+    trove_fault_memory_arm(0);
+    assert_non_null(strstr(f.error, "players at once"));
+    assert_int_equal(trove_stat_get(&f.stats.commits), commits);
+
+    /* nor does somebody move who is in a row */
+
+    row = trove_ledger_rowp(l, n - 1);
+    is = trove_get(&row->state);
+    assert_int_equal(trove_ledger_lock(l), TROVE_OK);
+    trove_set(&row->state, is | (uint64_t) TROVE_ROW_WRITING << 32);
+    assert_int_equal(trove_flush_run(&f), TROVE_STORE_BUSY);
+    assert_non_null(strstr(f.error, "does not move"));
+    assert_int_equal(trove_stat_get(&f.stats.failures[TROVE_STORE_BUSY]), 1);
+    trove_set(&row->state, is);
+    trove_ledger_unlock(l);
+    assert_int_equal(trove_stat_get(&f.stats.commits), commits);
+    assert_int_equal(trove_mark_stored(l, TROVE_MARK_PLAYERS), 0);
+
+    flushed(&f);
+    assert_int_equal(trove_stat_get(&f.stats.commits), commits + 1);
+    assert_int_equal(trove_stat_get(&f.stats.rewards), n);
+    assert_int_equal(trove_stat_get(&f.stats.players), n);
+    assert_int_equal(trove_mark_stored(l, TROVE_MARK_PLAYERS), 1);
+    assert_false(trove_dirty_any(l));
+
+    /* and what comes then is as ever */
+
+    reward_put(l, 1, 2, 2);
+    flushed(&f);
+    assert_int_equal(trove_stat_get(&f.stats.commits), commits + 2);
+    trove_flush_close(&f);
+
+    next = loaded_of(n, n, n);
+    assert_int_equal(trove_player_get(next, &id, &p), TROVE_OK);
+    assert_int_equal(p.balance, 3);
+    assert_int_equal(trove_mark(next, TROVE_MARK_PLAYERS), 1);
+    assert_true(same(l, next));
+
+    ledger_free(next);
+    ledger_free(l);
+}
+
+
 static void
 a_ticket_is_good_after_a_flush_that_began_later(void **state)
 {
@@ -2090,6 +2180,7 @@ main(void)
         cmocka_unit_test(a_ledger_from_the_store_is_the_same),
         cmocka_unit_test(marks_are_stored_with_what_they_stand_for),
         cmocka_unit_test(a_flush_may_take_many_transactions),
+        cmocka_unit_test(a_flush_with_marks_is_one_transaction),
         cmocka_unit_test(a_ticket_is_good_after_a_flush_that_began_later),
         cmocka_unit_test(what_is_durable_survives_errors),
         cmocka_unit_test(what_is_durable_survives_kills),
