@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trove_clock.h"
 #include "trove_follow_data.h"
 #include "trove_siphash.h"
 
@@ -235,7 +234,6 @@ trove_follow_open(trove_follow_t *f)
     rc = trove_redis_connect(&f->redis);
 
     if (rc == TROVE_STORE_DONE) {
-        f->looked = trove_clock_ns();
         trove_stat_add(&f->stats.opens, 1);
     }
 
@@ -484,7 +482,7 @@ trove_follow_turn(trove_follow_t *f, int waits, int *lost)
         trove_replica_saw(f->ledger);
     }
 
-    if (n == 0 || trove_clock_ns() - f->looked > TROVE_FOLLOW_ROLE) {
+    if (n == 0) {
         rc = trove_follow_look(f, lost);
     }
 
@@ -496,34 +494,15 @@ trove_follow_turn(trove_follow_t *f, int waits, int *lost)
 }
 
 
-/*
- * Silence may mean that there is nothing new, or that there is nothing any
- * more, or that this is no longer who decides.
- */
+/* Silence may mean that there is nothing new, or that there is nothing more. */
 
 static trove_store_rc_t
 trove_follow_look(trove_follow_t *f, int *lost)
 {
     size_t              n;
-    uint64_t            now, log;
+    uint64_t            log;
     trove_store_rc_t    rc;
     trove_redis_meta_t  meta;
-
-    now = trove_clock_ns();
-
-    if (trove_client_stopped(&f->client)) {
-        return TROVE_STORE_BUSY;
-    }
-
-    if (now - f->looked > TROVE_FOLLOW_ROLE) {
-        f->looked = now;
-
-        rc = trove_redis_master(&f->redis);
-
-        if (rc != TROVE_STORE_DONE) {
-            return rc;
-        }
-    }
 
     rc = trove_follow_meta(f, &meta);
 
@@ -659,7 +638,14 @@ trove_follow_xread(trove_follow_t *f, uint64_t after, uint32_t block,
     argv[argc++] = f->key;
     argv[argc++] = id;
 
+    /*
+     * One that has become a replica may have another log by now.  Who waits
+     * when that happens is told, who is about to has to ask.
+     */
+
+    f->redis.wary = 1;
     rc = trove_follow_ask(f, &r, argc, argv);
+    f->redis.wary = 0;
 
     if (rc != TROVE_STORE_DONE || r == NULL) {
         return rc;

@@ -39,9 +39,6 @@
 /* What its connection is called, before the trove's name. */
 #define TROVE_FOLLOW_NAME        "trove:"
 
-/* How often it is asked whether the node still is the master, ns. */
-#define TROVE_FOLLOW_ROLE        1000000000
-
 /* Rows that a step of a snapshot asks for. */
 #define TROVE_FOLLOW_SCAN        2048
 
@@ -72,7 +69,6 @@ typedef struct {
     char                      *key;
     char                      *rows;
     char                       error[TROVE_STORE_ERROR];
-    uint64_t                   looked;      /* at the node's part, ns        */
     uint64_t                   moves;       /* to the node that it follows   */
     int                        distrust;    /* load all, whatever the log    */
 

@@ -68,6 +68,7 @@ static trove_store_rc_t trove_redis_greet(trove_redis_t *r);
 static trove_store_rc_t trove_redis_simple(trove_redis_t *r, int argc,
     const char **argv);
 static trove_store_rc_t trove_redis_is_master(trove_redis_t *r);
+static trove_store_rc_t trove_redis_role(trove_redis_t *r);
 static trove_store_rc_t trove_redis_broken(trove_redis_t *r);
 static trove_store_rc_t trove_redis_once(trove_redis_t *r,
     redisReply **reply, int asking, const char *cmd, size_t len,
@@ -933,14 +934,25 @@ trove_redis_simple(trove_redis_t *r, int argc, const char **argv)
 static trove_store_rc_t
 trove_redis_is_master(trove_redis_t *r)
 {
+    return (redisAppendCommand(r->c, "ROLE") == REDIS_OK)
+           ? trove_redis_role(r) : trove_redis_broken(r);
+}
+
+
+/* What the answer to ROLE says, which comes next. */
+
+static trove_store_rc_t
+trove_redis_role(trove_redis_t *r)
+{
     int          replica, demanded;
+    void        *res;
     redisReply  *reply;
 
-    reply = redisCommand(r->c, "ROLE");
-
-    if (reply == NULL) {
+    if (redisGetReply(r->c, &res) != REDIS_OK) {
         return trove_redis_broken(r);
     }
+
+    reply = res;
 
     replica = reply->type == REDIS_REPLY_ARRAY
               && reply->elements != 0
@@ -1125,9 +1137,29 @@ trove_redis_once(trove_redis_t *r, redisReply **reply, int asking,
         res = NULL;
     }
 
-    if (redisAppendFormattedCommand(r->c, cmd, len) != REDIS_OK
-        || redisGetReply(r->c, &res) != REDIS_OK)
+    /* both are sent at once, lest it becomes a replica in between */
+
+    if ((r->wary && redisAppendCommand(r->c, "ROLE") != REDIS_OK)
+        || redisAppendFormattedCommand(r->c, cmd, len) != REDIS_OK)
     {
+        rc = trove_redis_broken(r);
+        trove_redis_close(r);
+        return rc;
+    }
+
+    rc = r->wary ? trove_redis_role(r) : TROVE_STORE_DONE;
+
+    if (rc == TROVE_STORE_READONLY) {
+        e->then = TROVE_REDIS_NEXT;
+        return rc;
+    }
+
+    if (rc != TROVE_STORE_DONE) {
+        trove_redis_close(r);
+        return rc;
+    }
+
+    if (redisGetReply(r->c, &res) != REDIS_OK) {
         rc = trove_redis_broken(r);
         trove_redis_close(r);
         return rc;

@@ -192,6 +192,7 @@ typedef struct {
     trove_redis_node_t        node;
     uint64_t                  opens;        /* connections                   */
     uint64_t                  moves;        /* from one node to another      */
+    int                       wary;         /* a replica answers no command  */
 } trove_redis_t;
 
 

@@ -982,10 +982,26 @@ the_next_node_is_tried(void **state)
     trove_redis_init(&r, &conf, error);
     ping(&r, TROVE_STORE_DONE);
     assert_int_equal(r.at, 1);
+    trove_redis_close(&r);
+
+    /* nor is it asked what a replica answers by somebody who is wary */
+
+    freeReplyObject(redis_do(one, "REPLICAOF NO ONE"));
+    trove_redis_init(&r, &conf, error);
+    ping(&r, TROVE_STORE_DONE);
+    r.wary = 1;
+    ping(&r, TROVE_STORE_DONE);
+    assert_int_equal(r.at, 0);
+    freeReplyObject(redis_do(one, "REPLICAOF 127.0.0.1 %u", none));
+    ping(&r, TROVE_STORE_DONE);
+    assert_int_equal(r.at, 1);
+    assert_int_equal(r.moves, 1);
 
     /* there are only replicas */
 
     freeReplyObject(redis_do(two, "REPLICAOF 127.0.0.1 %u", none));
+    ping(&r, TROVE_STORE_READONLY);
+    r.wary = 0;
     assert_int_equal(trove_redis_commandf(&r, &reply, "SET k v"),
                      TROVE_STORE_READONLY);
     assert_non_null(strstr(error, "is a replica"));
