@@ -208,6 +208,7 @@ for my $round (1 .. $ROUNDS) {
     $t->quit;
     begin(0);
     all_is_there("round $round, of the store");
+    drained() or die "the queues are not found again\n";
 
     last if $round >= 3 && !grep { !$dead{$_} } $fault->of_queues;
 }
