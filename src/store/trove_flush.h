@@ -6,9 +6,9 @@
  * transactions of bounded size, each of which stores a player together with
  * all of his claims, and what they have added to his rows of boards.
  *
- * The marks of queues (trove_mark.h) are in one transaction with what they stand
- * for: no operation of theirs is carried out during a flush, and one after which
- * they have moved on is a single transaction, however much it stores.
+ * The marks of queues (trove_mark.h) are in one transaction with what they
+ * stand for: no operation of theirs is carried out during a flush, and one that
+ * finds them moved on is a single transaction, however much it stores.
  *
  *   event loop                          thread
  *

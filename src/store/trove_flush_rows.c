@@ -48,15 +48,14 @@ trove_flush_dirty(trove_flush_t *f, int *whole)
 
     w.held = trove_mark_whose(f->ledger) != 0;
 
-    /*
-     * What an operation has changed is not stored without its mark: all goes
-     * in one transaction then, however much that is.
-     */
+    /* what an operation has changed is not stored without its mark */
 
     if (w.held && trove_mark_hold(f->ledger) != TROVE_OK) {
         *whole = 0;
         return TROVE_STORE_DONE;
     }
+
+    /* nor in another transaction */
 
     w.moved = w.held && trove_mark_any(f->ledger);
     w.rows = w.moved ? UINT32_MAX : TROVE_FLUSH_ROWS;
