@@ -15,7 +15,6 @@
 
 static int trove_board_copy(const trove_board_line_t *line, size_t size,
     char *text, trove_board_row_t *row);
-static uint64_t trove_board_section(trove_board_layout_t *at, uint64_t size);
 static uint64_t trove_board_month(uint64_t day);
 static uint64_t trove_board_month_begins(uint64_t month);
 
@@ -113,33 +112,21 @@ trove_board_layout(const trove_board_conf_t *conf, uint64_t begins,
     at->leaves += at->leaves / 16 + TROVE_BOARD_LEVELS;
     at->inners = at->leaves * 2 / TROVE_BOARD_JOIN;
     at->inners += at->inners / 8 + TROVE_BOARD_LEVELS;
-    at->intent_at = trove_board_section(at, conf->row);
+    at->intent_at = trove_section(&at->size, conf->row);
 
     for (i = 0; i < at->tables; i++) {
         t = &at->table[i];
 
-        t->rows_at = trove_board_section(at, rows * conf->row);
-        t->cells_at = trove_board_section(at, (uint64_t) at->cells
-                                              * sizeof(trove_board_cell_t));
-        t->dirty_at = trove_board_section(at, trove_dirty_size(conf->claims
-                                                               ? 0 : rows));
-        t->leaves_at = trove_board_section(at, (uint64_t) at->leaves
-                                               * sizeof(trove_board_leaf_t));
-        t->inners_at = trove_board_section(at, (uint64_t) at->inners
-                                               * sizeof(trove_board_inner_t));
+        t->rows_at = trove_section(&at->size, rows * conf->row);
+        t->cells_at = trove_section(&at->size, (uint64_t) at->cells
+                                               * sizeof(trove_board_cell_t));
+        t->dirty_at = trove_section(&at->size, trove_dirty_size(conf->claims
+                                                                ? 0 : rows));
+        t->leaves_at = trove_section(&at->size, (uint64_t) at->leaves
+                                                * sizeof(trove_board_leaf_t));
+        t->inners_at = trove_section(&at->size, (uint64_t) at->inners
+                                                * sizeof(trove_board_inner_t));
     }
-}
-
-
-static uint64_t
-trove_board_section(trove_board_layout_t *at, uint64_t size)
-{
-    uint64_t  offset;
-
-    offset = at->size;
-    at->size = trove_align(offset + size, TROVE_CACHE_LINE);
-
-    return offset;
 }
 
 

@@ -176,6 +176,20 @@ typedef struct {
 } trove_ledger_layout_t;
 
 
+/* Where the next part of so many bytes begins, behind "*size" of others. */
+
+static inline uint64_t
+trove_section(uint64_t *size, uint64_t bytes)
+{
+    uint64_t  offset;
+
+    offset = *size;
+    *size = trove_align(offset + bytes, TROVE_CACHE_LINE);
+
+    return offset;
+}
+
+
 struct trove_ledger_s {
     _Atomic uint64_t        magic;      /* set last                          */
     trove_ledger_layout_t   at;

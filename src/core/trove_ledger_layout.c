@@ -17,8 +17,6 @@
 static void trove_ledger_random(void *buf, size_t size);
 static void trove_ledger_layout(const trove_ledger_conf_t *conf,
     trove_ledger_layout_t *at);
-static uint64_t trove_ledger_section(trove_ledger_layout_t *at,
-    uint64_t size);
 static int trove_ledger_boards_good(const trove_ledger_t *l,
     const trove_ledger_conf_t *conf, uint64_t size);
 
@@ -137,37 +135,26 @@ trove_ledger_layout(const trove_ledger_conf_t *conf,
 
     at->size = sizeof(trove_ledger_t);
 
-    at->confs_at = trove_ledger_section(at, (uint64_t) conf->nboards
+    at->confs_at = trove_section(&at->size, (uint64_t) conf->nboards
                                             * sizeof(trove_board_conf_t));
-    at->boards_at = trove_ledger_section(at, (uint64_t) conf->nboards
+    at->boards_at = trove_section(&at->size, (uint64_t) conf->nboards
                                              * sizeof(trove_board_t));
 
-    at->rows_at = trove_ledger_section(at, n * sizeof(trove_ledger_row_t));
-    at->index_at = trove_ledger_section(at, (uint64_t) at->cells * 4);
-    at->log_at = trove_ledger_section(at, (uint64_t) at->log_size * 8);
-    at->dirty_at[0] = trove_ledger_section(at, trove_dirty_size(n));
-    at->dirty_at[1] = trove_ledger_section(at, trove_dirty_size(players));
+    at->rows_at = trove_section(&at->size, n * sizeof(trove_ledger_row_t));
+    at->index_at = trove_section(&at->size, (uint64_t) at->cells * 4);
+    at->log_at = trove_section(&at->size, (uint64_t) at->log_size * 8);
+    at->dirty_at[0] = trove_section(&at->size, trove_dirty_size(n));
+    at->dirty_at[1] = trove_section(&at->size, trove_dirty_size(players));
 
-    at->redos_at = trove_ledger_section(at, at->redos * sizeof(trove_redo_t));
-    at->records_at = trove_ledger_section(at,
-                                          players * sizeof(trove_record_t));
-    at->names_at = trove_ledger_section(at, players * sizeof(trove_name_t));
-    at->players_at = trove_ledger_section(at, (uint64_t) at->player_cells * 8);
-    at->claims_at = trove_ledger_section(at,
-                                         claims * sizeof(trove_claim_row_t));
-    at->claimed_at = trove_ledger_section(at, (uint64_t) at->claim_cells * 8);
-}
-
-
-static uint64_t
-trove_ledger_section(trove_ledger_layout_t *at, uint64_t size)
-{
-    uint64_t  offset;
-
-    offset = at->size;
-    at->size = trove_align(offset + size, TROVE_CACHE_LINE);
-
-    return offset;
+    at->redos_at = trove_section(&at->size, at->redos * sizeof(trove_redo_t));
+    at->records_at = trove_section(&at->size,
+                                   players * sizeof(trove_record_t));
+    at->names_at = trove_section(&at->size, players * sizeof(trove_name_t));
+    at->players_at = trove_section(&at->size,
+                                   (uint64_t) at->player_cells * 8);
+    at->claims_at = trove_section(&at->size,
+                                  claims * sizeof(trove_claim_row_t));
+    at->claimed_at = trove_section(&at->size, (uint64_t) at->claim_cells * 8);
 }
 
 
