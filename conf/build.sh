@@ -110,9 +110,9 @@ configured() {
         ls "$ROOT"/src/*/*.[ch]
         dpkg-query -W nginx nginx-dev gcc clang systemtap-sdt-dev \
             2>/dev/null || true
-    } >"$dir/.stamp.new"
+    } >"$dir/.stamp.$$"
 
-    cmp -s "$dir/.stamp.new" "$dir/.stamp"
+    cmp -s "$dir/.stamp.$$" "$dir/.stamp" && rm "$dir/.stamp.$$"
 }
 
 
@@ -142,7 +142,7 @@ build_module() {
 
     if ! configured "$dir" "${@:2}"; then
         logged "$1.configure" configure_module "$dir" "${@:2}" || return 1
-        mv "$dir/.stamp.new" "$dir/.stamp"
+        mv "$dir/.stamp.$$" "$dir/.stamp"
     fi
 
     logged "$1.make" make -s -C $NGINX_DEV -f "$dir/Makefile" -j"$(nproc)" \
@@ -174,7 +174,7 @@ build_nginx() {
     if ! configured "$dir" "$source" "${@:2}"; then
         logged "$1.configure" configure_nginx "$source" "$dir" "${@:2}" \
             || return 1
-        mv "$dir/.stamp.new" "$dir/.stamp"
+        mv "$dir/.stamp.$$" "$dir/.stamp"
     fi
 
     logged "$1.make" make -s -C "$source" -f "$dir/Makefile" -j"$(nproc)" binary
@@ -270,13 +270,15 @@ build_programs() {
     shift 4
     mkdir -p "$dir"
 
-    printf '%s\n' "$cc" "$opt" "$libs" "${PROGRAM:-}" >"$dir/.stamp.new"
-    cat "$ROOT/t/lib/core.mk" >>"$dir/.stamp.new"
-    ls "$ROOT"/src/{core,store}/*.[ch] >>"$dir/.stamp.new"
+    printf '%s\n' "$cc" "$opt" "$libs" "${PROGRAM:-}" >"$dir/.stamp.$$"
+    cat "$ROOT/t/lib/core.mk" >>"$dir/.stamp.$$"
+    ls "$ROOT"/src/{core,store}/*.[ch] >>"$dir/.stamp.$$"
 
-    if ! cmp -s "$dir/.stamp.new" "$dir/.stamp"; then
+    if ! cmp -s "$dir/.stamp.$$" "$dir/.stamp"; then
         rm -rf "${dir:?}"/{core,store}/*.o
-        mv "$dir/.stamp.new" "$dir/.stamp"
+        mv "$dir/.stamp.$$" "$dir/.stamp"
+    else
+        rm "$dir/.stamp.$$"
     fi
 
     logged "$name.make" make -s -f "$ROOT/t/lib/core.mk" -j"$(nproc)" \
